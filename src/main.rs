@@ -1,0 +1,2 @@
+//! The program `convoke`.
+fn main() {}

@@ -1,1 +1,29 @@
-//! (to come)
+//! The words everyone shares: ids, commands, events, refusals, routing, orders to media, limits.
+//!
+//! Values only. Nothing here reads a clock, opens a socket or decides anything but the meaning of
+//! a value. Wall-clock times are milliseconds since the Unix epoch, stamped by whoever owns a
+//! clock.
+
+pub mod command;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod media;
+pub mod name;
+pub mod profile;
+pub mod refusal;
+pub mod routing;
+pub mod stats;
+pub mod tap;
+pub mod view;
+
+pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
+pub use event::{Event, EventKind, LeaveReason};
+pub use id::{CommandId, ConferenceId, LegId, PartyId, RecordingId};
+pub use media::{Codec, Connection, LocalMedia, MediaOrder, MediaReport, Source};
+pub use name::ConferenceName;
+pub use profile::{Profile, Role};
+pub use refusal::{Fault, Refusal};
+pub use routing::{EarGroup, Gain, Hearing, Place, Routing, VoiceGroup};
+pub use tap::{TapFrame, TapRate};
+pub use view::{ConferenceView, PartyState, PartyView, RecordingView};

@@ -1,0 +1,127 @@
+//! Every feature is one verb.
+//!
+//! REST, SIP and timers all become one [`Command`]. The answer comes at once: [`Accepted`], or a
+//! [`Refusal`](crate::Refusal) that names the rule. Events say how it went.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CommandId, ConferenceId, ConferenceName, LegId, PartyId, RecordingId};
+
+/// One wish, from whoever has it, about one conference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// The same id asked twice gets the same answer and is carried out once.
+    pub id: CommandId,
+    /// Which conference.
+    pub conference: ConferenceRef,
+    /// Who wishes.
+    pub by: Author,
+    /// What.
+    pub verb: Verb,
+}
+
+/// How a conference is named from outside: by its id, or by the name of the live one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConferenceRef {
+    /// That very conference.
+    Id(ConferenceId),
+    /// The conference of that name that is live.
+    Name(ConferenceName),
+}
+
+impl ConferenceRef {
+    /// Reads what stands in a URL: an id where it has an id's form, else a name.
+    pub fn parse(text: &str) -> Result<ConferenceRef, crate::name::BadName> {
+        match text.parse() {
+            Ok(id) => Ok(ConferenceRef::Id(id)),
+            Err(_) => ConferenceName::parse(text).map(ConferenceRef::Name),
+        }
+    }
+}
+
+/// Who wishes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// Whoever may use the API.
+    Admin,
+    /// A party, by its phone.
+    Party(PartyId),
+    /// The server itself: configuration, a deadline, the world's failure.
+    System,
+}
+
+/// What is wished.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// A caller comes in by dialling the conference.
+    Enter(Entrant),
+    /// The server calls somebody into the conference.
+    Invite {
+        /// Whom: a SIP URI.
+        target: String,
+    },
+    /// The party's voice goes out of the room; it still hears.
+    Mute {
+        /// Whom.
+        party: PartyId,
+    },
+    /// The party's voice comes back.
+    Unmute {
+        /// Whom.
+        party: PartyId,
+    },
+    /// The party is set apart: it hears music, nobody hears it.
+    Hold {
+        /// Whom.
+        party: PartyId,
+    },
+    /// The hold that the same author's side placed ends.
+    Resume {
+        /// Whom.
+        party: PartyId,
+    },
+    /// The party goes; said by the party itself it is leaving.
+    Remove {
+        /// Whom.
+        party: PartyId,
+    },
+    /// The conference ends for all.
+    End,
+    /// Recording starts or stops.
+    Record {
+        /// True: be recording. False: do not.
+        on: bool,
+    },
+}
+
+/// Somebody who dials in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entrant {
+    /// Its id for this conference.
+    pub party: PartyId,
+    /// Its connection.
+    pub leg: LegId,
+    /// The name that its phone shows, if any.
+    pub display_name: Option<String>,
+    /// Its address as its phone says it, e.g. `sip:alice@example.org`.
+    pub address: String,
+}
+
+/// The answer to a command that is carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Accepted {
+    /// The conference that it concerned.
+    pub conference: ConferenceId,
+    /// The conference's last event when the answer was given; what follows from the command has a
+    /// sequence number up to this one, or comes later with this command as its cause.
+    pub seq: u64,
+    /// The party that was invited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party: Option<PartyId>,
+    /// The recording that was started or stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingId>,
+}

@@ -1,0 +1,183 @@
+//! Orders to the media threads, and what they report.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConferenceId, LegId, RecordingId, Routing, TapRate};
+
+/// The codecs that a leg can speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Codec {
+    /// G.711 µ-law, 8 kHz.
+    Pcmu,
+    /// G.711 A-law, 8 kHz.
+    Pcma,
+    /// G.722 at 64 kbit/s, 16 kHz.
+    G722,
+    /// Opus, 48 kHz.
+    Opus,
+}
+
+impl Codec {
+    /// Every codec there is.
+    pub const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+
+    /// The name as SDP and metrics say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
+            Codec::Opus => "OPUS",
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What signalling agreed with the far end about one leg's audio, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The codec that we send; what we receive is told by payload type.
+    pub codec: Codec,
+    /// The payload type under which we send it.
+    pub payload_type: u8,
+    /// The payload type under which it comes.
+    pub receive_payload_type: u8,
+    /// The payload type of telephone-event (RFC 4733) in both directions.
+    pub telephone_event: Option<u8>,
+    /// Milliseconds of audio in each packet that we send: 10, 20, 30, 40 or 60.
+    pub ptime_ms: u16,
+    /// Opus: put forward error correction into what we send.
+    pub fec: bool,
+    /// Where the far end wants its audio.
+    pub remote: SocketAddr,
+    /// From where media may come.
+    pub source: Source,
+    /// We send audio.
+    pub sends: bool,
+    /// We take audio.
+    pub receives: bool,
+}
+
+/// From where a leg's media may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The address in the far end's SDP, or, for phones behind a NAT, any port of the host that
+    /// the signalling came from. The first packet that fits decides, and the window closes.
+    Signalled {
+        /// The host that the signalling came from.
+        signalling: IpAddr,
+    },
+}
+
+/// A leg's own address for media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalMedia {
+    /// Where its RTP is received and sent from.
+    pub rtp: SocketAddr,
+}
+
+/// An order to media.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaOrder {
+    /// Open a port for a leg. Answered by [`MediaReport::Opened`] or [`MediaReport::OpenFailed`].
+    Open {
+        /// Which leg.
+        leg: LegId,
+        /// In which conference it will be mixed.
+        conference: ConferenceId,
+        /// On which address of this machine.
+        local: IpAddr,
+    },
+    /// What signalling agreed: takes the place of what was agreed before.
+    Connect {
+        /// Which leg.
+        leg: LegId,
+        /// What was agreed.
+        connection: Connection,
+    },
+    /// Close a leg's port.
+    Close {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Who hears whom: takes the place of the routing before.
+    Route {
+        /// In which conference.
+        conference: ConferenceId,
+        /// Who hears whom.
+        routing: Routing,
+    },
+    /// A recorder comes. What it hears is in the routing.
+    OpenTap {
+        /// In which conference.
+        conference: ConferenceId,
+        /// Which recording.
+        recording: RecordingId,
+        /// At which rate it is written.
+        rate: TapRate,
+    },
+    /// A recorder goes; what it was given so far is complete.
+    CloseTap {
+        /// In which conference.
+        conference: ConferenceId,
+        /// Which recording.
+        recording: RecordingId,
+    },
+    /// The conference is over: its mixer goes.
+    CloseConference {
+        /// Which.
+        conference: ConferenceId,
+    },
+}
+
+/// What media reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaReport {
+    /// A leg's port is open.
+    Opened {
+        /// Which leg.
+        leg: LegId,
+        /// Its address.
+        local: LocalMedia,
+    },
+    /// A leg's port could not be opened.
+    OpenFailed {
+        /// Which leg.
+        leg: LegId,
+        /// What the machine said.
+        reason: String,
+    },
+    /// A key was pressed (RFC 4733): once per press.
+    Digit {
+        /// On which leg.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// A leg began or stopped speaking.
+    Talking {
+        /// Which leg.
+        leg: LegId,
+        /// True while speaking.
+        talking: bool,
+    },
+    /// A recording could not be started, or was lost.
+    TapFailed {
+        /// In which conference.
+        conference: ConferenceId,
+        /// Which recording.
+        recording: RecordingId,
+        /// What the world said.
+        reason: String,
+    },
+}

@@ -1,0 +1,83 @@
+//! Profiles are data: who may do which verb to whom, and the caps.
+
+use serde::{Deserialize, Serialize};
+
+/// What an author is to a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Whoever may use the API.
+    Admin,
+    /// Who dialled in or was called in.
+    Guest,
+}
+
+/// Whom an author means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// Itself.
+    Myself,
+    /// Somebody else.
+    Other,
+    /// The conference as a whole.
+    Conference,
+}
+
+/// A verb without its arguments, as a profile names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// [`Verb::Enter`](crate::Verb::Enter).
+    Enter,
+    /// [`Verb::Invite`](crate::Verb::Invite).
+    Invite,
+    /// [`Verb::Mute`](crate::Verb::Mute).
+    Mute,
+    /// [`Verb::Unmute`](crate::Verb::Unmute).
+    Unmute,
+    /// [`Verb::Hold`](crate::Verb::Hold).
+    Hold,
+    /// [`Verb::Resume`](crate::Verb::Resume).
+    Resume,
+    /// [`Verb::Remove`](crate::Verb::Remove).
+    Remove,
+    /// [`Verb::End`](crate::Verb::End).
+    End,
+    /// [`Verb::Record`](crate::Verb::Record).
+    Record,
+}
+
+/// One permission: this role may do these actions in this relation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permission {
+    /// Who.
+    pub role: Role,
+    /// To whom.
+    pub to: Relation,
+    /// What.
+    pub may: Vec<Action>,
+}
+
+/// The rules of a conference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Parties at most, those that are still being called among them.
+    pub parties_max: usize,
+    /// What is allowed. What is not here is not allowed.
+    #[serde(rename = "permission")]
+    pub permissions: Vec<Permission>,
+}
+
+impl Profile {
+    /// May this role do this in this relation?
+    pub fn allows(&self, role: Role, action: Action, to: Relation) -> bool {
+        self.permissions
+            .iter()
+            .any(|row| row.role == role && row.to == to && row.may.contains(&action))
+    }
+}

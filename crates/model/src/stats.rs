@@ -1,0 +1,85 @@
+//! Counters, as values: each room counts for itself, the page for Prometheus adds up.
+
+use std::collections::BTreeMap;
+
+/// Upper bounds of the tick-time histogram's buckets [µs]; one more bucket holds the rest.
+pub const TICK_US_BOUNDS: [u64; 12] =
+    [50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000];
+
+/// What media counted since its start. All threads' counters add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MediaStats {
+    /// RTP packets received for a leg.
+    pub packets_in: u64,
+    /// RTP packets sent.
+    pub packets_out: u64,
+    /// Packets that never came, known by a gap in the sequence.
+    pub packets_lost: u64,
+    /// Packets that came after their time had passed.
+    pub packets_late: u64,
+    /// Packets that came twice.
+    pub packets_duplicate: u64,
+    /// Datagrams from a source that is not the leg's, or that are not RTP.
+    pub packets_refused: u64,
+    /// Frames made up where a packet was missing.
+    pub frames_concealed: u64,
+    /// Payloads encoded.
+    pub encodes: u64,
+    /// Packets that carried a payload encoded for somebody else too.
+    pub encodes_shared: u64,
+    /// Ticks rendered.
+    pub ticks: u64,
+    /// Ticks that began more than 5 ms late.
+    pub ticks_late: u64,
+    /// Time spent in ticks, by [`TICK_US_BOUNDS`]; not cumulative.
+    pub tick_us_buckets: [u64; TICK_US_BOUNDS.len() + 1],
+    /// Time spent in ticks, all together [µs].
+    pub tick_us_sum: u64,
+    /// Ports open.
+    pub ports_open: u64,
+    /// Tap frames that found the vault's ring full.
+    pub tap_frames_lost: u64,
+    /// Sends that the kernel refused.
+    pub send_errors: u64,
+}
+
+impl MediaStats {
+    /// Adds another thread's counters.
+    pub fn add(&mut self, other: &MediaStats) {
+        self.packets_in += other.packets_in;
+        self.packets_out += other.packets_out;
+        self.packets_lost += other.packets_lost;
+        self.packets_late += other.packets_late;
+        self.packets_duplicate += other.packets_duplicate;
+        self.packets_refused += other.packets_refused;
+        self.frames_concealed += other.frames_concealed;
+        self.encodes += other.encodes;
+        self.encodes_shared += other.encodes_shared;
+        self.ticks += other.ticks;
+        self.ticks_late += other.ticks_late;
+        for (mine, theirs) in self.tick_us_buckets.iter_mut().zip(&other.tick_us_buckets) {
+            *mine += theirs;
+        }
+        self.tick_us_sum += other.tick_us_sum;
+        self.ports_open += other.ports_open;
+        self.tap_frames_lost += other.tap_frames_lost;
+        self.send_errors += other.send_errors;
+    }
+}
+
+/// What signalling counted since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignalStats {
+    /// SIP requests answered or sent, by method and final status.
+    pub requests: BTreeMap<(String, u16), u64>,
+    /// SIP messages that could not be read.
+    pub malformed: u64,
+    /// Calls by how they began and ended: (direction, result).
+    pub calls: BTreeMap<(&'static str, &'static str), u64>,
+    /// Sessions alive.
+    pub sessions: u64,
+    /// Transactions alive.
+    pub transactions: u64,
+    /// Commands refused, by [`Refusal::code`](crate::Refusal::code).
+    pub refusals: BTreeMap<&'static str, u64>,
+}

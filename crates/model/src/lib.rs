@@ -4,6 +4,7 @@
 //! a value. Wall-clock times are milliseconds since the Unix epoch, stamped by whoever owns a
 //! clock.
 
+pub mod chance;
 pub mod command;
 pub mod event;
 pub mod id;
@@ -17,6 +18,7 @@ pub mod stats;
 pub mod tap;
 pub mod view;
 
+pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
 pub use id::{CommandId, ConferenceId, LegId, PartyId, RecordingId};

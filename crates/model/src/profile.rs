@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{PartyId, Verb};
+
 /// What an author is to a conference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +73,35 @@ pub struct Profile {
     /// What is allowed. What is not here is not allowed.
     #[serde(rename = "permission")]
     pub permissions: Vec<Permission>,
+}
+
+impl Verb {
+    /// The verb without its arguments.
+    pub fn action(&self) -> Action {
+        match self {
+            Verb::Enter(_) => Action::Enter,
+            Verb::Invite { .. } => Action::Invite,
+            Verb::Mute { .. } => Action::Mute,
+            Verb::Unmute { .. } => Action::Unmute,
+            Verb::Hold { .. } => Action::Hold,
+            Verb::Resume { .. } => Action::Resume,
+            Verb::Remove { .. } => Action::Remove,
+            Verb::End => Action::End,
+            Verb::Record { .. } => Action::Record,
+        }
+    }
+
+    /// The party that it is done to; none where it concerns the whole conference.
+    pub fn party(&self) -> Option<PartyId> {
+        match self {
+            Verb::Mute { party }
+            | Verb::Unmute { party }
+            | Verb::Hold { party }
+            | Verb::Resume { party }
+            | Verb::Remove { party } => Some(*party),
+            Verb::Enter(_) | Verb::Invite { .. } | Verb::End | Verb::Record { .. } => None,
+        }
+    }
 }
 
 impl Profile {

@@ -1,0 +1,316 @@
+//! One conference, from its first party to its end.
+
+use std::collections::VecDeque;
+
+use model::profile::Profile;
+use model::{
+    Accepted, Author, Chance, CommandId, ConferenceId, ConferenceName, Event, EventKind,
+    LeaveReason, LegId, PartyId, RecordingId, Refusal, Routing, Verb,
+};
+
+use crate::effect::{Effect, LegChange};
+use crate::party::{Party, Presence};
+use crate::routing::routing;
+use crate::{policy, verbs};
+
+/// What a conference is told about itself when it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Who may do what.
+    pub profile: Profile,
+    /// Parties at most; the lower of this and the profile's cap counts.
+    pub parties_max: usize,
+    /// Recording begins with the first party.
+    pub record: bool,
+}
+
+/// One conference.
+#[derive(Debug)]
+pub struct Conference {
+    pub(crate) id: ConferenceId,
+    pub(crate) rules: Rules,
+    pub(crate) parties: Vec<Party>,
+    pub(crate) recording: Option<RecordingId>,
+    pub(crate) chance: Chance,
+    life: Life,
+    started_ms: u64,
+    seq: u64,
+    routed: Routing,
+    effects: VecDeque<Effect>,
+}
+
+/// How far a conference's life has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Nobody's audio has run yet.
+    Waiting,
+    /// Somebody is or was in it.
+    Running,
+    /// It is over.
+    Over,
+}
+
+/// Whose doing it is, and from which command it follows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause {
+    pub(crate) by: Author,
+    pub(crate) command: Option<CommandId>,
+    pub(crate) now_ms: u64,
+}
+
+impl Conference {
+    /// A conference begins. `seed` decides the ids that it gives.
+    pub fn new(
+        id: ConferenceId,
+        name: ConferenceName,
+        rules: Rules,
+        now_ms: u64,
+        seed: u64,
+    ) -> Conference {
+        let profile = rules.profile.name.clone();
+        let mut conference = Conference {
+            id,
+            rules,
+            parties: Vec::new(),
+            recording: None,
+            chance: Chance::new(seed),
+            life: Life::Waiting,
+            started_ms: now_ms,
+            seq: 0,
+            routed: Routing::default(),
+            effects: VecDeque::new(),
+        };
+        let cause = Cause { by: Author::System, command: None, now_ms };
+        conference.tell(cause, EventKind::Created { name, profile });
+        conference
+    }
+
+    /// Carries out a command, or says which rule forbids it. What follows comes by [`Self::poll`].
+    pub fn command(
+        &mut self,
+        now_ms: u64,
+        id: CommandId,
+        by: Author,
+        verb: Verb,
+    ) -> Result<Accepted, Refusal> {
+        if self.life == Life::Over {
+            return Err(Refusal::NoSuchConference);
+        }
+        if let Some(party) = verb.party() {
+            self.party(party).ok_or(Refusal::NoSuchParty)?;
+        }
+        policy::judge(&self.rules.profile, by, &verb)?;
+        let cause = Cause { by, command: Some(id), now_ms };
+        let done = match verb {
+            Verb::Enter(entrant) => verbs::enter(self, entrant)?,
+            Verb::Invite { target } => verbs::invite(self, cause, target)?,
+            Verb::Mute { party } => verbs::mute(self, cause, party),
+            Verb::Unmute { party } => verbs::unmute(self, cause, party),
+            Verb::Hold { party } => verbs::hold(self, cause, party)?,
+            Verb::Resume { party } => verbs::resume(self, cause, party)?,
+            Verb::Remove { party } => verbs::remove(self, cause, party),
+            Verb::End => verbs::end(self, cause),
+            Verb::Record { on } => verbs::record(self, cause, on),
+        };
+        self.settle(cause);
+        Ok(Accepted {
+            conference: self.id,
+            seq: self.seq,
+            party: done.party,
+            recording: done.recording,
+        })
+    }
+
+    /// Takes in what became of a leg. A leg that is not in the conference any more changes nothing.
+    pub fn leg_changed(&mut self, now_ms: u64, leg: LegId, change: LegChange) {
+        let Some(index) = self.parties.iter().position(|party| party.leg == leg) else { return };
+        let party = self.parties[index].id;
+        let cause = Cause { by: Author::Party(party), command: None, now_ms };
+        match change {
+            LegChange::Ringing => self.ringing(cause, index),
+            LegChange::Connected { codec } => self.connected(cause, index, codec),
+            LegChange::Talking(talking) => {
+                if self.parties[index].talking != talking && self.parties[index].is_connected() {
+                    self.parties[index].talking = talking;
+                    self.tell(cause, EventKind::Talking { party, talking });
+                }
+            }
+            LegChange::Digit(digit) => self.tell(cause, EventKind::Digit { party, digit }),
+            LegChange::Gone(reason) => self.forget(cause, party, reason),
+        }
+        self.settle(cause);
+    }
+
+    /// Takes in that a recording could not be started or go on.
+    pub fn recording_failed(&mut self, now_ms: u64, recording: RecordingId, reason: String) {
+        if self.recording != Some(recording) {
+            return;
+        }
+        let cause = Cause { by: Author::System, command: None, now_ms };
+        self.recording = None;
+        self.effects.push_back(Effect::CloseTap(recording));
+        self.tell(cause, EventKind::RecordingFailed { recording, reason });
+        self.settle(cause);
+    }
+
+    /// Gives up calls that rang for too long.
+    pub fn handle_timeout(&mut self, now_ms: u64) {
+        let cause = Cause { by: Author::System, command: None, now_ms };
+        let due = |party: &Party| party.given_up_ms().is_some_and(|until_ms| until_ms <= now_ms);
+        let unanswered: Vec<PartyId> =
+            self.parties.iter().filter(|party| due(party)).map(|party| party.id).collect();
+        for party in unanswered {
+            self.hang_up(cause, party, LeaveReason::NoAnswer);
+        }
+        self.settle(cause);
+    }
+
+    /// When [`Self::handle_timeout`] is to be called [ms since the Unix epoch].
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.parties.iter().filter_map(Party::given_up_ms).min()
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ConferenceId {
+        self.id
+    }
+
+    /// Its parties, in the order in which they came.
+    pub fn parties(&self) -> &[Party] {
+        &self.parties
+    }
+
+    /// A party.
+    pub fn party(&self, id: PartyId) -> Option<&Party> {
+        self.parties.iter().find(|party| party.id == id)
+    }
+
+    pub(crate) fn party_mut(&mut self, id: PartyId) -> &mut Party {
+        self.parties
+            .iter_mut()
+            .find(|party| party.id == id)
+            .expect("a verb is only carried out on a party that is in the conference")
+    }
+
+    pub(crate) fn tell(&mut self, cause: Cause, kind: EventKind) {
+        self.seq += 1;
+        self.effects.push_back(Effect::Event(Event {
+            conference: self.id,
+            seq: self.seq,
+            at_ms: cause.now_ms,
+            by: cause.by,
+            cause: cause.command,
+            kind,
+        }));
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    /// Ends a party's leg, whatever its state, and forgets the party.
+    pub(crate) fn hang_up(&mut self, cause: Cause, party: PartyId, reason: LeaveReason) {
+        let leg = self.party_mut(party).leg;
+        self.effects.push_back(Effect::HangUp { leg, reason });
+        self.forget(cause, party, reason);
+    }
+
+    fn forget(&mut self, cause: Cause, party: PartyId, reason: LeaveReason) {
+        let index = self
+            .parties
+            .iter()
+            .position(|p| p.id == party)
+            .expect("only a party that is in the conference is forgotten");
+        let gone = self.parties.remove(index);
+        match gone.presence {
+            // Nobody was told that it came.
+            Presence::Arriving => {}
+            Presence::Dialling { .. } | Presence::Ringing { .. } => {
+                self.tell(cause, EventKind::Left { party, reason });
+            }
+            Presence::Connected { .. } => {
+                if gone.talking {
+                    self.tell(cause, EventKind::Talking { party, talking: false });
+                }
+                self.tell(cause, EventKind::Left { party, reason });
+            }
+        }
+    }
+
+    fn ringing(&mut self, cause: Cause, index: usize) {
+        let party = &mut self.parties[index];
+        match party.presence {
+            Presence::Dialling { until_ms } => {
+                party.presence = Presence::Ringing { until_ms };
+                let party = party.id;
+                self.tell(cause, EventKind::Ringing { party });
+            }
+            Presence::Arriving | Presence::Ringing { .. } | Presence::Connected { .. } => {}
+        }
+    }
+
+    fn connected(&mut self, cause: Cause, index: usize, codec: model::Codec) {
+        let party = &mut self.parties[index];
+        let before = party.presence;
+        party.presence = Presence::Connected { codec };
+        let id = party.id;
+        match before {
+            Presence::Connected { codec: old } if old == codec => {}
+            Presence::Connected { .. } => {
+                self.tell(cause, EventKind::CodecChanged { party: id, codec });
+            }
+            Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => {
+                let (display_name, address) = (party.display_name.clone(), party.address.clone());
+                self.tell(cause, EventKind::Joined { party: id, display_name, address, codec });
+                self.life = Life::Running;
+                if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
+                    verbs::record(self, Cause { by: Author::System, ..cause }, true);
+                }
+            }
+        }
+    }
+
+    fn connected_count(&self) -> usize {
+        self.parties.iter().filter(|party| party.is_connected()).count()
+    }
+
+    /// After each change: does the conference end, and did the routing change?
+    fn settle(&mut self, cause: Cause) {
+        if self.life != Life::Over && self.nobody_is_left() {
+            verbs::end(self, Cause { by: Author::System, ..cause });
+        }
+        if self.life == Life::Over {
+            return;
+        }
+        let routing = routing(&self.parties, self.recording);
+        if routing != self.routed {
+            self.routed = routing.clone();
+            self.effects.push_back(Effect::Route(routing));
+        }
+    }
+
+    /// Once somebody was in it, a conference lives while somebody is; before, while somebody may
+    /// still come. So a phone does not go on ringing for a room that everybody has left.
+    fn nobody_is_left(&self) -> bool {
+        let waited_for = |party: &Party| match (party.presence, self.life) {
+            (Presence::Connected { .. } | Presence::Arriving, _) | (_, Life::Waiting) => true,
+            (Presence::Dialling { .. } | Presence::Ringing { .. }, Life::Running | Life::Over) => {
+                false
+            }
+        };
+        !self.parties.iter().any(waited_for)
+    }
+
+    /// The conference is over: the last event, then oblivion.
+    pub(crate) fn close(&mut self, cause: Cause) {
+        let duration_ms = cause.now_ms.saturating_sub(self.started_ms);
+        self.tell(cause, EventKind::Ended { duration_ms });
+        self.life = Life::Over;
+        self.effects.push_back(Effect::Over);
+    }
+}

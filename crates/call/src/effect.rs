@@ -1,0 +1,50 @@
+//! What a conference hears of its legs, and what it wants done.
+
+use model::{Codec, Event, LeaveReason, LegId, RecordingId, Routing};
+
+/// What became of a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegChange {
+    /// The called phone rings.
+    Ringing,
+    /// Audio is agreed on and runs.
+    Connected {
+        /// The codec that is sent to the party.
+        codec: Codec,
+    },
+    /// The party began or stopped speaking.
+    Talking(bool),
+    /// A key was pressed.
+    Digit(char),
+    /// The connection is over; nothing is left to hang up.
+    Gone(LeaveReason),
+}
+
+/// What the conference wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Tell everybody who listens.
+    Event(Event),
+    /// Call this address on this leg.
+    Dial {
+        /// The leg to connect.
+        leg: LegId,
+        /// A SIP URI.
+        target: String,
+    },
+    /// End this leg's session, whatever its state.
+    HangUp {
+        /// Which leg.
+        leg: LegId,
+        /// Why, for the far end.
+        reason: LeaveReason,
+    },
+    /// This is who hears whom.
+    Route(Routing),
+    /// A recorder comes.
+    OpenTap(RecordingId),
+    /// A recorder goes.
+    CloseTap(RecordingId),
+    /// The conference is over and can be forgotten.
+    Over,
+}

@@ -1,0 +1,29 @@
+//! A caller comes in by dialling the conference.
+
+use model::Refusal;
+use model::command::Entrant;
+
+use super::Done;
+use crate::conference::Conference;
+use crate::party::{Microphone, Party, Presence};
+
+pub(crate) fn enter(conference: &mut Conference, entrant: Entrant) -> Result<Done, Refusal> {
+    room_for_one(conference)?;
+    conference.parties.push(Party {
+        id: entrant.party,
+        leg: entrant.leg,
+        display_name: entrant.display_name,
+        address: entrant.address,
+        presence: Presence::Arriving,
+        holds: Default::default(),
+        microphone: Microphone::Open,
+        talking: false,
+    });
+    Ok(Done::party(entrant.party))
+}
+
+/// Those who are still being called count.
+pub(crate) fn room_for_one(conference: &Conference) -> Result<(), Refusal> {
+    let cap = conference.rules.parties_max.min(conference.rules.profile.parties_max);
+    if conference.parties.len() < cap { Ok(()) } else { Err(Refusal::LimitReached) }
+}

@@ -1,0 +1,33 @@
+//! One file for each verb. A verb changes the conference and tells what happened; whether it is
+//! allowed was judged before.
+
+mod end;
+mod enter;
+mod hold;
+mod invite;
+mod mute;
+mod record;
+mod remove;
+
+use model::{PartyId, RecordingId};
+
+pub(crate) use end::end;
+pub(crate) use enter::enter;
+pub(crate) use hold::{hold, resume};
+pub(crate) use invite::invite;
+pub(crate) use mute::{mute, unmute};
+pub(crate) use record::record;
+pub(crate) use remove::remove;
+
+/// What a verb brought about that its author could not name before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) party: Option<PartyId>,
+    pub(crate) recording: Option<RecordingId>,
+}
+
+impl Done {
+    fn party(party: PartyId) -> Done {
+        Done { party: Some(party), ..Done::default() }
+    }
+}

@@ -1,0 +1,57 @@
+//! Every bound of the endpoint, with its reason.
+
+use std::time::Duration;
+
+/// Largest message that is parsed, in bytes: what one UDP datagram can hold (RFC 3261 §18.1.1).
+pub const MESSAGE_BYTES_MAX: usize = 65_536;
+
+/// Most header lines of one message. The longest real ones have about 60 (Via and Route per hop).
+pub const HEADERS_MAX: usize = 256;
+
+/// Most comma separated values that are read of one header over all its lines.
+pub const HEADER_VALUES_MAX: usize = 64;
+
+/// Most parameters of one URI or header value; real ones have fewer than ten.
+pub const PARAMS_MAX: usize = 32;
+
+/// Longest start line read from a stream before it is called garbage, in bytes.
+/// RFC 4475 §3.1.1.7 has a Request-URI of some 350 bytes; HTTP servers allow 8 KB.
+pub const START_LINE_BYTES_MAX: usize = 8_192;
+
+/// Most parts of a multipart body that are looked at for the session description.
+pub const MULTIPART_PARTS_MAX: usize = 16;
+
+/// Sessions at once, by default: a conference of 4,000 and as many calls again waiting or leaving.
+pub const SESSIONS_MAX: usize = 8_192;
+
+/// Transactions at once, by default. A session holds up to four (its INVITE, a re-INVITE, a BYE, an
+/// INFO) for 64·T1; over the limit a request is answered 503 and nothing is kept.
+pub const TRANSACTIONS_MAX: usize = 4 * SESSIONS_MAX;
+
+/// Addresses of one dialled name that are tried in turn (RFC 3263 §4.3): with Timer B at 32 s nobody
+/// waits for more.
+pub const TARGETS_MAX: usize = 4;
+
+/// Answers (2xx) of different forks to one INVITE that are acknowledged and ended; the rest are
+/// ignored, and their senders give up after 64·T1.
+pub const FORKS_MAX: usize = 16;
+
+/// Longest wait for a final response to our INVITE once it rings. Timer C of a proxy is more than
+/// three minutes (RFC 3261 §16.6), so a proxy in the way speaks first.
+pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(200);
+
+/// A provisional response is repeated each minute while a caller waits (RFC 3261 §13.3.1.1).
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Longest time an INVITE may wait for its final response, whatever its `Expires` says: a queue may
+/// hold a caller unanswered for long, but not for ever.
+pub const EXPIRES_MAX: Duration = Duration::from_secs(3_600);
+
+/// `Retry-After` of a 503 when a limit is reached, in seconds.
+pub const RETRY_AFTER_S: u32 = 5;
+
+/// Hops a request of ours may take (RFC 3261 §8.1.1.6).
+pub const MAX_FORWARDS: u8 = 70;
+
+/// Longest reason phrase or reason text that is passed on, in bytes.
+pub const PHRASE_BYTES_MAX: usize = 256;

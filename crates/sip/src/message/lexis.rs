@@ -1,0 +1,149 @@
+//! The small print of the grammar (RFC 3261 §25.1): tokens, quoted strings, separators.
+
+/// Whether the byte may stand in a token.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+}
+
+/// Whether the text is a token: not empty, and nothing but token characters.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// Whether the byte is a blank of linear white space once lines are unfolded.
+pub(super) fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// The text without blanks at either end.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// Cuts at each separator that stands outside quotes and angle brackets.
+/// Text with an unclosed quote comes back whole from there on; its own parser then refuses it.
+pub(super) fn split(text: &str, separator: u8) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if escaped {
+            escaped = false;
+        } else if quoted {
+            match byte {
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
+                _ => {}
+            }
+        } else if byte == b'"' {
+            quoted = true;
+        } else if byte == b'<' {
+            bracketed = true;
+        } else if byte == b'>' {
+            bracketed = false;
+        } else if byte == separator && !bracketed {
+            parts.push(&text[start..at]);
+            start = at + 1;
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// Reads a quoted string at the start of the text: its meaning without escapes, and the rest.
+pub(super) fn quoted_string(text: &str) -> Option<(String, &str)> {
+    let inner = text.strip_prefix('"')?;
+    let mut meaning = String::new();
+    let mut escaped = false;
+    for (at, letter) in inner.char_indices() {
+        if escaped {
+            meaning.push(letter);
+            escaped = false;
+        } else {
+            match letter {
+                '\\' => escaped = true,
+                '"' => return Some((meaning, &inner[at + 1..])),
+                _ => meaning.push(letter),
+            }
+        }
+    }
+    None
+}
+
+/// Puts quotes around a text, escaping what must be; control characters become blanks.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(letter);
+            }
+            _ if letter.is_control() => quoted.push(' '),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Resolves `%hh` escapes; `None` when an escape is broken or the result is not UTF-8.
+pub(super) fn unescape(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let high = char::from(rest.next()?).to_digit(16)?;
+            let low = char::from(rest.next()?).to_digit(16)?;
+            bytes.push(u8::try_from(high << 4 | low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Writes `%hh` for every byte that is neither alphanumeric nor in `plain`.
+pub(super) fn escape(text: &str, plain: &[u8]) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                escaped.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_in_quotes_and_brackets_do_not_cut() {
+        let cut = split(r#""a,\",b" <sip:c,d>, e"#, b',');
+        assert_eq!(cut, [r#""a,\",b" <sip:c,d>"#, " e"]);
+    }
+
+    #[test]
+    fn escapes_are_resolved_once_and_broken_ones_refused() {
+        assert_eq!(unescape("v%61lue%25%34%31").as_deref(), Some("value%41"));
+        for broken in ["%", "%4", "%zz", "%ff"] {
+            assert_eq!(unescape(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn quoting_and_reading_back_is_the_same_text() {
+        let (text, rest) = quoted_string(&(quote(r#"a "b" \c"#) + " rest")).expect("quoted");
+        assert_eq!((text.as_str(), rest), (r#"a "b" \c"#, " rest"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Finding the session description in a body of several parts (RFC 2046 §5.1, RFC 5621).
+
+use super::header::HeaderName;
+use super::media_type::MediaType;
+use super::{Message, parse};
+use crate::limits::MULTIPART_PARTS_MAX;
+
+/// The first part of that media type in a `multipart/…` body; parts in parts are not looked into.
+#[must_use]
+pub fn part(media_type: &MediaType, body: &[u8], kind: &str, subtype: &str) -> Option<Vec<u8>> {
+    let boundary = media_type.params.value("boundary").filter(|boundary| !boundary.is_empty())?;
+    let delimiter = [b"--", boundary.as_bytes()].concat();
+    let mut starts = occurrences(body, &delimiter);
+    let mut start = starts.next()? + delimiter.len();
+    for next in starts.take(MULTIPART_PARTS_MAX) {
+        if let Some(found) = matching(&body[start..next], kind, subtype) {
+            return Some(found);
+        }
+        start = next + delimiter.len();
+    }
+    None
+}
+
+/// Where the delimiter stands at the beginning of a line.
+fn occurrences<'a>(body: &'a [u8], delimiter: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let at_line_start = |at: &usize| *at == 0 || body[at - 1] == b'\n';
+    body.windows(delimiter.len())
+        .enumerate()
+        .filter(move |(_, window)| *window == delimiter)
+        .map(|(at, _)| at)
+        .filter(at_line_start)
+}
+
+/// The content of one part, if it has the type. A part is headers, an empty line and content, so the
+/// parser of messages reads it behind a start line.
+fn matching(part: &[u8], kind: &str, subtype: &str) -> Option<Vec<u8>> {
+    let line_end = part.iter().position(|byte| *byte == b'\n')?;
+    let message = [b"SIP/2.0 200 OK\r\n", &part[line_end + 1..]].concat();
+    let Ok(Message::Response(read)) = parse(&message) else { return None };
+    let media_type: MediaType = read.headers.text(&HeaderName::ContentType)?.parse().ok()?;
+    let content = read.body.strip_suffix(b"\n").unwrap_or(&read.body);
+    let content = content.strip_suffix(b"\r").unwrap_or(content);
+    media_type.covers(kind, subtype).then(|| content.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wanted_part_is_found_and_broken_bodies_have_none() {
+        let media_type: MediaType = "multipart/mixed;boundary=\"b 1\"".parse().expect("valid");
+        let body = b"--b 1\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b 1\r\n\
+            Content-Type: application/sdp\r\n\r\nv=0\r\ns=-\r\n\r\n--b 1--\r\n";
+        let found = part(&media_type, body, "application", "sdp");
+        assert_eq!(found.as_deref(), Some(&b"v=0\r\ns=-\r\n"[..]));
+        assert_eq!(part(&media_type, body, "image", "png"), None);
+        for broken in [&b""[..], b"--b 1", b"--b 1\r\n--b 1", b"--b 1\r\nx\r\n\r\n--b 1--"] {
+            assert_eq!(part(&media_type, broken, "application", "sdp"), None);
+        }
+    }
+}

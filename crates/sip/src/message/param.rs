@@ -1,0 +1,113 @@
+//! Parameters behind semicolons: `;tag=1;lr`.
+
+use std::fmt;
+
+use super::lexis;
+use crate::limits::PARAMS_MAX;
+
+/// Named values, in order. Names are compared without regard to case.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Params(Vec<(String, Option<String>)>);
+
+impl Params {
+    /// Reads `a=1;b` (without a leading semicolon) as it stands in a header value.
+    /// `None` when a parameter has no name, a quote is unbalanced, or there are too many.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Params> {
+        let mut params = Params::default();
+        for part in lexis::split(text, b';') {
+            let (name, value) = match part.split_once('=') {
+                Some((name, value)) => (lexis::trim(name), Some(lexis::trim(value))),
+                None => (lexis::trim(part), None),
+            };
+            if !lexis::is_token(name) || params.0.len() == PARAMS_MAX {
+                return None;
+            }
+            let value = match value {
+                Some(quoted) if quoted.starts_with('"') => match lexis::quoted_string(quoted)? {
+                    (meaning, "") => Some(meaning),
+                    (_, _) => return None,
+                },
+                Some(bare) if bare.is_empty() || !bare.bytes().all(is_bare) => return None,
+                other => other.map(str::to_owned),
+            };
+            params.0.push((name.to_owned(), value));
+        }
+        Some(params)
+    }
+
+    /// The value of that parameter; empty for one that stands alone, `None` for one that is missing.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(found.1.as_deref().unwrap_or(""))
+    }
+
+    /// Whether that parameter is there, with or without a value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// Sets a parameter in its place, or adds it at the end; `None` stands alone.
+    pub fn set(&mut self, name: &str, value: Option<String>) {
+        match self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some(param) => param.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Removes a parameter.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    }
+
+    /// All parameters, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+    }
+}
+
+/// Whether the byte may stand in a value without quotes. The grammar has tokens and hosts only;
+/// what real clients put into tags beyond that must come back to them as it was.
+fn is_bare(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f && !b"\"\\,;<>".contains(&byte)
+}
+
+/// Writes `;a=1;b`; a value that cannot stand bare is quoted.
+impl fmt::Display for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in self.iter() {
+            match value {
+                None => write!(f, ";{name}")?,
+                Some(value) if !value.is_empty() && value.bytes().all(is_bare) => {
+                    write!(f, ";{name}={value}")?;
+                }
+                Some(value) => write!(f, ";{name}={}", lexis::quote(value))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_survive_reading_and_writing() {
+        let params = Params::parse("a = 1;B; c=\"x;\\\"y\" ;d=[::1]:5").expect("valid");
+        assert_eq!(params.value("A"), Some("1"));
+        assert_eq!(params.value("b"), Some(""));
+        assert_eq!(params.value("c"), Some("x;\"y"));
+        assert_eq!(params.value("e"), None);
+        assert_eq!(params.to_string(), ";a=1;B;c=\"x;\\\"y\";d=[::1]:5");
+    }
+
+    #[test]
+    fn nameless_empty_and_unbalanced_parameters_are_refused() {
+        for text in ["", ";", "a;;b", "=1", "a=", "a=\"x", "a=\"x\"y", "a b", "a=b c"] {
+            assert_eq!(Params::parse(text), None, "{text}");
+        }
+    }
+}

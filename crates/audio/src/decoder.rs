@@ -1,0 +1,151 @@
+//! Payload bytes to samples, and something in their place when they are missing.
+
+use crate::codec::{Codec, CodecError, DecodeError};
+use crate::conceal::Concealer;
+use crate::g711;
+use crate::g722;
+use crate::libopus;
+use crate::limits::FRAME_SAMPLES_MAX;
+
+/// Samples of 2.5 ms at 48000 Hz, in whose multiples libopus conceals.
+const OPUS_GRAIN: usize = 120;
+
+/// One stream of samples, at the rate of its codec.
+pub struct Decoder {
+    codec: Codec,
+    kind: Kind,
+}
+
+/// Opus conceals by itself; the others share our own [`Concealer`].
+enum Kind {
+    Pcmu(Concealer),
+    Pcma(Concealer),
+    G722(Box<g722::Decoder>, Concealer),
+    Opus(opus::Decoder),
+}
+
+impl Decoder {
+    /// Makes a decoder at rest.
+    ///
+    /// # Errors
+    /// [`CodecError::Opus`] if libopus refuses.
+    pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
+        let concealer = Concealer::new(codec.rate_hz());
+        let kind = match codec {
+            Codec::Pcmu => Kind::Pcmu(concealer),
+            Codec::Pcma => Kind::Pcma(concealer),
+            Codec::G722 => Kind::G722(Box::new(g722::Decoder::new()), concealer),
+            Codec::Opus => Kind::Opus(
+                opus::Decoder::new(codec.rate_hz(), opus::Channels::Mono)
+                    .map_err(|error| CodecError::Opus(error.code() as i32))?,
+            ),
+        };
+        Ok(Decoder { codec, kind })
+    }
+
+    /// The codec.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Decodes one payload into `out` and returns the samples written. The first payload after
+    /// concealment is merged with it, so that nothing clicks. Stereo Opus comes out as mono.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; then `out` holds nothing of worth, and the payload counts as lost.
+    pub fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, DecodeError> {
+        let samples = self.duration_samples(payload).ok_or(DecodeError::Length)?;
+        let out = out.get_mut(..samples).ok_or(DecodeError::Space)?;
+        let concealer = match &mut self.kind {
+            Kind::Opus(decoder) => return opus_decode(decoder, payload, out, false),
+            Kind::Pcmu(concealer) => {
+                g711::decode_ulaw(payload, out);
+                concealer
+            }
+            Kind::Pcma(concealer) => {
+                g711::decode_alaw(payload, out);
+                concealer
+            }
+            Kind::G722(decoder, concealer) => {
+                decoder.decode(payload, out);
+                concealer
+            }
+        };
+        concealer.good(out);
+        Ok(samples)
+    }
+
+    /// Fills `out` with what is likely to have been in a lost packet, fading into silence as the
+    /// loss lasts. For Opus the length is a multiple of 2.5 ms; what is above it is silence.
+    pub fn conceal(&mut self, out: &mut [i16]) {
+        match &mut self.kind {
+            Kind::Pcmu(concealer) | Kind::Pcma(concealer) | Kind::G722(_, concealer) => {
+                concealer.conceal(out);
+            }
+            Kind::Opus(decoder) => {
+                for part in out.chunks_mut(FRAME_SAMPLES_MAX) {
+                    let whole = part.len() - part.len() % OPUS_GRAIN;
+                    let (grains, rest) = part.split_at_mut(whole);
+                    if opus_decode(decoder, &[], grains, false).is_err() {
+                        grains.fill(0);
+                    }
+                    rest.fill(0);
+                }
+            }
+        }
+    }
+
+    /// Fills `out`, the gap of one lost packet, from the redundancy that the packet after it
+    /// carries (RFC 6716 §2.1.7), and returns the samples written. `next_payload` must be decoded
+    /// after it as usual. Without redundancy in it, and with codecs that have none, this is
+    /// [`Decoder::conceal`].
+    ///
+    /// # Errors
+    /// [`DecodeError::Length`] if the payload or the gap (in multiples of 2.5 ms) has no sound
+    /// length, [`DecodeError::Malformed`] if libopus refuses.
+    pub fn decode_fec(
+        &mut self,
+        next_payload: &[u8],
+        out: &mut [i16],
+    ) -> Result<usize, DecodeError> {
+        if self.duration_samples(next_payload).is_none() {
+            return Err(DecodeError::Length);
+        }
+        match &mut self.kind {
+            Kind::Pcmu(concealer) | Kind::Pcma(concealer) | Kind::G722(_, concealer) => {
+                concealer.conceal(out);
+                Ok(out.len())
+            }
+            Kind::Opus(decoder) => {
+                let sound = (1..=FRAME_SAMPLES_MAX).contains(&out.len());
+                if !sound || !out.len().is_multiple_of(OPUS_GRAIN) {
+                    return Err(DecodeError::Length);
+                }
+                opus_decode(decoder, next_payload, out, true)
+            }
+        }
+    }
+
+    /// Whether a payload carries redundancy of the one before it: only Opus does.
+    pub fn carries_fec(&self, payload: &[u8]) -> bool {
+        self.codec == Codec::Opus && libopus::carries_fec(payload)
+    }
+
+    /// As [`Codec::duration_samples`].
+    pub fn duration_samples(&self, payload: &[u8]) -> Option<usize> {
+        self.codec.duration_samples(payload)
+    }
+}
+
+/// `opus_decode` of libopus; without bytes it conceals.
+fn opus_decode(
+    decoder: &mut opus::Decoder,
+    payload: &[u8],
+    out: &mut [i16],
+    fec: bool,
+) -> Result<usize, DecodeError> {
+    if out.is_empty() {
+        return Ok(0);
+    }
+    decoder.decode(payload, out, fec).map_err(|_| DecodeError::Malformed)
+}

@@ -1,2 +1,70 @@
-//! The program `convoke`.
-fn main() {}
+//! The program `convoke`. Without a subcommand it serves.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use convoke::config::{Config, Options};
+use convoke::{demo, server};
+use tracing_subscriber::EnvFilter;
+
+/// A SIP media server: whoever calls sip:NAME@host stands in conference NAME
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Subcommand)]
+enum Subcommands {
+    /// Say what is wrong with a configuration file, with line and reason
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Place three calls that speak to a running server, and tell who heard whom
+    Demo,
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        None => serve(&cli.options),
+        Some(Subcommands::Check { file }) => check(file).map(|said| println!("{said}")),
+        Some(Subcommands::Demo) => play(&cli.options).map(|said| println!("{said}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("convoke: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the welcome is for whoever started the server")]
+fn serve(options: &Options) -> anyhow::Result<()> {
+    let config = Config::load(options)?;
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| anyhow::anyhow!("--log {}: {error}", config.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    runtime()?.block_on(server::serve(config, |welcome| println!("{welcome}")))
+}
+
+fn check(file: &std::path::Path) -> anyhow::Result<String> {
+    Config::load(&Options { config: Some(file.into()), ..Options::default() })?;
+    Ok(format!("{} is in order", file.display()))
+}
+
+fn play(options: &Options) -> anyhow::Result<String> {
+    let config = Config::load(options)?;
+    runtime()?.block_on(demo::play(config.sip, config.http))
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}

@@ -1,1 +1,18 @@
-//! (to come)
+//! Puts the machines together: what happened outside becomes commands, decisions become orders.
+//!
+//! A [`Switchboard`] owns the SIP endpoint and the conferences of one shard. It takes what arrives
+//! ([`Input`]) and yields what is to be done ([`Output`]); it reads no clock, opens no socket and
+//! is the same machine in the server and in the rehearsal.
+
+mod calls;
+mod commands;
+mod config;
+mod digits;
+mod effects;
+mod leg;
+mod negotiation;
+mod signal;
+mod switchboard;
+
+pub use config::{Config, Room};
+pub use switchboard::{Deadline, Input, Output, Switchboard};

@@ -1,0 +1,156 @@
+//! Commands find their conference, are carried out once, and are answered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use call::{Conference, Rules};
+use model::limits::{COMMANDS_REMEMBERED_MAX, CONFERENCES_MAX};
+use model::{
+    Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, Refusal,
+    Verb,
+};
+
+use crate::switchboard::{Life, Switchboard};
+
+/// The answers that were given lately, so that a command that comes again gets the same one.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    by_id: BTreeMap<CommandId, Result<Accepted, Refusal>>,
+    order: VecDeque<CommandId>,
+}
+
+impl Answers {
+    fn remember(&mut self, id: CommandId, answer: Result<Accepted, Refusal>) {
+        if self.order.len() == COMMANDS_REMEMBERED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.by_id.remove(&oldest);
+        }
+        if self.by_id.insert(id, answer).is_none() {
+            self.order.push_back(id);
+        }
+    }
+}
+
+impl Switchboard {
+    /// Carries out a command from outside, once.
+    pub(crate) fn command(
+        &mut self,
+        now: Instant,
+        command: Command,
+    ) -> Result<Accepted, Refusal> {
+        if let Some(answer) = self.answers.by_id.get(&command.id) {
+            return answer.clone();
+        }
+        let id = command.id;
+        let answer = self.find_and_carry_out(now, command);
+        self.answers.remember(id, answer.clone());
+        answer
+    }
+
+    /// A command that concerns a conference by name may begin it, if its verb brings somebody.
+    pub(crate) fn find_and_carry_out(
+        &mut self,
+        now: Instant,
+        command: Command,
+    ) -> Result<Accepted, Refusal> {
+        let Command { id, conference, by, verb } = command;
+        let answer = self.check(&verb).and_then(|()| match conference {
+            ConferenceRef::Id(conference) => {
+                self.conference_command(now, conference, id, by, verb)
+            }
+            ConferenceRef::Name(name) => match (self.names.get(&name).copied(), &verb) {
+                (Some(conference), _) => self.conference_command(now, conference, id, by, verb),
+                (None, Verb::Enter(_) | Verb::Invite { .. }) => {
+                    self.begin(now, name, id, by, verb)
+                }
+                (
+                    None,
+                    Verb::Mute { .. }
+                    | Verb::Unmute { .. }
+                    | Verb::Hold { .. }
+                    | Verb::Resume { .. }
+                    | Verb::Remove { .. }
+                    | Verb::End
+                    | Verb::Record { .. },
+                ) => Err(Refusal::NoSuchConference),
+            },
+        });
+        if let Err(refusal) = &answer {
+            *self.refusals.entry(refusal.code()).or_default() += 1;
+        }
+        answer
+    }
+
+    /// A command to a conference that is live.
+    pub(crate) fn conference_command(
+        &mut self,
+        now: Instant,
+        conference: ConferenceId,
+        id: CommandId,
+        by: Author,
+        verb: Verb,
+    ) -> Result<Accepted, Refusal> {
+        let now_ms = self.config.at_ms(now);
+        let found = self.conferences.get_mut(&conference).ok_or(Refusal::NoSuchConference)?;
+        let answer = found.command(now_ms, id, by, verb);
+        self.drain_conference(now, conference);
+        answer
+    }
+
+    /// What must hold of a verb whatever the conference says.
+    fn check(&self, verb: &Verb) -> Result<(), Refusal> {
+        match verb {
+            Verb::Enter(_) => self.takes_calls(),
+            Verb::Invite { target } => {
+                crate::signal::callable(target)?;
+                self.takes_calls()
+            }
+            Verb::Mute { .. }
+            | Verb::Unmute { .. }
+            | Verb::Hold { .. }
+            | Verb::Resume { .. }
+            | Verb::Remove { .. }
+            | Verb::End
+            | Verb::Record { .. } => Ok(()),
+        }
+    }
+
+    fn takes_calls(&self) -> Result<(), Refusal> {
+        match self.life {
+            Life::Stopping => Err(Refusal::Draining),
+            Life::Open if self.legs.len() >= model::limits::LEGS_MAX => Err(Refusal::NoPorts),
+            Life::Open => Ok(()),
+        }
+    }
+
+    /// A conference begins with the command that brings its first party. If the command is
+    /// refused, there was no conference.
+    fn begin(
+        &mut self,
+        now: Instant,
+        name: ConferenceName,
+        command: CommandId,
+        by: Author,
+        verb: Verb,
+    ) -> Result<Accepted, Refusal> {
+        if self.conferences.len() >= CONFERENCES_MAX {
+            return Err(Refusal::Busy);
+        }
+        let id = ConferenceId(self.chance.draw());
+        let room = self.config.room(&name);
+        let rules = Rules {
+            profile: self.config.profile.clone(),
+            parties_max: room.parties_max,
+            record: room.record,
+        };
+        let now_ms = self.config.at_ms(now);
+        let seed = self.chance.draw();
+        let mut conference = Conference::new(id, name.clone(), rules, now_ms, seed);
+        let accepted = conference.command(now_ms, command, by, verb)?;
+        self.conferences.insert(id, conference);
+        self.names.insert(name, id);
+        self.drain_conference(now, id);
+        Ok(accepted)
+    }
+}

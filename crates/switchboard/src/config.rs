@@ -1,0 +1,53 @@
+//! What a switchboard is told when it begins.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use model::{ConferenceName, Profile, TapRate};
+
+/// A room's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Recording begins with the first party.
+    pub record: bool,
+    /// The rate of its recordings.
+    pub recording_rate: TapRate,
+    /// Parties at most.
+    pub parties_max: usize,
+}
+
+/// What a switchboard is told when it begins.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The SIP endpoint's settings.
+    pub sip: sip::Config,
+    /// The rules that conferences follow.
+    pub profile: Profile,
+    /// Rooms with settings of their own.
+    pub rooms: BTreeMap<ConferenceName, Room>,
+    /// The settings of every other room.
+    pub any_room: Room,
+    /// An instant of the caller's clock …
+    pub started: Instant,
+    /// … and what a calendar said at that instant [ms since the Unix epoch]. From there on only
+    /// the clock counts, so a calendar that is set cannot disturb a call.
+    pub started_ms: u64,
+}
+
+impl Config {
+    /// The settings of a room.
+    pub(crate) fn room(&self, name: &ConferenceName) -> &Room {
+        self.rooms.get(name).unwrap_or(&self.any_room)
+    }
+
+    /// The calendar's time at an instant [ms since the Unix epoch].
+    pub(crate) fn at_ms(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.started).as_millis();
+        self.started_ms + u64::try_from(since).unwrap_or(u64::MAX / 2)
+    }
+
+    /// The instant of a calendar's time.
+    pub(crate) fn instant(&self, at_ms: u64) -> Instant {
+        self.started + std::time::Duration::from_millis(at_ms.saturating_sub(self.started_ms))
+    }
+}

@@ -1,0 +1,98 @@
+//! What a conference wants done becomes orders to SIP and to media.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use call::Effect;
+use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate};
+
+use crate::calls::Placed;
+use crate::leg::{Leg, Purpose, Stage};
+use crate::switchboard::{Output, Switchboard};
+
+impl Switchboard {
+    /// Carries out all that a conference wants.
+    pub(crate) fn drain_conference(&mut self, now: Instant, id: ConferenceId) {
+        while let Some(effect) = self.conferences.get_mut(&id).and_then(|c| c.poll()) {
+            match effect {
+                Effect::Event(event) => self.outputs.push_back(Output::Event(event)),
+                Effect::Dial { leg, target } => self.dial(id, leg, target),
+                Effect::HangUp { leg, reason } => self.hang_up(now, leg, reason),
+                Effect::Route(routing) => {
+                    self.order(MediaOrder::Route { conference: id, routing });
+                }
+                Effect::OpenTap(recording) => self.open_tap(id, recording),
+                Effect::CloseTap(recording) => {
+                    self.recordings.remove(&recording);
+                    self.order(MediaOrder::CloseTap { conference: id, recording });
+                }
+                Effect::Over => {
+                    self.conferences.remove(&id);
+                    self.names.retain(|_, named| *named != id);
+                    self.order(MediaOrder::CloseConference { conference: id });
+                }
+            }
+        }
+    }
+
+    pub(crate) fn order(&mut self, order: MediaOrder) {
+        self.outputs.push_back(Output::Media(order));
+    }
+
+    fn open_tap(&mut self, conference: ConferenceId, recording: RecordingId) {
+        self.recordings.insert(recording, conference);
+        let rate = self
+            .names
+            .iter()
+            .find(|(_, named)| **named == conference)
+            .map_or(TapRate::Hz16000, |(name, _)| self.config.room(name).recording_rate);
+        self.order(MediaOrder::OpenTap { conference, recording, rate });
+    }
+
+    fn dial(&mut self, conference: ConferenceId, leg: LegId, target: String) {
+        let Some(party) = self.conferences.get(&conference).and_then(|found| {
+            found.parties().iter().find(|party| party.leg == leg).map(|party| party.id)
+        }) else {
+            return;
+        };
+        let local = self.local_for(&target);
+        let stage = Stage::Opening(Purpose::Dial(target));
+        self.legs.insert(leg, Leg { conference, party, session: None, signalling: None, stage });
+        self.order(MediaOrder::Open { leg, conference, local });
+    }
+
+    /// The address of this machine from which a target is called: loopback calls loopback, else
+    /// the first address that others can reach.
+    fn local_for(&self, target: &str) -> IpAddr {
+        let to_loopback = sip::Uri::parse(target).is_ok_and(|uri| {
+            let host = uri.host.trim_matches(['[', ']']).to_owned();
+            host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        });
+        let listeners = &self.config.sip.listeners;
+        listeners
+            .iter()
+            .map(|(_, address)| address.ip())
+            .find(|ip| ip.is_loopback() == to_loopback)
+            .or_else(|| listeners.first().map(|(_, address)| address.ip()))
+            .unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+    }
+
+    fn hang_up(&mut self, now: Instant, id: LegId, reason: LeaveReason) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        match leg.stage {
+            Stage::Opening(Purpose::Dial(_)) => self.calls.unanswered(Placed::Outbound, reason),
+            Stage::Offered(_) if leg.signalling.is_none() => {
+                self.calls.unanswered(Placed::Outbound, reason);
+            }
+            Stage::Opening(Purpose::Answer(_) | Purpose::Offer) | Stage::Offered(_) => {
+                self.calls.unanswered(Placed::Inbound, reason);
+            }
+            Stage::Up { .. } => {}
+        }
+        if let Some(session) = leg.session {
+            self.legs_by_session.remove(&session);
+            self.sip.end(now, session, None);
+        }
+        self.order(MediaOrder::Close { leg: id });
+    }
+}

@@ -1,0 +1,46 @@
+//! A leg as signalling sees it: which session it is, and how far its audio is agreed on.
+
+use std::net::IpAddr;
+
+use model::{ConferenceId, PartyId};
+use sip::SessionId;
+use wire::sdp::{Description, Local, Negotiated};
+
+/// A leg as signalling sees it.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) conference: ConferenceId,
+    pub(crate) party: PartyId,
+    /// None while an invitation waits for its port.
+    pub(crate) session: Option<SessionId>,
+    /// The host that signalling comes from.
+    pub(crate) signalling: Option<IpAddr>,
+    pub(crate) stage: Stage,
+}
+
+/// How far a leg's audio is agreed on.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Its port is being opened.
+    Opening(Purpose),
+    /// Our offer is out: in the 200 to an INVITE without one, or in our INVITE.
+    Offered(Local),
+    /// Agreed.
+    Up {
+        /// What we said last.
+        local: Box<Local>,
+        /// What was agreed last.
+        negotiated: Box<Negotiated>,
+    },
+}
+
+/// What a port is opened for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// To answer this offer.
+    Answer(Box<Description>),
+    /// To make an offer to a caller who made none.
+    Offer,
+    /// To call this address.
+    Dial(String),
+}

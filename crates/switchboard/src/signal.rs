@@ -1,0 +1,341 @@
+//! What a phone signals becomes commands; what media opened becomes answers and offers.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use call::LegChange;
+use model::command::Entrant;
+use model::limits::LABEL_LENGTH_MAX;
+use model::{
+    Author, Command, CommandId, ConferenceName, ConferenceRef, LeaveReason, LegId, MediaOrder,
+    PartyId, Refusal, Verb,
+};
+use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId, Uri};
+use wire::sdp::{self, Description, Local, Negotiated};
+
+use crate::calls::Placed;
+use crate::leg::{Leg, Purpose, Stage};
+use crate::negotiation;
+use crate::switchboard::{Output, Switchboard};
+
+/// Says whether the server can call this address: a SIP URI with a host.
+pub(crate) fn callable(target: &str) -> Result<Uri, Refusal> {
+    let uri = Uri::parse(target).map_err(|_| Refusal::BadTarget)?;
+    match uri.scheme {
+        sip::Scheme::Sip if !uri.host.is_empty() => Ok(uri),
+        sip::Scheme::Sip | sip::Scheme::Sips | sip::Scheme::Tel => Err(Refusal::BadTarget),
+    }
+}
+
+impl Switchboard {
+    /// Carries out all that the SIP endpoint wants.
+    pub(crate) fn drain_sip(&mut self, now: Instant) {
+        while let Some(output) = self.sip.poll() {
+            match output {
+                sip::Output::Transmit { flow, bytes } => {
+                    self.outputs.push_back(Output::Transmit { flow, bytes });
+                }
+                sip::Output::Resolve { id, host, port, transport } => {
+                    self.outputs.push_back(Output::Resolve { id, host, port, transport });
+                }
+                sip::Output::Session(session, event) => self.session(now, session, event),
+            }
+        }
+    }
+
+    fn session(&mut self, now: Instant, session: SessionId, event: SessionEvent) {
+        if let SessionEvent::Incoming(incoming) = event {
+            return self.incoming(now, session, incoming);
+        }
+        // A leg that was hung up is gone from here while its BYE is still on the way.
+        let Some(leg) = self.legs_by_session.get(&session).copied() else { return };
+        let conference = self.legs[&leg].conference;
+        match event {
+            SessionEvent::Incoming(_) => {}
+            SessionEvent::Ringing { .. } => {
+                self.leg_changed(now, conference, leg, LegChange::Ringing);
+            }
+            SessionEvent::Established { sdp } => self.established(now, leg, sdp),
+            SessionEvent::Reoffer { sdp } => self.reoffer(now, session, leg, sdp),
+            SessionEvent::Reanswered { sdp } => {
+                if let (Some(sdp), Stage::Up { local, .. }) = (sdp, &self.legs[&leg].stage) {
+                    let local = (**local).clone();
+                    self.take_answer(now, leg, local, &sdp);
+                }
+            }
+            SessionEvent::Info { content_type, body } => {
+                if let Some(digit) = crate::digits::digit(&content_type, &body) {
+                    self.leg_changed(now, conference, leg, LegChange::Digit(digit));
+                }
+            }
+            SessionEvent::Ended { cause } => self.ended(now, leg, &cause),
+        }
+    }
+
+    fn incoming(&mut self, now: Instant, session: SessionId, incoming: Incoming) {
+        if let Err(refusal) = self.take_call(now, session, incoming) {
+            self.calls.refused(Placed::Inbound);
+            let retry = refusal.retry_after_s();
+            self.sip.reject(now, session, refusal.sip_status(), None, retry);
+        }
+    }
+
+    fn take_call(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        incoming: Incoming,
+    ) -> Result<(), Refusal> {
+        let user = incoming.request_uri.user.as_deref().unwrap_or_default();
+        let name = ConferenceName::parse(user).map_err(|_| Refusal::NoSuchConference)?;
+        let purpose = match &incoming.offer {
+            Some(offer) => {
+                let offer = Description::parse(offer).map_err(|_| Refusal::NotAcceptable)?;
+                Purpose::Answer(Box::new(offer))
+            }
+            None => Purpose::Offer,
+        };
+        let (party, leg) = (PartyId(self.chance.draw()), LegId(self.chance.draw()));
+        let command = Command {
+            id: CommandId(self.chance.draw()),
+            conference: ConferenceRef::Name(name),
+            by: Author::Party(party),
+            verb: Verb::Enter(Entrant {
+                party,
+                leg,
+                display_name: incoming.from.display.as_deref().map(label),
+                address: label(&incoming.from.uri.address()),
+            }),
+        };
+        let conference = self.find_and_carry_out(now, command)?.conference;
+        let signalling = incoming.flow.remote.ip();
+        self.legs_by_session.insert(session, leg);
+        self.legs.insert(
+            leg,
+            Leg {
+                conference,
+                party,
+                session: Some(session),
+                signalling: Some(signalling),
+                stage: Stage::Opening(purpose),
+            },
+        );
+        let local = incoming.flow.local.ip();
+        self.order(MediaOrder::Open { leg, conference, local });
+        Ok(())
+    }
+
+    /// A port is open: answer the caller's offer, make ours, or call.
+    pub(crate) fn port_opened(&mut self, now: Instant, id: LegId, address: SocketAddr) {
+        let local = negotiation::local(address, self.chance.draw());
+        let Some(leg) = self.legs.get_mut(&id) else {
+            // The caller went while the port was being opened; hanging up closed it.
+            return;
+        };
+        // What it waited for is taken out; the stage says the most that holds already.
+        let waited = std::mem::replace(&mut leg.stage, Stage::Offered(local.clone()));
+        let Stage::Opening(purpose) = waited else {
+            leg.stage = waited;
+            return;
+        };
+        match (purpose, leg.session) {
+            (Purpose::Answer(offer), Some(session)) => {
+                match sdp::answer(&offer, &local) {
+                    Ok((text, negotiated)) => {
+                        self.accept(now, session, id, text);
+                        self.agreed(now, id, local, negotiated);
+                    }
+                    Err(_) => self.refuse_leg(now, id, Refusal::NotAcceptable),
+                }
+            }
+            (Purpose::Offer, Some(session)) => {
+                let offer = sdp::offer(&local);
+                self.accept(now, session, id, offer);
+            }
+            (Purpose::Dial(target), None) => self.place_call(now, id, &target, &local),
+            (Purpose::Answer(_) | Purpose::Offer, None) | (Purpose::Dial(_), Some(_)) => {
+                unreachable!("a caller has a session before its port opens, a callee has none")
+            }
+        }
+    }
+
+    /// There is no port for a leg.
+    pub(crate) fn port_failed(&mut self, now: Instant, id: LegId) {
+        self.refuse_leg(now, id, Refusal::NoPorts);
+    }
+
+    fn place_call(&mut self, now: Instant, id: LegId, target: &str, local: &Local) {
+        let conference = self.legs[&id].conference;
+        let name = self.names.iter().find(|(_, named)| **named == conference);
+        let user = name.map_or_else(String::new, |(name, _)| name.to_string());
+        let to = callable(target).expect("an invitation's target was checked when it was asked for");
+        let invite = Invite { to, from_user: user, offer: sdp::offer(local).into_bytes() };
+        match self.sip.invite(now, invite) {
+            Ok(session) => {
+                self.legs_by_session.insert(session, id);
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.session = Some(session);
+                }
+            }
+            Err(_) => self.refuse_leg(now, id, Refusal::Busy),
+        }
+    }
+
+    /// Ends a leg that cannot be connected, with the status that says why.
+    fn refuse_leg(&mut self, now: Instant, id: LegId, refusal: Refusal) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        match leg.session {
+            Some(session) => {
+                self.calls.refused(Placed::Inbound);
+                self.legs_by_session.remove(&session);
+                let retry = refusal.retry_after_s();
+                self.sip.reject(now, session, refusal.sip_status(), None, retry);
+            }
+            None => self.calls.unanswered(Placed::Outbound, LeaveReason::Failed),
+        }
+        *self.refusals.entry(refusal.code()).or_default() += 1;
+        self.order(MediaOrder::Close { leg: id });
+        self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
+    }
+
+    fn accept(&mut self, now: Instant, session: SessionId, leg: LegId, sdp: String) {
+        if self.sip.accept(now, session, sdp.into_bytes()).is_err() {
+            // The caller cancelled in the same instant; the session's end is on its way here.
+            self.order(MediaOrder::Close { leg });
+        }
+    }
+
+    fn established(&mut self, now: Instant, id: LegId, sdp: Option<Vec<u8>>) {
+        match (&self.legs[&id].stage, sdp) {
+            (Stage::Offered(local), Some(sdp)) => {
+                let local = local.clone();
+                self.take_answer(now, id, local, &sdp);
+            }
+            (Stage::Offered(_), None) => self.lose(now, id),
+            (Stage::Up { .. } | Stage::Opening(_), _) => {}
+        }
+    }
+
+    /// The far end's answer to our offer.
+    fn take_answer(&mut self, now: Instant, id: LegId, local: Local, sdp: &[u8]) {
+        let agreed = Description::parse(sdp)
+            .ok()
+            .and_then(|description| sdp::accept(&local, &description).ok());
+        match agreed {
+            Some(negotiated) => self.agreed(now, id, local, negotiated),
+            None => self.lose(now, id),
+        }
+    }
+
+    /// Ends a session in which nothing can be agreed on any more.
+    fn lose(&mut self, now: Instant, id: LegId) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        if let Some(session) = leg.session {
+            self.legs_by_session.remove(&session);
+            self.sip.end(now, session, None);
+        }
+        self.order(MediaOrder::Close { leg: id });
+        self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
+    }
+
+    /// Audio is agreed on: tell media, then the conference.
+    fn agreed(&mut self, now: Instant, id: LegId, local: Local, negotiated: Negotiated) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let placed = if leg.signalling.is_some() { Placed::Inbound } else { Placed::Outbound };
+        let signalling = leg.signalling.unwrap_or(negotiated.remote.ip());
+        let was_on_hold = match &leg.stage {
+            Stage::Up { negotiated, .. } => negotiated.on_hold,
+            Stage::Opening(_) | Stage::Offered(_) => {
+                self.calls.answered(placed);
+                false
+            }
+        };
+        let is_on_hold = negotiated.on_hold;
+        let (conference, party) = (leg.conference, leg.party);
+        let Some(connection) = negotiation::connection(&negotiated, signalling) else {
+            return self.lose(now, id);
+        };
+        leg.stage = Stage::Up { local: Box::new(local), negotiated: Box::new(negotiated) };
+        let codec = connection.codec;
+        self.order(MediaOrder::Connect { leg: id, connection });
+        self.leg_changed(now, conference, id, LegChange::Connected { codec });
+        let verb = match (was_on_hold, is_on_hold) {
+            (false, true) => Verb::Hold { party },
+            (true, false) => Verb::Resume { party },
+            (true, true) | (false, false) => return,
+        };
+        let command = CommandId(self.chance.draw());
+        let by = Author::Party(party);
+        if let Err(refusal) = self.conference_command(now, conference, command, by, verb) {
+            *self.refusals.entry(refusal.code()).or_default() += 1;
+        }
+    }
+
+    /// The far end wants to change what was agreed, or asks what we would offer.
+    fn reoffer(&mut self, now: Instant, session: SessionId, id: LegId, sdp: Option<Vec<u8>>) {
+        let Stage::Up { local, .. } = &self.legs[&id].stage else {
+            return self.sip.reject(now, session, Refusal::WrongState.sip_status(), None, None);
+        };
+        // RFC 3264 §8: the version goes up by one with each description that we send.
+        let local = Local { version: local.version + 1, ..(**local).clone() };
+        let Some(sdp) = sdp else {
+            let offer = sdp::offer(&local);
+            if let Some(Leg { stage: Stage::Up { local: said, .. }, .. }) = self.legs.get_mut(&id) {
+                **said = local;
+            }
+            return self.accept(now, session, id, offer);
+        };
+        let agreed =
+            Description::parse(&sdp).ok().and_then(|offer| sdp::answer(&offer, &local).ok());
+        match agreed {
+            Some((answer, negotiated)) => {
+                self.accept(now, session, id, answer);
+                self.agreed(now, id, local, negotiated);
+            }
+            // RFC 3261 §14.2: what was agreed before stays.
+            None => {
+                let status = Refusal::NotAcceptable.sip_status();
+                self.sip.reject(now, session, status, None, None);
+            }
+        }
+    }
+
+    fn ended(&mut self, now: Instant, id: LegId, cause: &EndCause) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        if let Some(session) = leg.session {
+            self.legs_by_session.remove(&session);
+        }
+        let reason = leave_reason(cause);
+        match leg.stage {
+            Stage::Up { .. } => {}
+            Stage::Opening(_) | Stage::Offered(_) => {
+                let inbound = leg.signalling.is_some();
+                let placed = if inbound { Placed::Inbound } else { Placed::Outbound };
+                self.calls.unanswered(placed, reason);
+            }
+        }
+        self.order(MediaOrder::Close { leg: id });
+        self.leg_changed(now, leg.conference, id, LegChange::Gone(reason));
+    }
+}
+
+/// Why a party is gone, by how its session ended.
+fn leave_reason(cause: &EndCause) -> LeaveReason {
+    match cause {
+        EndCause::Bye | EndCause::Cancelled => LeaveReason::Left,
+        EndCause::Local => LeaveReason::Removed,
+        EndCause::Rejected { status, .. } => match status {
+            486 | 600 => LeaveReason::Busy,
+            603 => LeaveReason::Declined,
+            408 | 480 => LeaveReason::NoAnswer,
+            _ => LeaveReason::Failed,
+        },
+        EndCause::TimedOut => LeaveReason::Lost,
+        EndCause::TransportFailed => LeaveReason::Lost,
+    }
+}
+
+/// A text from outside, as long as a roster can show it.
+fn label(text: &str) -> String {
+    text.chars().filter(|sign| !sign.is_control()).take(LABEL_LENGTH_MAX).collect()
+}

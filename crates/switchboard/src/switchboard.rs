@@ -1,0 +1,273 @@
+//! The switchboard: one shard's machines, and what goes in and out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use call::{Conference, LegChange};
+use model::{
+    Accepted, Chance, Command, CommandId, ConferenceId, ConferenceName, Event, LegId, MediaOrder,
+    MediaReport, RecordingId, Refusal,
+};
+use sip::{ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
+
+use crate::calls::Calls;
+use crate::commands::Answers;
+use crate::config::Config;
+use crate::leg::Leg;
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A whole SIP message came.
+    Message {
+        /// From where.
+        flow: Flow,
+        /// The message.
+        bytes: &'a [u8],
+    },
+    /// A stream connection is gone.
+    ConnectionClosed(ConnectionId),
+    /// A name was looked up; no address means that it has none.
+    Resolved {
+        /// The question's id.
+        id: ResolveId,
+        /// The answer.
+        addresses: Vec<SocketAddr>,
+    },
+    /// A message could not be sent.
+    Unreachable {
+        /// Where to.
+        flow: Flow,
+    },
+    /// Somebody wishes something. Answered by [`Output::Answer`].
+    Command(Command),
+    /// Media reports something.
+    Media(MediaReport),
+    /// A recording could not be started or go on.
+    RecordingFailed {
+        /// Which.
+        recording: RecordingId,
+        /// What the world said.
+        reason: String,
+    },
+    /// The server is to stop: no more calls come in, and all that are up end.
+    Stop,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Send a SIP message.
+    Transmit {
+        /// Where to.
+        flow: Flow,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// Look up a name; answered by [`Input::Resolved`].
+    Resolve {
+        /// The question's id.
+        id: ResolveId,
+        /// The name.
+        host: String,
+        /// The port, where the address named one.
+        port: Option<u16>,
+        /// For which transport.
+        transport: Transport,
+    },
+    /// An order to media.
+    Media(MediaOrder),
+    /// The answer to a command.
+    Answer {
+        /// Which command.
+        id: CommandId,
+        /// Carried out, or the rule that forbids it.
+        answer: Result<Accepted, Refusal>,
+    },
+    /// Something happened in a conference.
+    Event(Event),
+}
+
+/// When the switchboard wants to be woken, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// Why, for whoever looks at a trace.
+    pub why: &'static str,
+}
+
+/// One shard's machines.
+pub struct Switchboard {
+    pub(crate) config: Config,
+    pub(crate) sip: Endpoint,
+    pub(crate) chance: Chance,
+    pub(crate) conferences: BTreeMap<ConferenceId, Conference>,
+    pub(crate) names: BTreeMap<ConferenceName, ConferenceId>,
+    pub(crate) legs: BTreeMap<LegId, Leg>,
+    pub(crate) legs_by_session: BTreeMap<SessionId, LegId>,
+    pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
+    pub(crate) answers: Answers,
+    pub(crate) calls: Calls,
+    pub(crate) refusals: BTreeMap<&'static str, u64>,
+    pub(crate) life: Life,
+    pub(crate) outputs: VecDeque<Output>,
+}
+
+/// Whether calls are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// They are.
+    Open,
+    /// They are not: the server is to stop.
+    Stopping,
+}
+
+impl Switchboard {
+    /// A switchboard begins. `seed` decides its ids, tags and branches: the shell takes it from
+    /// the operating system, a test prints it.
+    pub fn new(config: Config, seed: u64) -> Switchboard {
+        let mut chance = Chance::new(seed);
+        Switchboard {
+            sip: Endpoint::new(config.sip.clone(), chance.draw()),
+            config,
+            chance,
+            conferences: BTreeMap::new(),
+            names: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            legs_by_session: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            answers: Answers::default(),
+            calls: Calls::default(),
+            refusals: BTreeMap::new(),
+            life: Life::Open,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened. What follows comes by [`Self::poll`].
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Message { flow, bytes } => self.sip.receive(now, flow, bytes),
+            Input::ConnectionClosed(connection) => self.sip.connection_closed(now, connection),
+            Input::Resolved { id, addresses } => self.sip.resolved(now, id, addresses),
+            Input::Unreachable { flow } => self.sip.unreachable(now, &flow),
+            Input::Command(command) => {
+                let id = command.id;
+                let answer = self.command(now, command);
+                self.outputs.push_back(Output::Answer { id, answer });
+            }
+            Input::Media(report) => self.media(now, report),
+            Input::RecordingFailed { recording, reason } => {
+                self.recording_failed(now, recording, reason);
+            }
+            Input::Stop => self.stop(now),
+        }
+        self.drain_sip(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.sip.handle_timeout(now);
+        let now_ms = self.config.at_ms(now);
+        let due: Vec<ConferenceId> = self
+            .conferences
+            .iter()
+            .filter(|(_, conference)| conference.next_deadline_ms().is_some_and(|at| at <= now_ms))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            if let Some(conference) = self.conferences.get_mut(&id) {
+                conference.handle_timeout(now_ms);
+            }
+            self.drain_conference(now, id);
+        }
+        self.drain_sip(now);
+    }
+
+    /// When [`Self::handle_timeout`] is to be called.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let sip = self.sip.next_deadline().map(|due| Deadline { at: due.at, why: due.why });
+        let ringing = self
+            .conferences
+            .values()
+            .filter_map(Conference::next_deadline_ms)
+            .min()
+            .map(|at_ms| Deadline { at: self.config.instant(at_ms), why: "a phone rings too long" });
+        [sip, ringing].into_iter().flatten().min_by_key(|due| due.at)
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Conferences that are live.
+    pub fn conferences(&self) -> impl Iterator<Item = &Conference> {
+        self.conferences.values()
+    }
+
+    /// Whether nothing is left to be done for anybody: no session, no transaction.
+    pub fn is_idle(&self) -> bool {
+        let stats = self.sip.stats();
+        self.legs.is_empty() && stats.sessions == 0 && stats.transactions == 0
+    }
+
+    /// What was counted since the start.
+    pub fn stats(&self) -> model::stats::SignalStats {
+        let sip = self.sip.stats();
+        model::stats::SignalStats {
+            requests: sip
+                .requests
+                .iter()
+                .map(|((method, status), count)| ((method.to_string(), *status), *count))
+                .collect(),
+            malformed: sip.malformed,
+            calls: self.calls.counts().clone(),
+            sessions: sip.sessions as u64,
+            transactions: sip.transactions as u64,
+            refusals: self.refusals.clone(),
+        }
+    }
+
+    /// Tells a leg's conference what became of the leg.
+    pub(crate) fn leg_changed(&mut self, now: Instant, id: ConferenceId, leg: LegId, change: LegChange) {
+        let now_ms = self.config.at_ms(now);
+        if let Some(conference) = self.conferences.get_mut(&id) {
+            conference.leg_changed(now_ms, leg, change);
+        }
+        self.drain_conference(now, id);
+    }
+
+    fn media(&mut self, now: Instant, report: MediaReport) {
+        let (leg, change) = match report {
+            MediaReport::Opened { leg, local } => return self.port_opened(now, leg, local.rtp),
+            MediaReport::OpenFailed { leg, reason: _ } => return self.port_failed(now, leg),
+            MediaReport::Digit { leg, digit } => (leg, LegChange::Digit(digit)),
+            MediaReport::Talking { leg, talking } => (leg, LegChange::Talking(talking)),
+        };
+        if let Some(conference) = self.legs.get(&leg).map(|leg| leg.conference) {
+            self.leg_changed(now, conference, leg, change);
+        }
+    }
+
+    fn recording_failed(&mut self, now: Instant, recording: RecordingId, reason: String) {
+        let Some(id) = self.recordings.get(&recording).copied() else { return };
+        let now_ms = self.config.at_ms(now);
+        if let Some(conference) = self.conferences.get_mut(&id) {
+            conference.recording_failed(now_ms, recording, reason);
+        }
+        self.drain_conference(now, id);
+    }
+
+    fn stop(&mut self, now: Instant) {
+        self.life = Life::Stopping;
+        let live: Vec<ConferenceId> = self.conferences.keys().copied().collect();
+        for id in live {
+            let command = CommandId(self.chance.draw());
+            self.conference_command(now, id, command, model::Author::System, model::Verb::End)
+                .expect("the server itself may end a conference that is live");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Configuration: a TOML file, environment variables `CONVOKE_…` over it, options over both.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use model::limits::PARTIES_PER_CONFERENCE_MAX;
+use model::{ConferenceName, TapRate};
+use serde::Deserialize;
+
+/// Where the server listens, what it keeps where, and its rooms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// SIP, UDP and TCP.
+    pub sip: SocketAddr,
+    /// The page, the API and the metrics.
+    pub http: SocketAddr,
+    /// The folder of all that is kept.
+    pub data: PathBuf,
+    /// The ports for audio.
+    pub rtp_ports: PortRange,
+    /// What is logged, in the words of `tracing-subscriber`'s filters.
+    pub log: String,
+    /// Media threads; none is one for each core.
+    pub media_threads: Option<usize>,
+    /// The address that is told to phones where it is not the one that is listened on.
+    pub advertised: Option<IpAddr>,
+    /// The settings of a room that is not named.
+    pub room: Room,
+    /// The settings of named rooms.
+    pub rooms: BTreeMap<ConferenceName, Room>,
+}
+
+/// A room's settings. What a named room leaves out is as in `[room]`'s defaults.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Room {
+    /// Recording begins with the first party.
+    pub record: bool,
+    /// The rate of recordings: 8000, 16000 or 48000 [Hz].
+    pub recording_rate_hz: TapRate,
+    /// Parties at most.
+    pub parties_max: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            record: false,
+            recording_rate_hz: TapRate::Hz16000,
+            parties_max: PARTIES_PER_CONFERENCE_MAX,
+        }
+    }
+}
+
+/// What stands in a file; all of it may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    sip: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    rtp_ports: Option<PortRange>,
+    log: Option<String>,
+    media_threads: Option<usize>,
+    advertised: Option<IpAddr>,
+    #[serde(default)]
+    room: Room,
+    #[serde(default)]
+    rooms: BTreeMap<ConferenceName, Room>,
+}
+
+/// The options, and the environment variables behind them.
+#[derive(Debug, Default, Clone, clap::Args)]
+pub struct Options {
+    /// A TOML file with settings; options and variables count over it
+    #[arg(long, value_name = "FILE", env = "CONVOKE_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Listen for SIP here, UDP and TCP [default: 127.0.0.1:5060]
+    #[arg(long, value_name = "ADDR", env = "CONVOKE_SIP", global = true)]
+    pub sip: Option<SocketAddr>,
+    /// Listen for HTTP here [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "CONVOKE_HTTP", global = true)]
+    pub http: Option<SocketAddr>,
+    /// Keep recordings and the journal in this folder [default: ./data]
+    #[arg(long, value_name = "DIR", env = "CONVOKE_DATA", global = true)]
+    pub data: Option<PathBuf>,
+    /// Ports for audio [default: 16384-32767]
+    #[arg(long, value_name = "LOW-HIGH", env = "CONVOKE_RTP_PORTS", global = true)]
+    pub rtp_ports: Option<PortRange>,
+    /// What to log: error, warn, info, debug, trace, or by room, e.g. info,gateway=debug [default: info]
+    #[arg(long, value_name = "FILTER", env = "CONVOKE_LOG", global = true)]
+    pub log: Option<String>,
+}
+
+/// What is wrong with a configuration, in a few lines.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file does not say what a configuration says.
+    #[error("{}: {reason}", path.display())]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Line, column and reason.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads the file that the options name, if any, and lays the options over it.
+    pub fn load(options: &Options) -> Result<Config, ConfigError> {
+        let file = match &options.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Config {
+            sip: options.sip.or(file.sip).unwrap_or(loopback(5060)),
+            http: options.http.or(file.http).unwrap_or(loopback(8080)),
+            data: options.data.clone().or(file.data).unwrap_or_else(|| "./data".into()),
+            rtp_ports: options.rtp_ports.or(file.rtp_ports).unwrap_or_default(),
+            log: options.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
+            media_threads: file.media_threads,
+            advertised: file.advertised,
+            room: file.room,
+            rooms: file.rooms,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+    toml::from_str(&text).map_err(|error| ConfigError::Wrong {
+        path: path.into(),
+        reason: error.to_string().trim_end().to_owned(),
+    })
+}
+
+/// A range of UDP ports, both ends in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PortRange {
+    low: u16,
+    high: u16,
+}
+
+impl Default for PortRange {
+    /// 8,192 pairs: more than the legs that one server takes.
+    fn default() -> PortRange {
+        PortRange { low: 16_384, high: 32_767 }
+    }
+}
+
+impl From<PortRange> for RangeInclusive<u16> {
+    fn from(range: PortRange) -> RangeInclusive<u16> {
+        range.low..=range.high
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
+    }
+}
+
+/// A text that is not a range of ports.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[error("a range of ports is LOW-HIGH with 1024 ≤ LOW < HIGH ≤ 65535, e.g. 16384-32767")]
+pub struct BadPortRange;
+
+impl std::str::FromStr for PortRange {
+    type Err = BadPortRange;
+    fn from_str(text: &str) -> Result<PortRange, BadPortRange> {
+        let (low, high) = text.split_once('-').ok_or(BadPortRange)?;
+        let port = |text: &str| text.trim().parse::<u16>().map_err(|_| BadPortRange);
+        let (low, high) = (port(low)?, port(high)?);
+        if low < 1_024 || low >= high {
+            return Err(BadPortRange);
+        }
+        Ok(PortRange { low, high })
+    }
+}
+
+impl TryFrom<String> for PortRange {
+    type Error = BadPortRange;
+    fn try_from(text: String) -> Result<PortRange, BadPortRange> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        toml::from_str::<File>(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line_and_reason() {
+        let unknown = wrong("http = \"127.0.0.1:1\"\nsipp = \"x\"\n");
+        assert!(unknown.contains("line 2") && unknown.contains("unknown field `sipp`"), "{unknown}");
+        let address = wrong("\n\nsip = \"here\"\n");
+        assert!(address.contains("line 3") && address.contains("socket address"), "{address}");
+        let ports = wrong("rtp_ports = \"9-5\"\n");
+        assert!(ports.contains("line 1") && ports.contains("LOW-HIGH"), "{ports}");
+        let rate = wrong("[rooms.a]\nrecording_rate_hz = 44100\n");
+        assert!(rate.contains("line 2") && rate.contains("16000"), "{rate}");
+        let name = wrong("[rooms.\"a b\"]\nrecord = true\n");
+        assert!(name.contains("line 1") && name.contains("letters, digits"), "{name}");
+    }
+
+    #[test]
+    fn an_option_counts_over_the_file_and_the_file_over_the_default() {
+        let folder = std::env::temp_dir().join(format!("convoke-config-{}", std::process::id()));
+        std::fs::write(&folder, "sip = \"127.0.0.1:7000\"\nhttp = \"127.0.0.1:7001\"\n").unwrap();
+        let options = Options {
+            config: Some(folder.clone()),
+            http: Some("127.0.0.1:9".parse().unwrap()),
+            ..Options::default()
+        };
+        let config = Config::load(&options).unwrap();
+        std::fs::remove_file(folder).unwrap();
+        assert_eq!(config.sip.port(), 7000);
+        assert_eq!(config.http.port(), 9);
+        assert_eq!(config.data, PathBuf::from("./data"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The program `convoke`: configuration, wiring, shutdown, subcommands.
+//!
+//! No decision about a call is made here. [`server`] starts the shells, [`shard`] carries what
+//! happens to the pure switchboard and what it decides back to the shells; [`demo`] is a client
+//! that calls a running server as phones do.
+#![allow(clippy::disallowed_methods, reason = "the program owns the clock that it hands on")]
+
+pub mod config;
+pub mod demo;
+pub mod phone;
+pub mod server;
+pub mod shard;

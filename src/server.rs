@@ -1,0 +1,240 @@
+//! `convoke` without a subcommand: starts everything, and ends everything in order.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use api::{Facts, Feed, Gauge, Readiness, Reply, Switch};
+use gateway::Gateway;
+use model::stats::{MediaStats, SignalStats};
+use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use vault::{Vault, VaultReport};
+use worker::Workers;
+
+use crate::config::Config;
+use crate::shard::{self, Inlet, Shells};
+
+/// The profile that every conference follows unless it is given another.
+const OPEN_PROFILE: &str = include_str!("../fixtures/profiles/open.toml");
+
+/// Serves until the process is asked to end (SIGINT or SIGTERM), then ends all calls in order.
+///
+/// `started` is told, once all doors are open, in a few lines how to come in.
+pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
+    let http = TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
+    let http_address = http.local_addr()?;
+    let (gateway, inbound) =
+        Gateway::bind(gateway::Settings { bind: vec![config.sip], ..Default::default() }).await?;
+    let sip_address = gateway.listeners().first().map_or(config.sip, |(_, address)| *address);
+
+    let (inlet, outlet) = Inlet::new();
+    let vault = {
+        let inlet = inlet.clone();
+        Arc::new(Vault::open(&config.data, move |report| told_by_vault(report, &inlet))?)
+    };
+    let (report, reports) = mpsc::unbounded_channel();
+    let workers = Arc::new(start_workers(&config, report)?);
+    let feed = Arc::new(Feed::new());
+    let board = switchboard::Switchboard::new(board_config(&config, &gateway)?, seed());
+
+    let (stopping, stopped) = watch::channel(false);
+    let switch = Arc::new(Server {
+        inlet: inlet.clone(),
+        workers: Arc::clone(&workers),
+        vault: Arc::clone(&vault),
+        dial: sip_address,
+        started_ms: unix_ms(),
+        stopping: stopped.clone(),
+    });
+    let pages = api::router(switch, Arc::clone(&feed));
+    let until_stopped = {
+        let mut stopped = stopped;
+        async move {
+            if stopped.wait_for(|stop| *stop).await.is_err() {
+                tracing::debug!("the program has ended before its pages");
+            }
+        }
+    };
+    let web = tokio::spawn(api::serve(http, pages, until_stopped));
+    let shells = Shells {
+        gateway,
+        inbound,
+        workers: Arc::clone(&workers),
+        reports,
+        vault: Arc::clone(&vault),
+        feed: Arc::clone(&feed),
+    };
+    let mut shard = tokio::spawn(shard::run(board, outlet, shells));
+
+    started(&welcome(&config, sip_address, http_address));
+    let asked_to_end = asked_to_end()?;
+    tokio::select! {
+        ended = &mut shard => {
+            ended.context("the switchboard has failed")?;
+            anyhow::bail!("the switchboard has ended without being asked to");
+        }
+        () = asked_to_end => {}
+    }
+    tracing::info!("ending all calls");
+    inlet.stop().await;
+    shard.await.context("the switchboard has failed while it ended")?;
+    feed.close();
+    if stopping.send(true).is_err() {
+        tracing::debug!("the pages have ended already");
+    }
+    web.await.context("the pages have failed")??;
+    Ok(())
+}
+
+fn start_workers(config: &Config, report: mpsc::UnboundedSender<MediaReport>) -> Result<Workers> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let settings = worker::Settings {
+        threads: config.media_threads.unwrap_or(cores),
+        rtp_ports: config.rtp_ports.into(),
+        seed: seed(),
+    };
+    // Not bounded by itself: each order that opens a port gives one report, and what media threads
+    // report on their own comes through bounded rings.
+    let told = move |told| {
+        if report.send(told).is_err() {
+            tracing::debug!("media reported to a switchboard that has ended");
+        }
+    };
+    Workers::start(settings, told).context("the media threads cannot start")
+}
+
+fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Config> {
+    let room = |room: &crate::config::Room| switchboard::Room {
+        record: room.record,
+        recording_rate: room.recording_rate_hz,
+        parties_max: room.parties_max,
+    };
+    Ok(switchboard::Config {
+        sip: sip::Config {
+            server_name: "Convoke".into(),
+            listeners: gateway.listeners().to_vec(),
+            advertised: config.advertised,
+        },
+        profile: toml::from_str(OPEN_PROFILE).context("the open profile is not in order")?,
+        rooms: config.rooms.iter().map(|(name, named)| (name.clone(), room(named))).collect(),
+        any_room: room(&config.room),
+        started: Instant::now(),
+        started_ms: unix_ms(),
+    })
+}
+
+fn told_by_vault(report: VaultReport, inlet: &Inlet) {
+    match report {
+        VaultReport::Recovered { recording, path, duration_ms } => {
+            tracing::warn!(%recording, path = %path.display(), duration_ms, "recording.recovered");
+        }
+        VaultReport::Finished { recording, path, duration_ms } => {
+            tracing::info!(%recording, path = %path.display(), duration_ms, "recording complete");
+        }
+        VaultReport::Failed { recording, reason } => {
+            tracing::error!(%recording, reason, "recording failed");
+            inlet.recording_failed(recording, reason);
+        }
+    }
+}
+
+fn welcome(config: &Config, sip: SocketAddr, http: SocketAddr) -> String {
+    let recordings = config.data.join("recordings");
+    format!(
+        "convoke {} is ready.\n\
+         \x20 dial       sip:NAME@{sip}   any NAME is a conference (UDP and TCP)\n\
+         \x20 page       http://{http}/\n\
+         \x20 API        http://{http}/api/v1/openapi.json\n\
+         \x20 metrics    http://{http}/metrics\n\
+         \x20 recordings {}\n\
+         No phone at hand? Run `convoke demo` in another terminal. Ctrl-C ends the server.",
+        env!("CARGO_PKG_VERSION"),
+        recordings.display(),
+    )
+}
+
+fn asked_to_end() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Randomness from the operating system, by way of the standard library's hasher keys.
+fn seed() -> u64 {
+    RandomState::new().hash_one(unix_ms())
+}
+
+/// The running server as the API sees it.
+struct Server {
+    inlet: Inlet,
+    workers: Arc<Workers>,
+    vault: Arc<Vault>,
+    dial: SocketAddr,
+    started_ms: u64,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Switch for Server {
+    fn command(&self, command: Command) -> Reply<'_, Result<Accepted, Refusal>> {
+        Box::pin(self.inlet.command(command))
+    }
+
+    fn signal_stats(&self) -> Reply<'_, SignalStats> {
+        Box::pin(self.inlet.stats())
+    }
+
+    fn media_stats(&self) -> MediaStats {
+        self.workers.stats()
+    }
+
+    fn facts(&self) -> Facts {
+        let media = self.workers.facts();
+        let vault = self.vault.stats();
+        let gauge = |name, help, value| Gauge { name, help, value };
+        let realtime = if media.realtime { 1.0 } else { 0.0 };
+        Facts {
+            version: env!("CARGO_PKG_VERSION"),
+            started_ms: self.started_ms,
+            dial: Some(self.dial.to_string()),
+            gauges: vec![
+                gauge("media_threads", "Threads that mix", media.threads as f64),
+                gauge("media_threads_realtime", "1 if they run under SCHED_FIFO", realtime),
+                gauge("recordings_active", "Recordings that run", vault.recordings_active as f64),
+            ],
+        }
+    }
+
+    fn readiness(&self) -> Readiness {
+        if *self.stopping.borrow() {
+            return Readiness::NotReady("the server is shutting down".into());
+        }
+        Readiness::Ready
+    }
+
+    fn recording_path(&self, id: RecordingId) -> Option<PathBuf> {
+        let path = self.vault.recording_path(id);
+        path.is_file().then_some(path)
+    }
+
+    fn command_id(&self) -> CommandId {
+        CommandId(seed())
+    }
+}

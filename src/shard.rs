@@ -1,0 +1,184 @@
+//! One shard: a task that runs its inputs in order through the switchboard, and hands on what the
+//! switchboard wants done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use api::Feed;
+use gateway::{Gateway, Inbound};
+use model::limits::{COMMANDS_QUEUED_MAX, TAP_FRAMES_QUEUED_MAX};
+use model::stats::SignalStats;
+use model::{Accepted, Command, CommandId, MediaOrder, MediaReport, RecordingId, Refusal};
+use switchboard::{Input, Output, Switchboard};
+use tokio::sync::{mpsc, oneshot};
+use vault::Vault;
+use worker::Workers;
+
+/// What the rest of the program asks of a shard.
+pub enum Request {
+    /// Carry this out.
+    Command(Command, oneshot::Sender<Result<Accepted, Refusal>>),
+    /// Tell your counters.
+    Stats(oneshot::Sender<SignalStats>),
+    /// A recording could not be started or go on.
+    RecordingFailed(RecordingId, String),
+    /// End all calls, then yourself.
+    Stop,
+}
+
+/// The way to a shard.
+#[derive(Clone)]
+pub struct Inlet(mpsc::Sender<Request>);
+
+/// The other end of an [`Inlet`].
+pub struct Outlet(mpsc::Receiver<Request>);
+
+impl Inlet {
+    /// A way to a shard that is still to be run.
+    pub fn new() -> (Inlet, Outlet) {
+        let (sender, receiver) = mpsc::channel(COMMANDS_QUEUED_MAX);
+        (Inlet(sender), Outlet(receiver))
+    }
+
+    /// Asks for a command; a full queue is refused at once.
+    pub async fn command(&self, command: Command) -> Result<Accepted, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.0.try_send(Request::Command(command, answer)).map_err(|_| Refusal::Busy)?;
+        answered.await.unwrap_or(Err(Refusal::Draining))
+    }
+
+    /// Asks for the counters; a shard that is too busy to tell has none to tell.
+    pub async fn stats(&self) -> SignalStats {
+        let (answer, answered) = oneshot::channel();
+        match self.0.send(Request::Stats(answer)).await {
+            Ok(()) => answered.await.unwrap_or_default(),
+            Err(_) => SignalStats::default(),
+        }
+    }
+
+    /// Asks the shard to end. Safe to be called from any thread but a task's.
+    pub async fn stop(&self) {
+        if self.0.send(Request::Stop).await.is_err() {
+            tracing::debug!("the shard has ended already");
+        }
+    }
+
+    /// Tells that a recording failed, from the vault's thread.
+    pub fn recording_failed(&self, recording: RecordingId, reason: String) {
+        if self.0.try_send(Request::RecordingFailed(recording, reason)).is_err() {
+            tracing::error!(%recording, "the shard was too busy to be told that a recording failed");
+        }
+    }
+}
+
+/// The shells that a shard hands on to.
+pub struct Shells {
+    /// SIP sockets.
+    pub gateway: Gateway,
+    /// What comes from them.
+    pub inbound: mpsc::Receiver<Inbound>,
+    /// Media threads.
+    pub workers: Arc<Workers>,
+    /// What they report.
+    pub reports: mpsc::UnboundedReceiver<MediaReport>,
+    /// Disk.
+    pub vault: Arc<Vault>,
+    /// Whoever watches.
+    pub feed: Arc<Feed>,
+}
+
+/// Runs a shard until it is asked to stop and its last session has ended, or two seconds after it
+/// was asked.
+pub async fn run(mut board: Switchboard, mut requests: Outlet, mut shells: Shells) {
+    let mut asked: BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>> =
+        BTreeMap::new();
+    let mut stop_by: Option<Instant> = None;
+    loop {
+        let wake = [board.next_deadline().map(|due| due.at), stop_by].into_iter().flatten().min();
+        tokio::select! {
+            Some(inbound) = shells.inbound.recv() => {
+                board.handle(Instant::now(), input(&inbound));
+            }
+            Some(report) = shells.reports.recv() => {
+                board.handle(Instant::now(), Input::Media(report));
+            }
+            Some(request) = requests.0.recv() => match request {
+                Request::Command(command, answer) => {
+                    asked.entry(command.id).or_default().push(answer);
+                    board.handle(Instant::now(), Input::Command(command));
+                }
+                Request::Stats(answer) => {
+                    if answer.send(board.stats()).is_err() {
+                        tracing::debug!("whoever asked for the counters has gone");
+                    }
+                }
+                Request::RecordingFailed(recording, reason) => {
+                    board.handle(Instant::now(), Input::RecordingFailed { recording, reason });
+                }
+                Request::Stop => {
+                    stop_by = Some(Instant::now() + STOPPING_MAX);
+                    board.handle(Instant::now(), Input::Stop);
+                }
+            },
+            () = sleep_until(wake) => board.handle_timeout(Instant::now()),
+        }
+        while let Some(output) = board.poll() {
+            hand_on(output, &shells, &mut asked);
+        }
+        if stop_by.is_some_and(|by| board.is_idle() || Instant::now() >= by) {
+            return;
+        }
+    }
+}
+
+/// How long a shard that is to stop waits for the far ends to say that they heard its BYE.
+const STOPPING_MAX: std::time::Duration = std::time::Duration::from_secs(2);
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn input(inbound: &Inbound) -> Input<'_> {
+    match inbound {
+        Inbound::Message { flow, bytes } => Input::Message { flow: *flow, bytes },
+        Inbound::ConnectionClosed(connection) => Input::ConnectionClosed(*connection),
+        Inbound::Resolved { id, addresses } => {
+            Input::Resolved { id: *id, addresses: addresses.clone() }
+        }
+        Inbound::Unreachable { flow } => Input::Unreachable { flow: *flow },
+    }
+}
+
+fn hand_on(
+    output: Output,
+    shells: &Shells,
+    asked: &mut BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>>,
+) {
+    match output {
+        Output::Transmit { flow, bytes } => shells.gateway.send(flow, bytes),
+        Output::Resolve { id, host, port, transport } => {
+            shells.gateway.resolve(id, host, port, transport);
+        }
+        Output::Media(MediaOrder::OpenTap { conference, recording, rate }) => {
+            let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
+            shells.vault.record(recording, rate, consumer);
+            shells.workers.open_tap(conference, recording, rate, producer);
+        }
+        Output::Media(order) => shells.workers.order(order),
+        Output::Answer { id, answer } => {
+            for waiting in asked.remove(&id).unwrap_or_default() {
+                if waiting.send(answer.clone()).is_err() {
+                    tracing::debug!(%id, "whoever asked has gone");
+                }
+            }
+        }
+        Output::Event(event) => {
+            shells.vault.keep(&event);
+            shells.feed.publish(event);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Every bound of this room, with its reason.
+
+use std::time::Duration;
+
+/// How often the writer looks into the rings. A twentieth of the ring's 10 s would do for the
+/// audio; a tenth of a second keeps what a crash can lose small.
+pub const TURN: Duration = Duration::from_millis(100);
+
+/// How far a file's header may lag behind its data. With one turn and the time to write on top,
+/// a killed server's file still holds all but its last second (acceptance W1).
+pub const SIZES_LAG: Duration = Duration::from_millis(500);
+
+/// How often data is forced to the disk: what a power cut may cost (acceptance, recorder).
+pub const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// Time that one turn may spend on forcing data to the disk; the files that are left wait for the
+/// next turn. Half a turn, so that a slow disk delays syncs and never the writing.
+pub const SYNC_BUDGET: Duration = Duration::from_millis(50);
+
+/// Writing longer than this in one turn counts as a stall: five turns, seen in the counters long
+/// before the rings (10 s) are full.
+pub const STALL: Duration = Duration::from_millis(500);
+
+/// Longest silence that is put in for missing frames: an hour of ticks, longer than any stall that
+/// a call outlives. A tick further ahead is a mistake, not a gap.
+pub const GAP_TICKS_MAX: u64 = 60 * 60 * 50;
+
+/// Free space below which no recording begins: room for the journal and for what already records
+/// (100 recordings at 16 kHz for more than a minute) to end in good order.
+pub const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// Bytes that follow the first eight of a RIFF file: its size field has 32 bits. Beyond, the file
+/// is RF64 (EBU Tech 3306).
+pub const RIFF_BYTES_MAX: u64 = u32::MAX as u64;
+
+/// Events that wait for the writer: a room of 4,000 that joins and leaves within one turn. At about
+/// 400 bytes an event this is 3 MB.
+pub const EVENTS_QUEUED_MAX: usize = 8_192;
+
+/// Longest line of the recordings' index that is read: ours are about 120 bytes.
+pub const INDEX_LINE_BYTES_MAX: usize = 1_024;

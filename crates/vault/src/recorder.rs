@@ -1,0 +1,334 @@
+//! The recordings that are being written: from rings into files.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use model::limits::{RECORDINGS_MAX, TAP_FRAMES_QUEUED_MAX, TAP_SAMPLES_MAX};
+use model::{RecordingId, TapFrame, TapRate};
+
+use crate::clock;
+use crate::index::{Closing, Index};
+use crate::limits::{GAP_TICKS_MAX, SIZES_LAG, SYNC_BUDGET, SYNC_EVERY};
+use crate::stats::Counters;
+use crate::wav::{self, WavFile};
+use crate::{Bounds, Report, VaultReport};
+
+/// A wish to record.
+pub(crate) struct Order {
+    pub(crate) recording: RecordingId,
+    pub(crate) rate: TapRate,
+    pub(crate) frames: rtrb::Consumer<TapFrame>,
+}
+
+/// All recordings; owned by the writer's thread.
+pub(crate) struct Recorder {
+    folder: PathBuf,
+    bounds: Bounds,
+    index: Index,
+    recordings: Vec<Recording>,
+    /// Files that are complete and not yet forced to the disk.
+    finished: VecDeque<WavFile>,
+    /// Where the round of syncs goes on.
+    sync_next: usize,
+    /// Frames of one recording on their way from its ring to its file.
+    block: Vec<u8>,
+    counters: Arc<Counters>,
+    report: Report,
+}
+
+struct Recording {
+    id: RecordingId,
+    frames: rtrb::Consumer<TapFrame>,
+    state: State,
+}
+
+enum State {
+    /// Frames go into the file.
+    Writing(Track),
+    /// The recording was refused or has failed: its frames are taken and thrown away, so that media
+    /// never notices.
+    Discarding,
+}
+
+/// A file and the tick that it has come to.
+struct Track {
+    wav: WavFile,
+    rate: TapRate,
+    /// The tick that follows what is in the file; none before the first frame.
+    tick_next: Option<u64>,
+    synced_at: Instant,
+}
+
+/// Where a recording's file is. The name comes from the id alone, so nothing outside the folder
+/// can be meant.
+pub(crate) fn path(folder: &Path, recording: RecordingId) -> PathBuf {
+    folder.join(format!("{recording}.wav"))
+}
+
+impl Recorder {
+    /// Opens the folder's index and repairs the recordings that a crash has left open.
+    pub(crate) fn open(
+        folder: PathBuf,
+        bounds: Bounds,
+        counters: Arc<Counters>,
+        report: Report,
+    ) -> io::Result<Recorder> {
+        let (index, left_open) = Index::open(&folder.join("index.jsonl"))?;
+        let mut recorder = Recorder {
+            folder,
+            bounds,
+            index,
+            recordings: Vec::new(),
+            finished: VecDeque::new(),
+            sync_next: 0,
+            block: Vec::with_capacity(TAP_FRAMES_QUEUED_MAX * TAP_SAMPLES_MAX * 2),
+            counters,
+            report,
+        };
+        recorder.repair(left_open);
+        Ok(recorder)
+    }
+
+    fn repair(&mut self, left_open: BTreeMap<RecordingId, TapRate>) {
+        for (recording, rate) in left_open {
+            let path = path(&self.folder, recording);
+            match wav::repair(&path, rate, self.bounds.riff_bytes_max) {
+                Ok(duration_ms) => {
+                    self.note_closed(recording, Closing::Recovered, duration_ms);
+                    self.counters.recovered();
+                    self.report.call(VaultReport::Recovered { recording, path, duration_ms });
+                }
+                Err(error) => {
+                    // A file that never came to be is not asked for again; one that cannot be read
+                    // today may be tomorrow.
+                    if error.kind() == io::ErrorKind::NotFound {
+                        self.note_closed(recording, Closing::Failed, 0);
+                    }
+                    self.report.call(VaultReport::Failed { recording, reason: error.to_string() });
+                }
+            }
+        }
+    }
+
+    /// Begins a recording, or refuses it with a report.
+    pub(crate) fn begin(&mut self, order: Order) {
+        let Order { recording: id, rate, frames } = order;
+        if self.recordings.len() >= RECORDINGS_MAX {
+            // The ring is let go, so media counts its frames as lost: the bound has no bypass.
+            let reason = format!("{RECORDINGS_MAX} recordings run already");
+            self.report.call(VaultReport::Failed { recording: id, reason });
+            return;
+        }
+        let state = match self.create(id, rate) {
+            Ok(track) => State::Writing(track),
+            Err(error) => {
+                let reason = error.to_string();
+                self.report.call(VaultReport::Failed { recording: id, reason });
+                State::Discarding
+            }
+        };
+        self.recordings.push(Recording { id, frames, state });
+        self.count_active();
+    }
+
+    fn create(&mut self, id: RecordingId, rate: TapRate) -> io::Result<Track> {
+        let space = rustix::fs::statvfs(&self.folder)?;
+        let free_bytes = space.f_bavail.saturating_mul(space.f_frsize);
+        if free_bytes < self.bounds.free_bytes_min {
+            let text = format!("only {} MB are free for recordings", free_bytes / 1_000_000);
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
+        let path = path(&self.folder, id);
+        // Looked at before the index is written: a line about a second recording of the same id
+        // would close the first.
+        if path.symlink_metadata().is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "its file exists already"));
+        }
+        self.index.opened(id, clock::unix_ms(), rate)?;
+        match WavFile::create(&path, rate, self.bounds.riff_bytes_max) {
+            Ok(wav) => Ok(Track { wav, rate, tick_next: None, synced_at: Instant::now() }),
+            Err(error) => {
+                self.note_closed(id, Closing::Failed, 0);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes what the rings hold, and ends the recordings whose producer is gone.
+    pub(crate) fn turn(&mut self) {
+        let mut position = 0;
+        while let Some(recording) = self.recordings.get_mut(position) {
+            // Asked before the ring is emptied: nothing comes after this answer.
+            let ended = recording.frames.is_abandoned();
+            self.drain(position);
+            if ended {
+                let recording = self.recordings.swap_remove(position);
+                self.end(recording);
+            } else {
+                position += 1;
+            }
+        }
+        self.count_active();
+        self.sync();
+    }
+
+    /// Ends every recording as it stands.
+    pub(crate) fn close(mut self) {
+        for position in 0..self.recordings.len() {
+            self.drain(position);
+        }
+        for recording in std::mem::take(&mut self.recordings) {
+            self.end(recording);
+        }
+        self.count_active();
+        for wav in std::mem::take(&mut self.finished) {
+            warn_if_not_synced(wav.sync());
+        }
+        warn_if_not_synced(self.index.sync());
+    }
+
+    fn drain(&mut self, position: usize) {
+        let Some(recording) = self.recordings.get_mut(position) else { return };
+        match &mut recording.state {
+            State::Writing(track) => {
+                let taken = track.take(&mut recording.frames, &mut self.block, &self.counters);
+                if let Err(error) = taken {
+                    self.fail(position, &error);
+                }
+            }
+            State::Discarding => {
+                let waiting = recording.frames.slots();
+                if let Ok(chunk) = recording.frames.read_chunk(waiting) {
+                    chunk.commit_all();
+                }
+            }
+        }
+    }
+
+    /// The recording cannot go on. What is in its file stays valid.
+    fn fail(&mut self, position: usize, error: &io::Error) {
+        let Some(recording) = self.recordings.get_mut(position) else { return };
+        let id = recording.id;
+        let state = std::mem::replace(&mut recording.state, State::Discarding);
+        if let State::Writing(mut track) = state {
+            if let Err(error) = track.wav.count() {
+                tracing::warn!(recording = %id, %error, "the last second is not in the header");
+            }
+            self.note_closed(id, Closing::Failed, track.wav.duration_ms());
+        }
+        self.report.call(VaultReport::Failed { recording: id, reason: error.to_string() });
+        self.count_active();
+    }
+
+    fn end(&mut self, recording: Recording) {
+        let id = recording.id;
+        let State::Writing(mut track) = recording.state else { return };
+        if let Err(error) = track.wav.count() {
+            self.note_closed(id, Closing::Failed, track.wav.duration_ms());
+            self.report.call(VaultReport::Failed { recording: id, reason: error.to_string() });
+            return;
+        }
+        let duration_ms = track.wav.duration_ms();
+        self.note_closed(id, Closing::Finished, duration_ms);
+        if self.finished.len() == RECORDINGS_MAX {
+            // The kernel writes it back in its own time.
+            self.finished.pop_front();
+        }
+        self.finished.push_back(track.wav);
+        let path = path(&self.folder, id);
+        self.report.call(VaultReport::Finished { recording: id, path, duration_ms });
+    }
+
+    /// Forces to the disk what is due, as far as the turn's budget goes.
+    fn sync(&mut self) {
+        let begin = Instant::now();
+        while begin.elapsed() < SYNC_BUDGET
+            && let Some(wav) = self.finished.pop_front()
+        {
+            warn_if_not_synced(wav.sync());
+        }
+        for _ in 0..self.recordings.len() {
+            if begin.elapsed() >= SYNC_BUDGET {
+                return;
+            }
+            let position = self.sync_next % self.recordings.len();
+            self.sync_next = position + 1;
+            if let State::Writing(track) = &mut self.recordings[position].state
+                && track.synced_at.elapsed() >= SYNC_EVERY
+            {
+                track.synced_at = Instant::now();
+                if let Err(error) = track.wav.sync() {
+                    self.fail(position, &error);
+                }
+            }
+        }
+    }
+
+    /// Forces the index to the disk.
+    pub(crate) fn sync_index(&self) {
+        warn_if_not_synced(self.index.sync());
+    }
+
+    fn note_closed(&mut self, recording: RecordingId, how: Closing, duration_ms: u64) {
+        let noted = self.index.closed(recording, clock::unix_ms(), how, duration_ms);
+        if let Err(error) = noted {
+            // The next start will look at the file once more, find it whole, and note it.
+            tracing::warn!(%recording, %error, "recordings' index misses a line");
+        }
+    }
+
+    fn count_active(&self) {
+        let writing = |recording: &&Recording| matches!(recording.state, State::Writing(_));
+        self.counters.active(self.recordings.iter().filter(writing).count());
+    }
+}
+
+impl Track {
+    /// Writes what the ring holds. Silence stands for frames that are missing.
+    fn take(
+        &mut self,
+        frames: &mut rtrb::Consumer<TapFrame>,
+        block: &mut Vec<u8>,
+        counters: &Counters,
+    ) -> io::Result<()> {
+        let samples_per_tick = self.rate.samples_per_tick();
+        let mut silence = 0;
+        block.clear();
+        for _ in 0..frames.slots() {
+            let Ok(frame) = frames.pop() else { break };
+            let expected = self.tick_next.unwrap_or(frame.tick);
+            let Some(missing) = frame.tick.checked_sub(expected) else {
+                counters.frame_out_of_order();
+                continue;
+            };
+            if missing > 0 {
+                self.append(silence, block, counters)?;
+                silence = missing.min(GAP_TICKS_MAX) * samples_per_tick as u64;
+            }
+            block.extend(frame.samples[..samples_per_tick].iter().flat_map(|s| s.to_le_bytes()));
+            self.tick_next = Some(frame.tick.saturating_add(1));
+        }
+        self.append(silence, block, counters)?;
+        let lag_samples = u128::from(self.rate.hz()) * SIZES_LAG.as_millis() / 1_000;
+        if u128::from(self.wav.samples_uncounted()) >= lag_samples {
+            self.wav.count()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, silence: u64, block: &mut Vec<u8>, counters: &Counters) -> io::Result<()> {
+        self.wav.append(silence, block)?;
+        counters.wrote(block.len());
+        block.clear();
+        Ok(())
+    }
+}
+
+fn warn_if_not_synced(result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "data may not have reached the disk");
+    }
+}

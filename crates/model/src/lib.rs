@@ -22,7 +22,7 @@ pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
 pub use id::{CommandId, ConferenceId, LegId, PartyId, RecordingId};
-pub use media::{Codec, Connection, LocalMedia, MediaOrder, MediaReport, Source};
+pub use media::{Codec, Connection, LocalMedia, MediaOrder, MediaReport, Source, TelephoneEvent};
 pub use name::ConferenceName;
 pub use profile::{Profile, Role};
 pub use refusal::{Fault, Refusal};

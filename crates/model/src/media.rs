@@ -52,8 +52,8 @@ pub struct Connection {
     pub payload_type: u8,
     /// The payload type under which it comes.
     pub receive_payload_type: u8,
-    /// The payload type of telephone-event (RFC 4733) in both directions.
-    pub telephone_event: Option<u8>,
+    /// Keys as telephone-events (RFC 4733), if both ends can.
+    pub telephone_event: Option<TelephoneEvent>,
     /// Milliseconds of audio in each packet that we send: 10, 20, 30, 40 or 60.
     pub ptime_ms: u16,
     /// Opus: put forward error correction into what we send.
@@ -66,6 +66,17 @@ pub struct Connection {
     pub sends: bool,
     /// We take audio.
     pub receives: bool,
+}
+
+/// How keys come and go as telephone-events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TelephoneEvent {
+    /// The payload type under which we send them.
+    pub payload_type: u8,
+    /// The payload type under which they come.
+    pub receive_payload_type: u8,
+    /// The clock of their durations [Hz].
+    pub clock_rate_hz: u32,
 }
 
 /// From where a leg's media may come.
@@ -170,14 +181,5 @@ pub enum MediaReport {
         leg: LegId,
         /// True while speaking.
         talking: bool,
-    },
-    /// A recording could not be started, or was lost.
-    TapFailed {
-        /// In which conference.
-        conference: ConferenceId,
-        /// Which recording.
-        recording: RecordingId,
-        /// What the world said.
-        reason: String,
     },
 }

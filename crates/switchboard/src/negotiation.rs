@@ -2,27 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Codec, Connection, Source};
-use wire::sdp::{Direction, Encoding, Local, Negotiated, Preference};
+use model::{Codec, Connection, Source, TelephoneEvent};
+use wire::sdp::{self, Encoding, Local, Negotiated};
 
 /// Our codecs, best first: what a far end without a preference of its own is given.
-const CODECS: [Encoding; 4] = [Encoding::Opus, Encoding::G722, Encoding::Pcmu, Encoding::Pcma];
-
-/// Milliseconds of audio in a packet, where the far end does not ask for another length.
-const PTIME_MS: u16 = 20;
+const CODECS: [Encoding; 5] = [
+    Encoding::Opus,
+    Encoding::G722,
+    Encoding::Pcmu,
+    Encoding::Pcma,
+    Encoding::TelephoneEvent,
+];
 
 /// What we say of ourselves on this address.
 pub(crate) fn local(address: SocketAddr, session_id: u64) -> Local {
-    Local {
-        address,
-        codecs: CODECS.to_vec(),
-        direction: Direction::SendRecv,
-        // Some phones read it as a signed number.
-        session_id: session_id >> 2,
-        version: 1,
-        ptime_ms: PTIME_MS,
-        prefer: Preference::Offerer,
-    }
+    // Some phones read the session's id as a signed number.
+    Local::new(address, CODECS.to_vec(), session_id >> 2)
 }
 
 /// What media is told of what was agreed. None where the codec is none that carries speech.
@@ -31,14 +26,22 @@ pub(crate) fn connection(negotiated: &Negotiated, signalling: IpAddr) -> Option<
         codec: codec(negotiated.codec)?,
         payload_type: negotiated.payload_type,
         receive_payload_type: negotiated.receive_payload_type,
-        telephone_event: negotiated.telephone_event,
+        telephone_event: negotiated.telephone_event.map(telephone_event),
         ptime_ms: negotiated.ptime_ms,
-        fec: negotiated.fec,
+        fec: negotiated.fec(),
         remote: negotiated.remote,
         source: Source::Signalled { signalling },
         sends: negotiated.direction.sends() && !negotiated.remote.ip().is_unspecified(),
         receives: negotiated.direction.receives(),
     })
+}
+
+fn telephone_event(agreed: sdp::TelephoneEvent) -> TelephoneEvent {
+    TelephoneEvent {
+        payload_type: agreed.payload_type,
+        receive_payload_type: agreed.receive_payload_type,
+        clock_rate_hz: agreed.clock_rate_hz,
+    }
 }
 
 fn codec(encoding: Encoding) -> Option<Codec> {

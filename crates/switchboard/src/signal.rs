@@ -127,6 +127,10 @@ impl Switchboard {
 
     /// A port is open: answer the caller's offer, make ours, or call.
     pub(crate) fn port_opened(&mut self, now: Instant, id: LegId, address: SocketAddr) {
+        let address = match self.config.sip.advertised {
+            Some(advertised) => SocketAddr::new(advertised, address.port()),
+            None => address,
+        };
         let local = negotiation::local(address, self.chance.draw());
         let Some(leg) = self.legs.get_mut(&id) else {
             // The caller went while the port was being opened; hanging up closed it.
@@ -143,6 +147,7 @@ impl Switchboard {
                 match sdp::answer(&offer, &local) {
                     Ok((text, negotiated)) => {
                         self.accept(now, session, id, text);
+                        let local = Local { previous: Some(*offer), ..local };
                         self.agreed(now, id, local, negotiated);
                     }
                     Err(_) => self.refuse_leg(now, id, Refusal::NotAcceptable),
@@ -218,11 +223,12 @@ impl Switchboard {
 
     /// The far end's answer to our offer.
     fn take_answer(&mut self, now: Instant, id: LegId, local: Local, sdp: &[u8]) {
-        let agreed = Description::parse(sdp)
-            .ok()
-            .and_then(|description| sdp::accept(&local, &description).ok());
+        let agreed = Description::parse(sdp).ok().and_then(|answer| {
+            let negotiated = sdp::accept(&local, &answer).ok()?;
+            Some((Local { previous: Some(answer), ..local }, negotiated))
+        });
         match agreed {
-            Some(negotiated) => self.agreed(now, id, local, negotiated),
+            Some((local, negotiated)) => self.agreed(now, id, local, negotiated),
             None => self.lose(now, id),
         }
     }
@@ -285,10 +291,12 @@ impl Switchboard {
             }
             return self.accept(now, session, id, offer);
         };
-        let agreed =
-            Description::parse(&sdp).ok().and_then(|offer| sdp::answer(&offer, &local).ok());
+        let agreed = Description::parse(&sdp).ok().and_then(|offer| {
+            let (answer, negotiated) = sdp::answer(&offer, &local).ok()?;
+            Some((answer, Local { previous: Some(offer), ..local }, negotiated))
+        });
         match agreed {
-            Some((answer, negotiated)) => {
+            Some((answer, local, negotiated)) => {
                 self.accept(now, session, id, answer);
                 self.agreed(now, id, local, negotiated);
             }

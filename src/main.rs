@@ -62,7 +62,7 @@ fn check(file: &std::path::Path) -> anyhow::Result<String> {
 
 fn play(options: &Options) -> anyhow::Result<String> {
     let config = Config::load(options)?;
-    runtime()?.block_on(demo::play(config.sip, config.http))
+    runtime()?.block_on(demo::play(config.sip, config.http, &config.data))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -15,5 +15,5 @@
 pub mod limits;
 pub mod rtcp;
 pub mod rtp;
-//SDP pub mod sdp;
+pub mod sdp;
 pub mod telephone_event;

@@ -60,8 +60,8 @@ impl Digits {
                 self.press =
                     Some(Press { key, start: timestamp, before: 0, duration, reported: false });
             }
-            let is_of_press = self.press.is_some_and(|press| press.start == timestamp);
-            if event.end && is_of_press {
+            let is_told_of = |press: Press| press.start == timestamp && press.key == key;
+            if event.end && self.press.is_some_and(is_told_of) {
                 *ended = self.release();
             }
         }
@@ -230,6 +230,12 @@ mod tests {
             (640, false, '7', true, 640),
         ];
         assert_eq!(digits(8_000, &packets), "7:140");
+    }
+
+    #[test]
+    fn another_key_with_the_same_timestamp_ends_nothing() {
+        let packets = [(0, true, '1', false, 160), (0, false, '2', true, 320)];
+        assert_eq!(digits(8_000, &packets), "1:20");
     }
 
     #[test]

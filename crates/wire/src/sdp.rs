@@ -1,0 +1,21 @@
+//! Session descriptions (RFC 8866) and offer/answer (RFC 3264) for one stream of audio.
+//!
+//! [`Description::parse`] reads what the far end sent. [`offer`] writes ours, [`answer`] writes our
+//! reply to theirs, [`accept`] reads their reply to ours; both end in a [`Negotiated`] stream.
+//! A later offer in the same session uses the same functions: see [`Local::previous`].
+//!
+//! Only `RTP/AVP` and `RTP/AVPF` are taken. ICE, DTLS, bundle and SDES-SRTP attributes of such a
+//! line are not answered, so by their own rules the far end goes on without them.
+
+mod description;
+mod direction;
+mod format;
+mod negotiation;
+mod writing;
+
+pub use description::{Audio, Description, Origin, SdpError};
+pub use direction::Direction;
+pub use format::{Encoding, Events, Format, Opus, Parameters};
+pub use negotiation::{
+    Local, Negotiated, NotAcceptable, Preference, TelephoneEvent, accept, answer, offer,
+};

@@ -1,0 +1,267 @@
+//! A description as the far end sent it, read once at the edge.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Connection, Media as MediaLines, Rtcp, Session};
+
+use super::{Direction, Format, NotAcceptable};
+use crate::limits::{SDP_BYTES_MAX, SDP_CANDIDATES_MAX, SDP_FORMATS_MAX, SDP_MEDIA_LINES_MAX};
+
+/// Why bytes are no description that we read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// The grammar of RFC 8866 is broken; says where.
+    #[error("{0}")]
+    Syntax(String),
+    /// Longer than [`SDP_BYTES_MAX`].
+    #[error("longer than {SDP_BYTES_MAX} bytes")]
+    TooLong,
+    /// More than [`SDP_MEDIA_LINES_MAX`].
+    #[error("more media lines than {SDP_MEDIA_LINES_MAX}")]
+    TooManyMediaLines,
+    /// More than [`SDP_FORMATS_MAX`] in one media line.
+    #[error("more formats in a media line than {SDP_FORMATS_MAX}")]
+    TooManyFormats,
+    /// More than [`SDP_CANDIDATES_MAX`].
+    #[error("more candidates than {SDP_CANDIDATES_MAX}")]
+    TooManyCandidates,
+}
+
+/// Whose description it is, and which version (the `o=` line, RFC 8866 section 5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Identifies the session together with the address: a number by the RFC, any word in fact.
+    pub session_id: String,
+    /// Grows when the description changes: the same one again asks for nothing (RFC 3264
+    /// section 8).
+    pub version: u64,
+    /// Where it was made: an address or a name. Media does not go there.
+    pub address: String,
+}
+
+/// An audio line that we can use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audio {
+    /// Where they want to receive it. The old form of hold, `0.0.0.0`, is kept.
+    pub remote: SocketAddr,
+    /// The formats that we know, the one they like best first.
+    pub formats: Vec<Format>,
+    /// Which way it flows, as they see it.
+    pub direction: Direction,
+    /// How much sound they want in a packet \[ms\].
+    pub ptime_ms: Option<u16>,
+    /// How much sound they take in a packet \[ms\].
+    pub maxptime_ms: Option<u16>,
+    /// Whether they can have RTCP on the port of RTP (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Where else they want RTCP, if not on the next port (RFC 3605).
+    pub rtcp: Option<SocketAddr>,
+}
+
+impl Audio {
+    /// Which way it flows if `0.0.0.0` is taken for what it meant before there were directions:
+    /// send nothing to me (RFC 3264 section 8.4).
+    #[must_use]
+    pub fn effective_direction(&self) -> Direction {
+        let reachable = !self.remote.ip().is_unspecified();
+        Direction::new(self.direction.sends(), self.direction.receives() && reachable)
+    }
+
+    /// Whether they hold us: they take nothing from us.
+    #[must_use]
+    pub fn is_hold(&self) -> bool {
+        !self.effective_direction().receives()
+    }
+}
+
+/// One media line, kept so that it can be answered whatever it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Media {
+    pub(super) kind: String,
+    pub(super) protocol: String,
+    pub(super) formats: String,
+    /// The stream, or why it cannot be one.
+    pub(super) audio: Result<Audio, NotAcceptable>,
+}
+
+/// A whole offer or answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    origin: Origin,
+    /// Start and stop of its `t=` line, which an answer repeats (RFC 3264 section 6).
+    pub(super) time: (u64, u64),
+    pub(super) media: Vec<Media>,
+}
+
+impl Description {
+    /// Reads a description. Lines that are not ours to understand are kept to be answered.
+    ///
+    /// # Errors
+    /// [`SdpError`] when it breaks the grammar of RFC 8866 or a bound of ours.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
+        if bytes.len() > SDP_BYTES_MAX {
+            return Err(SdpError::TooLong);
+        }
+        let session = Session::parse(bytes).map_err(|error| SdpError::Syntax(error.to_string()))?;
+        check_bounds(&session)?;
+        let media = session.medias.iter().map(|lines| Media::read(&session, lines)).collect();
+        let time = session.times.first().map_or((0, 0), |time| (time.start_time, time.stop_time));
+        let origin = Origin {
+            session_id: session.origin.sess_id,
+            version: session.origin.sess_version,
+            address: session.origin.unicast_address,
+        };
+        Ok(Self { origin, time, media })
+    }
+
+    /// Whose it is, and which version.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// How many media lines there are: an answer has as many.
+    #[must_use]
+    pub const fn media_line_count(&self) -> usize {
+        self.media.len()
+    }
+
+    /// The first audio line that we can use.
+    #[must_use]
+    pub fn audio(&self) -> Option<&Audio> {
+        self.media.iter().find_map(|media| media.audio.as_ref().ok())
+    }
+
+    /// The first audio line that we can use with its place, or why there is none.
+    pub(super) fn usable(&self) -> Result<(usize, &Audio), NotAcceptable> {
+        let mut reason = NotAcceptable::NoAudio;
+        for (index, media) in self.media.iter().enumerate() {
+            match &media.audio {
+                Ok(audio) => return Ok((index, audio)),
+                // Of several reasons the first that is about audio says most.
+                Err(error) if reason == NotAcceptable::NoAudio => reason = *error,
+                Err(_) => {}
+            }
+        }
+        Err(reason)
+    }
+}
+
+fn check_bounds(session: &Session) -> Result<(), SdpError> {
+    if session.medias.len() > SDP_MEDIA_LINES_MAX {
+        return Err(SdpError::TooManyMediaLines);
+    }
+    if session.medias.iter().any(|media| media.fmt.split(' ').count() > SDP_FORMATS_MAX) {
+        return Err(SdpError::TooManyFormats);
+    }
+    let candidates = session
+        .medias
+        .iter()
+        .flat_map(|media| &media.attributes)
+        .chain(&session.attributes)
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("candidate"))
+        .count();
+    if candidates > SDP_CANDIDATES_MAX {
+        return Err(SdpError::TooManyCandidates);
+    }
+    Ok(())
+}
+
+impl Media {
+    fn read(session: &Session, lines: &MediaLines) -> Self {
+        Self {
+            kind: lines.media.clone(),
+            protocol: lines.proto.clone(),
+            formats: lines.fmt.clone(),
+            audio: Audio::read(session, lines),
+        }
+    }
+
+    pub(super) fn is_audio(&self) -> bool {
+        self.kind.eq_ignore_ascii_case("audio")
+    }
+}
+
+impl Audio {
+    fn read(session: &Session, lines: &MediaLines) -> Result<Self, NotAcceptable> {
+        if !lines.media.eq_ignore_ascii_case("audio") {
+            return Err(NotAcceptable::NoAudio);
+        }
+        if lines.port == 0 {
+            return Err(NotAcceptable::Refused);
+        }
+        if !["RTP/AVP", "RTP/AVPF"].iter().any(|usable| lines.proto.eq_ignore_ascii_case(usable)) {
+            return Err(NotAcceptable::Transport);
+        }
+        let connection = lines.connections.first().or(session.connection.as_ref());
+        let ip = connection.and_then(unicast).ok_or(NotAcceptable::Address)?;
+        let formats = read_formats(lines);
+        if !formats.iter().any(|format| format.encoding.is_voice()) {
+            return Err(NotAcceptable::NoCommonCodec);
+        }
+        let direction = direction(&lines.attributes)
+            .or_else(|| direction(&session.attributes))
+            .unwrap_or_default();
+        Ok(Self {
+            remote: SocketAddr::new(ip, lines.port),
+            formats,
+            direction,
+            ptime_ms: milliseconds(lines, "ptime"),
+            maxptime_ms: milliseconds(lines, "maxptime"),
+            rtcp_mux: lines.has_attribute("rtcp-mux"),
+            rtcp: rtcp(lines, ip),
+        })
+    }
+}
+
+/// Names would need DNS, which nothing waits for here; groups and everybody are no far end.
+fn unicast(connection: &Connection) -> Option<IpAddr> {
+    let ip = connection.try_address().ok()?.ip;
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    if ip.is_multicast() || is_broadcast { None } else { Some(ip) }
+}
+
+fn direction(attributes: &[sdp_types::Attribute]) -> Option<Direction> {
+    attributes.iter().find_map(|attribute| Direction::named(&attribute.attribute))
+}
+
+/// A whole number; a fraction, which RFC 8866 section 6.4 allows, is cut off.
+fn milliseconds(lines: &MediaLines, name: &str) -> Option<u16> {
+    let value = lines.get_first_attribute_value(name)??;
+    value.split('.').next()?.trim().parse().ok().filter(|ms| *ms > 0)
+}
+
+fn rtcp(lines: &MediaLines, media_ip: IpAddr) -> Option<SocketAddr> {
+    let rtcp = lines.get_first_attribute_typed::<Rtcp>()?.ok()?;
+    let ip = rtcp.try_address().map_or(Some(media_ip), |address| address.ok().map(|it| it.ip))?;
+    if rtcp.port == 0 || ip.is_multicast() { None } else { Some(SocketAddr::new(ip, rtcp.port)) }
+}
+
+/// The formats that we know, in the line's order.
+fn read_formats(lines: &MediaLines) -> Vec<Format> {
+    let mut rtpmaps = [None; 128];
+    let mut fmtps = [None; 128];
+    for attribute in &lines.attributes {
+        let values_by_payload_type = match attribute.attribute.to_ascii_lowercase().as_str() {
+            "rtpmap" => &mut rtpmaps,
+            "fmtp" => &mut fmtps,
+            _ => continue,
+        };
+        let value = attribute.value.as_deref().unwrap_or_default().trim_start();
+        let Some((payload_type, value)) = value.split_once(' ') else {
+            continue;
+        };
+        let slot =
+            payload_type.parse().ok().and_then(|at: usize| values_by_payload_type.get_mut(at));
+        if let Some(slot @ None) = slot {
+            *slot = Some(value);
+        }
+    }
+    let payload_types = lines.fmt.split(' ').filter_map(|word| word.parse::<u8>().ok());
+    payload_types
+        .filter_map(|payload_type| {
+            let at = usize::from(payload_type);
+            Format::read(payload_type, *rtpmaps.get(at)?, *fmtps.get(at)?)
+        })
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! Our descriptions as text.
+
+use std::net::SocketAddr;
+
+use sdp_types::{Attribute, Connection, Media as MediaLines, Origin, Session, Time};
+
+use super::description::Media;
+use super::{Direction, Format};
+
+/// Our session with these media lines, as text.
+pub(super) fn session(
+    address: SocketAddr,
+    (session_id, version): (u64, u64),
+    (start_time, stop_time): (u64, u64),
+    medias: Vec<MediaLines>,
+) -> String {
+    let session = Session {
+        origin: Origin::with_ip_addr(session_id, version, address.ip()),
+        // Some parsers fail on an empty name; RFC 8866 section 5.3 asks for this one.
+        session_name: "-".to_owned(),
+        session_description: None,
+        uri: None,
+        emails: Vec::new(),
+        phones: Vec::new(),
+        connection: Some(Connection::from_ip_addr(address.ip())),
+        bandwidths: Vec::new(),
+        times: vec![Time { start_time, stop_time, repeats: Vec::new() }],
+        time_zones: Vec::new(),
+        key: None,
+        attributes: Vec::new(),
+        medias,
+    };
+    session.to_string()
+}
+
+/// What our audio line says.
+pub(super) struct AudioLine<'a> {
+    pub(super) port: u16,
+    pub(super) protocol: &'a str,
+    pub(super) formats: &'a [Format],
+    pub(super) direction: Direction,
+    pub(super) ptime_ms: u16,
+    pub(super) rtcp_mux: bool,
+}
+
+impl AudioLine<'_> {
+    pub(super) fn lines(&self) -> MediaLines {
+        let numbers: Vec<_> =
+            self.formats.iter().map(|format| format.payload_type.to_string()).collect();
+        let mut lines = empty("audio", self.port, self.protocol, &numbers.join(" "));
+        for format in self.formats {
+            lines.attributes.push(Attribute::with_value("rtpmap", format.rtpmap()));
+            let fmtp = format.fmtp().map(|fmtp| Attribute::with_value("fmtp", fmtp));
+            lines.attributes.extend(fmtp);
+        }
+        lines.attributes.push(Attribute::with_value("ptime", self.ptime_ms));
+        lines.attributes.push(Attribute::new(self.direction.name()));
+        if self.rtcp_mux {
+            lines.attributes.push(Attribute::new("rtcp-mux"));
+        }
+        lines
+    }
+}
+
+/// A line that we do not want: the same with port 0 (RFC 3264 section 6).
+pub(super) fn refusal(media: &Media) -> MediaLines {
+    empty(&media.kind, 0, &media.protocol, &media.formats)
+}
+
+fn empty(kind: &str, port: u16, protocol: &str, formats: &str) -> MediaLines {
+    MediaLines {
+        media: kind.to_owned(),
+        port,
+        num_ports: None,
+        proto: protocol.to_owned(),
+        fmt: formats.to_owned(),
+        media_title: None,
+        connections: Vec::new(),
+        bandwidths: Vec::new(),
+        key: None,
+        attributes: Vec::new(),
+    }
+}

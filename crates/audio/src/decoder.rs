@@ -10,6 +10,13 @@ use crate::limits::FRAME_SAMPLES_MAX;
 /// Samples of 2.5 ms at 48000 Hz, in whose multiples libopus conceals.
 const OPUS_GRAIN: usize = 120;
 
+/// How much of Opus concealment passes as it is: 60 ms.
+const OPUS_UNFADED: usize = 60 * 48;
+/// When Opus concealment has faded to silence: 200 ms.
+const OPUS_FADED: usize = 200 * 48;
+/// How long good Opus sound takes to rise after faded concealment: 5 ms.
+const OPUS_RISE: usize = 5 * 48;
+
 /// One stream of samples, at the rate of its codec.
 pub struct Decoder {
     codec: Codec,
@@ -21,7 +28,7 @@ enum Kind {
     Pcmu(Concealer),
     Pcma(Concealer),
     G722(Box<g722::Decoder>, Concealer),
-    Opus(opus::Decoder),
+    Opus(OpusStream),
 }
 
 impl Decoder {
@@ -30,15 +37,12 @@ impl Decoder {
     /// # Errors
     /// [`CodecError::Opus`] if libopus refuses.
     pub fn new(codec: Codec) -> Result<Decoder, CodecError> {
-        let concealer = Concealer::new(codec.rate_hz());
+        let concealer = || Concealer::new(codec.rate_hz());
         let kind = match codec {
-            Codec::Pcmu => Kind::Pcmu(concealer),
-            Codec::Pcma => Kind::Pcma(concealer),
-            Codec::G722 => Kind::G722(Box::new(g722::Decoder::new()), concealer),
-            Codec::Opus => Kind::Opus(
-                opus::Decoder::new(codec.rate_hz(), opus::Channels::Mono)
-                    .map_err(|error| CodecError::Opus(error.code() as i32))?,
-            ),
+            Codec::Pcmu => Kind::Pcmu(concealer()),
+            Codec::Pcma => Kind::Pcma(concealer()),
+            Codec::G722 => Kind::G722(Box::new(g722::Decoder::new()), concealer()),
+            Codec::Opus => Kind::Opus(OpusStream::new()?),
         };
         Ok(Decoder { codec, kind })
     }
@@ -57,7 +61,7 @@ impl Decoder {
         let samples = self.duration_samples(payload).ok_or(DecodeError::Length)?;
         let out = out.get_mut(..samples).ok_or(DecodeError::Space)?;
         let concealer = match &mut self.kind {
-            Kind::Opus(decoder) => return opus_decode(decoder, payload, out, false),
+            Kind::Opus(stream) => return stream.decode(payload, out, false),
             Kind::Pcmu(concealer) => {
                 g711::decode_ulaw(payload, out);
                 concealer
@@ -82,16 +86,7 @@ impl Decoder {
             Kind::Pcmu(concealer) | Kind::Pcma(concealer) | Kind::G722(_, concealer) => {
                 concealer.conceal(out);
             }
-            Kind::Opus(decoder) => {
-                for part in out.chunks_mut(FRAME_SAMPLES_MAX) {
-                    let whole = part.len() - part.len() % OPUS_GRAIN;
-                    let (grains, rest) = part.split_at_mut(whole);
-                    if opus_decode(decoder, &[], grains, false).is_err() {
-                        grains.fill(0);
-                    }
-                    rest.fill(0);
-                }
-            }
+            Kind::Opus(stream) => stream.conceal(out),
         }
     }
 
@@ -101,8 +96,8 @@ impl Decoder {
     /// [`Decoder::conceal`].
     ///
     /// # Errors
-    /// [`DecodeError::Length`] if the payload or the gap (in multiples of 2.5 ms) has no sound
-    /// length, [`DecodeError::Malformed`] if libopus refuses.
+    /// [`DecodeError::Length`] if the payload or the gap has no sound length,
+    /// [`DecodeError::Malformed`] if libopus refuses (so does a gap in odd parts of 2.5 ms).
     pub fn decode_fec(
         &mut self,
         next_payload: &[u8],
@@ -112,16 +107,15 @@ impl Decoder {
             return Err(DecodeError::Length);
         }
         match &mut self.kind {
-            Kind::Pcmu(concealer) | Kind::Pcma(concealer) | Kind::G722(_, concealer) => {
-                concealer.conceal(out);
-                Ok(out.len())
-            }
-            Kind::Opus(decoder) => {
-                let sound = (1..=FRAME_SAMPLES_MAX).contains(&out.len());
-                if !sound || !out.len().is_multiple_of(OPUS_GRAIN) {
+            Kind::Opus(stream) if libopus::carries_fec(next_payload) => {
+                if !(1..=FRAME_SAMPLES_MAX).contains(&out.len()) {
                     return Err(DecodeError::Length);
                 }
-                opus_decode(decoder, next_payload, out, true)
+                stream.decode(next_payload, out, true)
+            }
+            Kind::Pcmu(_) | Kind::Pcma(_) | Kind::G722(..) | Kind::Opus(_) => {
+                self.conceal(out);
+                Ok(out.len())
             }
         }
     }
@@ -137,15 +131,52 @@ impl Decoder {
     }
 }
 
-/// `opus_decode` of libopus; without bytes it conceals.
-fn opus_decode(
-    decoder: &mut opus::Decoder,
-    payload: &[u8],
-    out: &mut [i16],
-    fec: bool,
-) -> Result<usize, DecodeError> {
-    if out.is_empty() {
-        return Ok(0);
+/// libopus's decoder, which conceals by itself but goes on with noise for ever: that is faded out
+/// here.
+struct OpusStream {
+    decoder: opus::Decoder,
+    /// Samples concealed since the last good one, up to [`OPUS_FADED`].
+    lost: usize,
+}
+
+impl OpusStream {
+    fn new() -> Result<OpusStream, CodecError> {
+        let decoder = opus::Decoder::new(Codec::Opus.rate_hz(), opus::Channels::Mono)
+            .map_err(|error| CodecError::Opus(error.code() as i32))?;
+        Ok(OpusStream { decoder, lost: 0 })
     }
-    decoder.decode(payload, out, fec).map_err(|_| DecodeError::Malformed)
+
+    fn decode(&mut self, payload: &[u8], out: &mut [i16], fec: bool) -> Result<usize, DecodeError> {
+        let samples = self.decoder.decode(payload, out, fec).map_err(|_| DecodeError::Malformed)?;
+        let gain = self.gain(0);
+        if gain < 1.0 {
+            for (index, sample) in out.iter_mut().take(OPUS_RISE).enumerate() {
+                let risen = gain + (1.0 - gain) * index as f32 / OPUS_RISE as f32;
+                *sample = (f32::from(*sample) * risen) as i16;
+            }
+        }
+        self.lost = 0;
+        Ok(samples)
+    }
+
+    fn conceal(&mut self, out: &mut [i16]) {
+        for part in out.chunks_mut(FRAME_SAMPLES_MAX) {
+            let (grains, rest) = part.split_at_mut(part.len() - part.len() % OPUS_GRAIN);
+            rest.fill(0);
+            // Without a payload libopus conceals; without room it would refuse.
+            if !grains.is_empty() && self.decoder.decode(&[], grains, false).is_err() {
+                grains.fill(0);
+            }
+            for (index, sample) in grains.iter_mut().enumerate() {
+                *sample = (f32::from(*sample) * self.gain(index)) as i16;
+            }
+            self.lost = (self.lost + part.len()).min(OPUS_FADED);
+        }
+    }
+
+    /// Gain of concealment, so many samples on from here.
+    fn gain(&self, ahead: usize) -> f32 {
+        let left = OPUS_FADED.saturating_sub(self.lost + ahead);
+        (left as f32 / (OPUS_FADED - OPUS_UNFADED) as f32).min(1.0)
+    }
 }

@@ -55,6 +55,9 @@ const BAND_HZ: (f64, f64) = (100.0, 3_400.0);
 const WINDOW_MS: u32 = 400;
 /// How far a candidate stands above the median of the guards, and above its own two \[dB\].
 const OVER_FLOOR_DB: f64 = 20.0;
+/// The same within half of a window \[dB\]: less, because half of the time tells a tone from the
+/// noise of a codec less well.
+const OVER_FLOOR_HALF_DB: f64 = 14.0;
 /// The quietest tone that is heard \[dB of full scale\].
 const QUIETEST_DB: f64 = -60.0;
 /// Where a candidate's own guards are, on both sides of it \[Hz\].
@@ -98,30 +101,23 @@ impl FromIterator<usize> for Heard {
 ///
 /// It decides for each window of 400 ms: a candidate is heard if it is above -60 dB of full scale,
 /// and 20 dB above both the median of the guards (frequencies all over the band that nobody should
-/// use) and its own guards 24 Hz to both sides. So candidates stand at least 40 Hz apart, and a
-/// tone that fills only a part of a window may or may not be heard in it.
+/// use) and its own guards 24 Hz to both sides. Each half of the window by itself must
+/// say the same by 14 dB, because a vowel may happen to hold a frequency for a moment. So
+/// candidates stand at least 40 Hz apart, and a tone that fills only a part of a window is not
+/// counted on.
 pub struct Ear {
     resampler: Resampler,
     /// One block at [`EAR_RATE_HZ`].
     samples: Vec<i16>,
-    /// Hann window, scaled so that a sine's bin comes out as its amplitude.
-    window: Vec<f64>,
-    /// Samples of the window that have been heard.
-    filled: usize,
-    bins: Bins,
-    candidates: usize,
-    /// For each candidate the places of its own guards among the bins.
+    whole: Spectrum,
+    half: Spectrum,
+    /// What sounded in the first half of the window, once that is over.
+    first_half: Option<Heard>,
+    /// For each candidate the places of its own guards among the frequencies.
     neighbours: Vec<Vec<usize>>,
     /// Room for the guards' powers while their median is sought.
     guards: Vec<f64>,
     heard: Heard,
-}
-
-/// Goertzel's recursion for many frequencies side by side.
-struct Bins {
-    coefficients: Vec<f64>,
-    last: Vec<f64>,
-    before_last: Vec<f64>,
 }
 
 impl Ear {
@@ -138,26 +134,25 @@ impl Ear {
             in_band(hz) && candidates_hz.iter().all(|other| (hz - other).abs() >= CLEAR_HZ)
         };
 
-        let mut bins_hz = candidates_hz.to_vec();
+        let mut frequencies_hz = candidates_hz.to_vec();
         let mut neighbours = Vec::with_capacity(candidates_hz.len());
         for candidate in candidates_hz {
             let beside = [candidate - NEIGHBOUR_HZ, candidate + NEIGHBOUR_HZ];
-            let first = bins_hz.len();
-            bins_hz.extend(beside.into_iter().filter(|hz| clear(*hz)));
-            neighbours.push((first..bins_hz.len()).collect());
+            let first = frequencies_hz.len();
+            frequencies_hz.extend(beside.into_iter().filter(|hz| clear(*hz)));
+            neighbours.push((first..frequencies_hz.len()).collect());
         }
         let grid = (0..).map(|step| BAND_HZ.0 + GRID_HZ / 2.0 + GRID_HZ * f64::from(step));
-        bins_hz.extend(grid.take_while(|hz| in_band(*hz)).filter(|hz| clear(*hz)));
+        frequencies_hz.extend(grid.take_while(|hz| in_band(*hz)).filter(|hz| clear(*hz)));
 
         Ear {
             resampler: Resampler::new(rate_hz, EAR_RATE_HZ),
             samples: vec![0; RESAMPLER_BLOCK],
-            window: hann((EAR_RATE_HZ / 1000 * WINDOW_MS) as usize),
-            filled: 0,
-            guards: Vec::with_capacity(bins_hz.len()),
-            bins: Bins::new(&bins_hz),
-            candidates: candidates_hz.len(),
+            whole: Spectrum::new(&frequencies_hz, WINDOW_MS),
+            half: Spectrum::new(&frequencies_hz, WINDOW_MS / 2),
+            first_half: None,
             neighbours,
+            guards: Vec::with_capacity(frequencies_hz.len()),
             heard: Heard::default(),
         }
     }
@@ -171,14 +166,11 @@ impl Ear {
         for block in pcm.chunks(RESAMPLER_BLOCK) {
             let count = self.resampler.process(block, &mut self.samples);
             for index in 0..count {
-                let sample = f64::from(self.samples[index]) * self.window[self.filled];
-                self.bins.push(sample);
-                self.filled += 1;
-                if self.filled == self.window.len() {
-                    self.filled = 0;
-                    self.heard = self.decide();
-                    self.bins.rest();
-                    decided = Some(self.heard);
+                let sample = f64::from(self.samples[index]);
+                self.whole.push(sample);
+                self.half.push(sample);
+                if self.half.is_complete() {
+                    decided = self.finish_half().or(decided);
                 }
             }
         }
@@ -190,33 +182,81 @@ impl Ear {
         self.heard.iter().collect()
     }
 
-    fn decide(&mut self) -> Heard {
-        let guards = self.candidates..self.bins.coefficients.len();
-        self.guards.clear();
-        self.guards.extend(guards.map(|index| self.bins.power(index)));
-        let middle = self.guards.len() / 2;
-        let floor = *self.guards.select_nth_unstable_by(middle, f64::total_cmp).1;
-        let heard = |candidate: &usize| {
-            let power = self.bins.power(*candidate);
-            let beside = self.neighbours[*candidate].iter().map(|index| self.bins.power(*index));
-            power >= ratio(QUIETEST_DB)
-                && power >= beside.fold(floor, f64::max) * ratio(OVER_FLOOR_DB)
+    /// Decides for a half that is over, and with the second half for the window.
+    fn finish_half(&mut self) -> Option<Heard> {
+        let half = sounding(&self.half, OVER_FLOOR_HALF_DB, &self.neighbours, &mut self.guards);
+        self.half.clear();
+        let Some(first_half) = self.first_half.take() else {
+            self.first_half = Some(half);
+            return None;
         };
-        (0..self.candidates).filter(heard).collect()
+        let whole = sounding(&self.whole, OVER_FLOOR_DB, &self.neighbours, &mut self.guards);
+        self.whole.clear();
+        self.heard = Heard { bits: whole.bits & first_half.bits & half.bits };
+        Some(self.heard)
     }
 }
 
-impl Bins {
-    fn new(frequencies_hz: &[f64]) -> Bins {
+/// Which candidates stand out of a complete spectrum. They are its first frequencies, as many as
+/// there are `neighbours`; all others are guards.
+fn sounding(
+    spectrum: &Spectrum,
+    over_floor_db: f64,
+    neighbours: &[Vec<usize>],
+    guards: &mut Vec<f64>,
+) -> Heard {
+    guards.clear();
+    guards.extend((neighbours.len()..spectrum.len()).map(|index| spectrum.power(index)));
+    let middle = guards.len() / 2;
+    let floor = *guards.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let stands_out = |(candidate, beside): (usize, &Vec<usize>)| {
+        let beside = beside.iter().map(|index| spectrum.power(*index));
+        let power = spectrum.power(candidate);
+        let loud = power >= ratio(QUIETEST_DB)
+            && power >= beside.fold(floor, f64::max) * ratio(over_floor_db);
+        loud.then_some(candidate)
+    };
+    neighbours.iter().enumerate().filter_map(stands_out).collect()
+}
+
+/// Goertzel's recursion for many frequencies side by side, over one window.
+struct Spectrum {
+    /// Hann window, scaled so that a sine at full scale has a power of one.
+    window: Vec<f64>,
+    /// Samples of the window that have been taken in.
+    filled: usize,
+    coefficients: Vec<f64>,
+    last: Vec<f64>,
+    before_last: Vec<f64>,
+}
+
+impl Spectrum {
+    fn new(frequencies_hz: &[f64], window_ms: u32) -> Spectrum {
+        let length = (EAR_RATE_HZ / 1000 * window_ms) as usize;
+        // The mean of the window is one half, and a sine has half of its amplitude in a sideband.
+        let scale = 4.0 / (length as f64 * 32_768.0);
+        let hann = |index| 0.5 - 0.5 * (TAU * (f64::from(index) + 0.5) / length as f64).cos();
         let coefficient = |hz: &f64| 2.0 * (TAU * hz / f64::from(EAR_RATE_HZ)).cos();
-        Bins {
+        Spectrum {
+            window: (0..length as u32).map(|index| scale * hann(index)).collect(),
+            filled: 0,
             coefficients: frequencies_hz.iter().map(coefficient).collect(),
             last: vec![0.0; frequencies_hz.len()],
             before_last: vec![0.0; frequencies_hz.len()],
         }
     }
 
+    fn len(&self) -> usize {
+        self.coefficients.len()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.filled == self.window.len()
+    }
+
     fn push(&mut self, sample: f64) {
+        let sample = sample * self.window[self.filled];
+        self.filled += 1;
         let memories = self.last.iter_mut().zip(&mut self.before_last);
         for (coefficient, (last, before_last)) in self.coefficients.iter().zip(memories) {
             let next = sample + coefficient * *last - *before_last;
@@ -225,7 +265,7 @@ impl Bins {
         }
     }
 
-    /// Power of a bin, where a sine at full scale has one.
+    /// Power of a frequency, where a sine at full scale has one.
     fn power(&self, index: usize) -> f64 {
         let (last, before_last) = (self.last[index], self.before_last[index]);
         let power =
@@ -234,19 +274,11 @@ impl Bins {
         power.max(0.0)
     }
 
-    fn rest(&mut self) {
+    fn clear(&mut self) {
+        self.filled = 0;
         self.last.fill(0.0);
         self.before_last.fill(0.0);
     }
-}
-
-/// A Hann window whose sum makes a full-scale sine's bin one.
-fn hann(length: usize) -> Vec<f64> {
-    // The mean of the window is one half, and a sine has half of its amplitude in each sideband.
-    let scale = 4.0 / (length as f64 * 32_768.0);
-    (0..length)
-        .map(|index| scale * (0.5 - 0.5 * (TAU * (index as f64 + 0.5) / length as f64).cos()))
-        .collect()
 }
 
 /// A power ratio from decibels.
@@ -335,22 +367,22 @@ mod tests {
         assert_eq!(whole, parts);
     }
 
-    /// Voiced syllables of gliding pitch with harmonics, between bursts of noise.
+    /// Voiced syllables with harmonics, whose pitch glides by a tenth as in speech, and noise.
     fn babble(seed: u32, samples: usize) -> Vec<i16> {
         let mut state = seed;
         let mut random = move || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f64::from(state >> 8) / f64::from(1 << 24)
         };
-        let (mut phase, mut from_hz, mut to_hz) = (0.0, 120.0, 180.0);
+        let (mut phase, mut pitch_hz) = (0.0, 0.0);
         (0..samples)
             .map(|index| {
                 let into_syllable = index % 1_600;
                 if into_syllable == 0 {
-                    (from_hz, to_hz) = (to_hz, 90.0 + 160.0 * random());
+                    pitch_hz = 90.0 + 160.0 * random();
                 }
                 let share = into_syllable as f64 / 1_600.0;
-                phase += (from_hz + (to_hz - from_hz) * share) / 8_000.0;
+                phase += pitch_hz * (0.95 + 0.1 * share) / 8_000.0;
                 let voice: f64 = (1..12)
                     .map(|harmonic| (TAU * phase * f64::from(harmonic)).sin() / f64::from(harmonic))
                     .sum();

@@ -6,7 +6,7 @@
 //!
 //! | module | meaning |
 //! |---|---|
-//! | [`rtp`] | which protocol a datagram speaks, one RTP packet, 16 and 32 bit counters made 64 bits wide |
+//! | [`rtp`] | what a datagram speaks, one RTP packet, counters made 64 bits wide |
 //! | [`rtcp`] | reports of quality, names, goodbyes |
 //! | [`telephone_event`] | keys pressed and keys sent (RFC 4733) |
 //! | [`sdp`] | descriptions of sessions, offers and answers (RFC 8866, RFC 3264) |

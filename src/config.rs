@@ -27,6 +27,9 @@ pub struct Config {
     pub media_threads: Option<usize>,
     /// The address that is told to phones where it is not the one that is listened on.
     pub advertised: Option<IpAddr>,
+    /// The host names under which browsers and Prometheus reach the page, besides addresses and
+    /// `localhost`; a request for any other name is refused.
+    pub http_names: Vec<String>,
     /// The settings of a room that is not named.
     pub room: Room,
     /// The settings of named rooms.
@@ -66,6 +69,8 @@ struct File {
     log: Option<String>,
     media_threads: Option<usize>,
     advertised: Option<IpAddr>,
+    #[serde(default)]
+    http_names: Vec<String>,
     #[serde(default)]
     room: Room,
     #[serde(default)]
@@ -132,6 +137,7 @@ impl Config {
             log: options.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             media_threads: file.media_threads,
             advertised: file.advertised,
+            http_names: file.http_names,
             room: file.room,
             rooms: file.rooms,
         })

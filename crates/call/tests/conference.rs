@@ -240,14 +240,14 @@ fn step(
 ) {
     let parties: Vec<PartyId> = expected.keys().copied().collect();
     let pick = |chance: &mut Chance| parties[(chance.draw() % parties.len() as u64) as usize];
-    if parties.is_empty() || chance.draw() % 5 == 0 {
+    if parties.is_empty() || chance.draw().is_multiple_of(5) {
         if let Ok(party) = scene.enter(n) {
             expected.insert(party, Expected::default());
         }
         return;
     }
     let party = pick(chance);
-    let by_phone = chance.draw() % 2 == 0;
+    let by_phone = chance.draw().is_multiple_of(2);
     let by = if by_phone { Author::Party(party) } else { Author::Admin };
     let known = expected.get_mut(&party).unwrap();
     match chance.draw() % 8 {
@@ -287,7 +287,7 @@ fn step(
 fn after_every_step_of_random_scripts_everybody_hears_exactly_whom_they_should() {
     for seed in 0..300 {
         let mut chance = Chance::new(seed);
-        let mut scene = Scene::new(seed % 2 == 0, 6);
+        let mut scene = Scene::new(seed.is_multiple_of(2), 6);
         let mut expected = BTreeMap::new();
         for n in 1..60 {
             step(&mut scene, &mut expected, &mut chance, n);

@@ -134,7 +134,8 @@ impl Splitter {
             let length = [&b"\n\r\n"[..], b"\n\n"].iter().find(|end| rest.starts_with(end))?.len();
             Some(at + length)
         });
-        self.searched = self.waiting.len();
+        // Once found it is found again while the body is still coming.
+        self.searched = found.unwrap_or(self.waiting.len());
         found
     }
 }

@@ -77,12 +77,12 @@ pub enum VaultError {
     #[error("the data folder {0} is in use by another server")]
     InUse(PathBuf),
     /// The folder cannot be used.
-    #[error("the data folder {folder} cannot be used: {source}")]
+    #[error("the data folder {folder} cannot be used: {reason}")]
     Unusable {
         /// The data folder.
         folder: PathBuf,
         /// What the world said.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -138,7 +138,7 @@ impl Vault {
     }
 
     fn open_with(data: &Path, bounds: Bounds, report: Report) -> Result<Vault, VaultError> {
-        let unusable = |source| VaultError::Unusable { folder: data.to_owned(), source };
+        let unusable = |reason| VaultError::Unusable { folder: data.to_owned(), reason };
         let recordings = data.join("recordings");
         let journal = data.join("journal");
         fs::create_dir_all(&recordings).map_err(unusable)?;
@@ -152,7 +152,7 @@ impl Vault {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(VaultError::InUse(data.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            Err(TryLockError::Error(reason)) => return Err(unusable(reason)),
         }
         let counters = Arc::new(Counters::default());
         let recorder = Recorder::open(recordings.clone(), bounds, counters.clone(), report.clone())

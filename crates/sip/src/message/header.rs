@@ -99,7 +99,7 @@ impl HeaderName {
     /// The name of that spelling, in any case, long or compact; `None` unless it is a token.
     #[must_use]
     pub fn parse(spelling: &str) -> Option<HeaderName> {
-        let same = |known: &str| known.eq_ignore_ascii_case(spelling);
+        let same = |known: &str| !known.is_empty() && known.eq_ignore_ascii_case(spelling);
         let known = KNOWN.iter().find(|(_, long, short)| same(long) || same(short));
         if let Some((name, _, _)) = known {
             return Some(name.clone());

@@ -1,0 +1,426 @@
+//! What happened, as the api shows it: a view of each conference, its latest events, and who
+//! follows them.
+//!
+//! A follower holds a number, not a queue: it asks for what comes after the number and is woken
+//! when there may be more. So nothing is kept per follower, nothing is sent twice or left out, and
+//! who is slow finds out when what comes next is not kept any more.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::limits::{ENDED_CONFERENCES_KEPT, EVENTS_KEPT_PER_CONFERENCE};
+use model::{
+    ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind, RecordingId,
+};
+use tokio::sync::watch;
+
+use crate::limits::{EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
+
+/// Views and latest events of all conferences, live ones and those that ended lately.
+#[derive(Debug)]
+pub struct Feed {
+    shelves: Mutex<Shelves>,
+    changed: watch::Sender<()>,
+}
+
+/// What comes after a number.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Batch {
+    /// These, oldest first; the number of the last one.
+    Events(Vec<Arc<Event>>, u64),
+    /// Nothing so far.
+    Nothing,
+    /// Nothing, ever: the conference ended, and that was its last event.
+    Ended,
+    /// Nothing, ever: the server is shutting down.
+    Closed,
+    /// Something that is not kept any more; the oldest that is.
+    Gone(u64),
+}
+
+#[derive(Debug)]
+struct Shelves {
+    by_conference: BTreeMap<ConferenceId, Shelf>,
+    live_by_name: BTreeMap<ConferenceName, ConferenceId>,
+    /// In the order of their ends.
+    ended: VecDeque<ConferenceId>,
+    /// Events of all conferences in the order in which they came.
+    log: VecDeque<Arc<Event>>,
+    /// How many events came before the log's first one.
+    log_start: u64,
+    kept_per_conference: usize,
+    kept_max: usize,
+    closed: bool,
+}
+
+/// One conference.
+#[derive(Debug)]
+struct Shelf {
+    view: Arc<ConferenceView>,
+    events: VecDeque<Arc<Event>>,
+    changed: watch::Sender<()>,
+}
+
+impl Default for Feed {
+    fn default() -> Feed {
+        Feed::new()
+    }
+}
+
+impl Feed {
+    /// A feed that knows of nothing yet.
+    pub fn new() -> Feed {
+        Feed::with_bounds(EVENTS_KEPT_PER_CONFERENCE, EVENTS_KEPT_MAX)
+    }
+
+    fn with_bounds(kept_per_conference: usize, kept_max: usize) -> Feed {
+        Feed {
+            shelves: Mutex::new(Shelves {
+                by_conference: BTreeMap::new(),
+                live_by_name: BTreeMap::new(),
+                ended: VecDeque::new(),
+                log: VecDeque::new(),
+                log_start: 0,
+                kept_per_conference,
+                kept_max,
+                closed: false,
+            }),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// Takes in the next event of its conference and wakes who follows. Never waits: the lock is
+    /// only ever held for a few microseconds. An event that is already in changes nothing.
+    pub fn publish(&self, event: Event) {
+        self.shelves().publish(event);
+        self.changed.send_replace(());
+    }
+
+    /// No event follows: whoever follows gets what is there, and is let go.
+    pub fn close(&self) {
+        let mut shelves = self.shelves();
+        shelves.closed = true;
+        for shelf in shelves.by_conference.values() {
+            shelf.changed.send_replace(());
+        }
+        drop(shelves);
+        self.changed.send_replace(());
+    }
+
+    /// The view of a conference: by id also of one that ended lately, by name of the live one.
+    pub fn view(&self, conference: &ConferenceRef) -> Option<Arc<ConferenceView>> {
+        self.shelves().shelf(conference).map(|shelf| Arc::clone(&shelf.view))
+    }
+
+    /// The views of all conferences, live ones and those that ended lately, oldest first.
+    pub fn views(&self) -> Vec<Arc<ConferenceView>> {
+        self.shelves().views()
+    }
+
+    /// The kept events of a conference whose number is greater than `after`, and the oldest number
+    /// that is kept; none if there is no such conference.
+    pub(crate) fn events(
+        &self,
+        conference: &ConferenceRef,
+        after: u64,
+    ) -> Option<(Vec<Arc<Event>>, u64)> {
+        let shelves = self.shelves();
+        let shelf = shelves.shelf(conference)?;
+        let events = shelf.events.range(shelf.position_after(after)..).map(Arc::clone).collect();
+        Some((events, shelf.oldest_seq()))
+    }
+
+    /// One conference's view and what wakes who follows it.
+    pub(crate) fn follow(
+        &self,
+        conference: &ConferenceRef,
+    ) -> Option<(Arc<ConferenceView>, watch::Receiver<()>)> {
+        let shelves = self.shelves();
+        let shelf = shelves.shelf(conference)?;
+        Some((Arc::clone(&shelf.view), shelf.changed.subscribe()))
+    }
+
+    /// All views, how many events made them, and what wakes who follows them all.
+    pub(crate) fn follow_all(&self) -> (Vec<Arc<ConferenceView>>, u64, watch::Receiver<()>) {
+        let shelves = self.shelves();
+        (shelves.views(), shelves.log_end(), self.changed.subscribe())
+    }
+
+    /// What comes after `seq` in one conference.
+    pub(crate) fn batch(&self, conference: ConferenceId, seq: u64) -> Batch {
+        let shelves = self.shelves();
+        let Some(shelf) = shelves.by_conference.get(&conference) else {
+            return Batch::Gone(0);
+        };
+        let oldest = shelf.oldest_seq();
+        let start = shelf.position_after(seq);
+        let events: Vec<_> =
+            shelf.events.range(start..).take(EVENTS_PER_BATCH_MAX).map(Arc::clone).collect();
+        match events.last() {
+            _ if seq.saturating_add(1) < oldest => Batch::Gone(oldest),
+            Some(last) => {
+                let seq = last.seq;
+                Batch::Events(events, seq)
+            }
+            None if shelf.view.ended_ms.is_some() => Batch::Ended,
+            None if shelves.closed => Batch::Closed,
+            None => Batch::Nothing,
+        }
+    }
+
+    /// What comes after the first `count` events of all conferences.
+    pub(crate) fn batch_of_all(&self, count: u64) -> Batch {
+        let shelves = self.shelves();
+        if count < shelves.log_start {
+            return Batch::Gone(shelves.log_start);
+        }
+        let skip = usize::try_from(count - shelves.log_start).unwrap_or(usize::MAX);
+        let events: Vec<_> =
+            shelves.log.iter().skip(skip).take(EVENTS_PER_BATCH_MAX).map(Arc::clone).collect();
+        match events.len() {
+            0 if shelves.closed => Batch::Closed,
+            0 => Batch::Nothing,
+            taken => Batch::Events(events, count + taken as u64),
+        }
+    }
+
+    /// Waits until an event can be seen.
+    pub(crate) async fn reached(&self, conference: ConferenceId, seq: u64) {
+        let mut changed = self.changed.subscribe();
+        let by_id = ConferenceRef::Id(conference);
+        while self.view(&by_id).is_none_or(|view| view.seq < seq) {
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The recordings that run.
+    pub(crate) fn recordings(&self) -> Vec<RecordingId> {
+        self.views().iter().filter_map(|view| view.recording.map(|running| running.id)).collect()
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        // A panic elsewhere while the lock was held leaves an event half taken in at worst; that is
+        // no reason to end every request after it.
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelves {
+    fn publish(&mut self, event: Event) {
+        let id = event.conference;
+        let event = Arc::new(event);
+        match self.by_conference.get_mut(&id) {
+            Some(shelf) => {
+                if event.seq <= shelf.view.seq {
+                    return;
+                }
+                if event.seq != shelf.view.seq + 1 {
+                    tracing::error!(conference = %id, seq = event.seq, "an event is missing");
+                }
+                Arc::make_mut(&mut shelf.view).apply(&event);
+                shelf.events.push_back(Arc::clone(&event));
+            }
+            None => {
+                let Some(view) = ConferenceView::begin(&event) else {
+                    tracing::error!(conference = %id, seq = event.seq, "it has no beginning");
+                    return;
+                };
+                self.live_by_name.insert(view.name.clone(), id);
+                let changed = watch::Sender::new(());
+                let events = VecDeque::from([Arc::clone(&event)]);
+                self.by_conference.insert(id, Shelf { view: Arc::new(view), events, changed });
+            }
+        }
+        if let EventKind::Ended { .. } = &event.kind {
+            self.end(id);
+        }
+        self.log.push_back(event);
+        self.trim(id);
+        if let Some(shelf) = self.by_conference.get(&id) {
+            shelf.changed.send_replace(());
+        }
+    }
+
+    /// A conference ended: its name is free again, and the one that ended longest ago is forgotten.
+    fn end(&mut self, id: ConferenceId) {
+        // The name may belong to a successor already.
+        if let Some(shelf) = self.by_conference.get(&id)
+            && self.live_by_name.get(&shelf.view.name) == Some(&id)
+        {
+            self.live_by_name.remove(&shelf.view.name);
+        }
+        self.ended.push_back(id);
+        if self.ended.len() > ENDED_CONFERENCES_KEPT
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.by_conference.remove(&oldest);
+        }
+    }
+
+    /// Lets go of what is beyond the bounds.
+    fn trim(&mut self, id: ConferenceId) {
+        if let Some(shelf) = self.by_conference.get_mut(&id)
+            && shelf.events.len() > self.kept_per_conference
+        {
+            shelf.events.pop_front();
+        }
+        if self.log.len() > self.kept_max
+            && let Some(oldest) = self.log.pop_front()
+        {
+            self.log_start += 1;
+            if let Some(shelf) = self.by_conference.get_mut(&oldest.conference)
+                && shelf.events.front().is_some_and(|event| event.seq == oldest.seq)
+            {
+                shelf.events.pop_front();
+            }
+        }
+    }
+
+    fn shelf(&self, conference: &ConferenceRef) -> Option<&Shelf> {
+        let id = match conference {
+            ConferenceRef::Id(id) => id,
+            ConferenceRef::Name(name) => self.live_by_name.get(name)?,
+        };
+        self.by_conference.get(id)
+    }
+
+    fn views(&self) -> Vec<Arc<ConferenceView>> {
+        let mut views: Vec<_> =
+            self.by_conference.values().map(|shelf| Arc::clone(&shelf.view)).collect();
+        views.sort_by_key(|view| (view.started_ms, view.id));
+        views
+    }
+
+    fn log_end(&self) -> u64 {
+        self.log_start + self.log.len() as u64
+    }
+}
+
+impl Shelf {
+    /// The number of the oldest event that is kept, or of the next one if none is.
+    fn oldest_seq(&self) -> u64 {
+        self.events.front().map_or(self.view.seq + 1, |event| event.seq)
+    }
+
+    fn position_after(&self, seq: u64) -> usize {
+        self.events.partition_point(|event| event.seq <= seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Author, LeaveReason, PartyId};
+
+    use super::*;
+
+    fn event(conference: u64, seq: u64) -> Event {
+        let party = PartyId(7);
+        let kind = match seq {
+            1 => EventKind::Created { name: name(conference), profile: "open".to_owned() },
+            _ => EventKind::Talking { party, talking: seq.is_multiple_of(2) },
+        };
+        at(conference, seq, kind)
+    }
+
+    fn at(conference: u64, seq: u64, kind: EventKind) -> Event {
+        let conference = ConferenceId(conference);
+        Event { conference, seq, at_ms: seq, by: Author::System, cause: None, kind }
+    }
+
+    fn name(conference: u64) -> ConferenceName {
+        ConferenceName::parse(&format!("room-{conference}")).unwrap()
+    }
+
+    fn seqs(batch: Batch) -> Vec<u64> {
+        match batch {
+            Batch::Events(events, _) => events.iter().map(|event| event.seq).collect(),
+            other @ (Batch::Nothing | Batch::Ended | Batch::Closed | Batch::Gone(_)) => {
+                panic!("expected events, got {other:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_number_is_told_once_and_in_order() {
+        let feed = Feed::new();
+        for seq in 1..=5 {
+            feed.publish(event(1, seq));
+        }
+        assert_eq!(seqs(feed.batch(ConferenceId(1), 0)), [1, 2, 3, 4, 5]);
+        assert_eq!(seqs(feed.batch(ConferenceId(1), 3)), [4, 5]);
+        assert_eq!(feed.batch(ConferenceId(1), 5), Batch::Nothing);
+        assert_eq!(feed.batch(ConferenceId(1), u64::MAX), Batch::Nothing);
+        feed.publish(event(1, 5));
+        assert_eq!(feed.batch(ConferenceId(1), 5), Batch::Nothing, "an event came in twice");
+    }
+
+    #[test]
+    fn the_oldest_events_of_a_conference_leave_first() {
+        let feed = Feed::with_bounds(3, 100);
+        for seq in 1..=5 {
+            feed.publish(event(1, seq));
+        }
+        assert_eq!(feed.batch(ConferenceId(1), 1), Batch::Gone(3));
+        assert_eq!(seqs(feed.batch(ConferenceId(1), 2)), [3, 4, 5]);
+    }
+
+    #[test]
+    fn the_oldest_events_of_all_conferences_leave_first() {
+        let feed = Feed::with_bounds(100, 4);
+        for seq in 1..=3 {
+            feed.publish(event(1, seq));
+            feed.publish(event(2, seq));
+        }
+        assert_eq!(feed.batch_of_all(1), Batch::Gone(2));
+        assert_eq!(seqs(feed.batch_of_all(2)), [2, 2, 3, 3]);
+        assert_eq!(feed.batch(ConferenceId(1), 0), Batch::Gone(2));
+        assert_eq!(seqs(feed.batch(ConferenceId(2), 1)), [2, 3]);
+        assert_eq!(feed.batch_of_all(6), Batch::Nothing);
+    }
+
+    #[test]
+    fn a_name_is_free_again_when_its_conference_has_ended() {
+        let feed = Feed::new();
+        let by_name = ConferenceRef::Name(name(1));
+        feed.publish(event(1, 1));
+        assert_eq!(feed.view(&by_name).unwrap().id, ConferenceId(1));
+        feed.publish(at(1, 2, EventKind::Ended { duration_ms: 1 }));
+        assert_eq!(feed.view(&by_name), None);
+        let by_id = ConferenceRef::Id(ConferenceId(1));
+        assert_eq!(feed.view(&by_id).unwrap().ended_ms, Some(2));
+        assert_eq!(feed.batch(ConferenceId(1), 2), Batch::Ended);
+    }
+
+    #[test]
+    fn of_the_ended_conferences_only_the_latest_are_kept() {
+        let feed = Feed::new();
+        let kept = ENDED_CONFERENCES_KEPT as u64;
+        for id in 1..=kept + 1 {
+            feed.publish(event(id, 1));
+            feed.publish(at(id, 2, EventKind::Ended { duration_ms: 1 }));
+        }
+        assert_eq!(feed.views().len(), ENDED_CONFERENCES_KEPT);
+        assert_eq!(feed.view(&ConferenceRef::Id(ConferenceId(1))), None);
+        assert_eq!(feed.batch(ConferenceId(1), 1), Batch::Gone(0));
+    }
+
+    #[test]
+    fn an_event_without_a_beginning_is_not_taken_in() {
+        let feed = Feed::new();
+        feed.publish(at(1, 9, EventKind::Left { party: PartyId(1), reason: LeaveReason::Left }));
+        assert!(feed.views().is_empty());
+        assert_eq!(feed.batch_of_all(0), Batch::Nothing);
+    }
+
+    #[test]
+    fn a_closed_feed_gives_what_is_left_and_then_lets_go() {
+        let feed = Feed::new();
+        feed.publish(event(1, 1));
+        feed.close();
+        assert_eq!(seqs(feed.batch(ConferenceId(1), 0)), [1]);
+        assert_eq!(feed.batch(ConferenceId(1), 1), Batch::Closed);
+        assert_eq!(feed.batch_of_all(1), Batch::Closed);
+    }
+}

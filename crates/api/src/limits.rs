@@ -1,0 +1,60 @@
+//! Every bound of the api, with its reason.
+
+use std::time::Duration;
+
+/// Bytes of a request's body: the longest that any route reads is a SIP URI in a few words of
+/// JSON; 64 KB leaves room for a proxy's padding and nothing to hold against memory.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a body may take to come (acceptance F6).
+pub(crate) const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a request's header may take to come, which is also how long a connection may idle
+/// between two requests (acceptance F6).
+pub(crate) const HEADER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Characters of an idempotency key: a UUID has 36, a hash in hexadecimal 64.
+pub(crate) const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 128;
+
+/// How long a command may stay unanswered. The shard answers within a turn or refuses as busy; a
+/// longer silence means that it is stuck.
+pub(crate) const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long an answer is kept back until its events can be seen. They go through the journal first,
+/// so that a stalled disk may delay them; a client would rather have its answer.
+pub(crate) const EFFECT_WAIT_MAX: Duration = Duration::from_millis(250);
+
+/// Connections at once: about 20 KB each. More wait in the kernel's backlog.
+pub(crate) const CONNECTIONS_MAX: usize = 1_024;
+
+/// Connections at once from one address that is not this machine's (acceptance F6).
+pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
+
+/// How long requests may go on after the shutdown's beginning. Commands are answered in less; a
+/// download that takes longer is cut.
+pub(crate) const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Pause after a connection could not be accepted, mostly for want of descriptors: they come back
+/// when somebody hangs up, not within microseconds.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Events kept over all conferences: 64 conferences full of
+/// [`EVENTS_KEPT_PER_CONFERENCE`](model::limits::EVENTS_KEPT_PER_CONFERENCE), about 60 MB.
+pub(crate) const EVENTS_KEPT_MAX: usize = 64 * model::limits::EVENTS_KEPT_PER_CONFERENCE;
+
+/// Events taken from the feed at once for one client: keeps the feed's lock short, and a client's
+/// share of memory small.
+pub(crate) const EVENTS_PER_BATCH_MAX: usize = 256;
+
+/// Time between two pings of a WebSocket; who sent nothing in between is gone (acceptance F6).
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// How long one message may take to leave. Who reads slower than this is not reading.
+pub(crate) const SEND_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes of a message from a WebSocket client. None has a meaning; a pong carries 125 at most
+/// (RFC 6455 §5.5).
+pub(crate) const CLIENT_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of a recording read at once.
+pub(crate) const RECORDING_CHUNK_BYTES: usize = 64 * 1024;

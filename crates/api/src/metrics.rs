@@ -1,0 +1,281 @@
+//! Metrics in the text format of Prometheus and OpenMetrics, read from the counters at the moment
+//! of the scrape. Every name begins with `convoke_`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use model::ConferenceView;
+use model::stats::{MediaStats, SignalStats, TICK_US_BOUNDS};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::command::Api;
+use crate::problem::Problem;
+use crate::switch::{Facts, Readiness};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// SIP methods that have a series of their own (RFC 3261 and its extensions). A method is a word
+/// that anybody may make up; what is not here counts as `other`.
+const METHODS: [&str; 14] = [
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+];
+
+/// Metrics
+///
+/// Counters and gauges as OpenMetrics text.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    responses((status = 200, description = "OpenMetrics text.", body = String,
+        content_type = "application/openmetrics-text")),
+)]
+pub(crate) async fn scrape(State(api): State<Api>) -> Result<Response, Problem> {
+    let reading = Reading {
+        facts: api.switch.facts(),
+        ready: api.switch.readiness() == Readiness::Ready,
+        signal: api.switch.signal_stats().await,
+        media: api.switch.media_stats(),
+        conferences: api.feed.views(),
+        recordings: api.feed.recordings().len(),
+    };
+    let text = reading.text().map_err(|_| Problem::machine_failed())?;
+    Ok(([(CONTENT_TYPE, OPENMETRICS)], text).into_response())
+}
+
+/// All counters at one moment.
+#[derive(Debug)]
+struct Reading {
+    facts: Facts,
+    ready: bool,
+    signal: SignalStats,
+    media: MediaStats,
+    conferences: Vec<Arc<ConferenceView>>,
+    recordings: usize,
+}
+
+impl Reading {
+    fn text(self) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("convoke");
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+impl Collector for Reading {
+    fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
+        let mut out = Out(encoder);
+        self.program(&mut out)?;
+        self.conferences(&mut out)?;
+        self.signalling(&mut out)?;
+        self.packets(&mut out)?;
+        self.mixer(&mut out)
+    }
+}
+
+impl Reading {
+    fn program(&self, out: &mut Out) -> fmt::Result {
+        let version = [("version", self.facts.version)];
+        out.gauges("build_info", "Always 1; the version is its label", [(version, 1.0)])?;
+        let started_s = self.facts.started_ms as f64 / 1_000.0;
+        out.gauge(
+            "start_time_seconds",
+            "When the server started, since the Unix epoch",
+            started_s,
+        )?;
+        out.gauge("ready", "1 while calls are taken", f64::from(u8::from(self.ready)))?;
+        for gauge in &self.facts.gauges {
+            out.gauge(gauge.name, gauge.help, gauge.value)?;
+        }
+        Ok(())
+    }
+
+    fn conferences(&self, out: &mut Out) -> fmt::Result {
+        let live = || self.conferences.iter().filter(|view| view.ended_ms.is_none());
+        out.gauge("conferences", "Conferences that are live", live().count() as f64)?;
+        let mut parties: BTreeMap<[(&str, &str); 2], u32> = BTreeMap::new();
+        for party in live().flat_map(|view| &view.parties) {
+            // Who is still being called has none.
+            let codec = party.codec.map_or("none", model::Codec::name);
+            *parties.entry([("state", party.state.name()), ("codec", codec)]).or_default() += 1;
+        }
+        out.gauges(
+            "parties",
+            "Parties, by what they do and the codec that the server sends them",
+            parties.into_iter().map(|(labels, count)| (labels, f64::from(count))),
+        )?;
+        out.gauge("recordings_active", "Recordings that run", self.recordings as f64)
+    }
+
+    fn signalling(&self, out: &mut Out) -> fmt::Result {
+        let signal = &self.signal;
+        let mut requests: BTreeMap<(&str, u16), u64> = BTreeMap::new();
+        for ((method, status), count) in &signal.requests {
+            let method = METHODS.into_iter().find(|known| known == method).unwrap_or("other");
+            *requests.entry((method, *status)).or_default() += count;
+        }
+        let requests: Vec<_> = requests
+            .into_iter()
+            .map(|((method, status), count)| (method, status.to_string(), count))
+            .collect();
+        out.counters(
+            "sip_requests",
+            "SIP requests answered or sent, by method and final status",
+            requests.iter().map(|(method, code, n)| ([("method", *method), ("code", code)], *n)),
+        )?;
+        out.counter("sip_malformed", "SIP messages that could not be read", signal.malformed)?;
+        out.counters(
+            "calls",
+            "Calls by how they began and ended",
+            signal.calls.iter().map(|((direction, result), count)| {
+                ([("direction", *direction), ("result", *result)], *count)
+            }),
+        )?;
+        out.gauge("sip_sessions", "SIP sessions alive", signal.sessions as f64)?;
+        out.gauge("sip_transactions", "SIP transactions alive", signal.transactions as f64)?;
+        out.counters(
+            "policy_denied",
+            "Commands refused, by the refusal's code",
+            signal.refusals.iter().map(|(code, count)| ([("reason", *code)], *count)),
+        )
+    }
+
+    fn packets(&self, out: &mut Out) -> fmt::Result {
+        let media = &self.media;
+        for (name, help, count) in [
+            ("rtp_packets_received", "RTP packets received for a leg", media.packets_in),
+            ("rtp_packets_sent", "RTP packets sent", media.packets_out),
+            ("rtp_packets_lost", "RTP packets that never came, by sequence", media.packets_lost),
+            ("rtp_packets_late", "RTP packets that came after their time", media.packets_late),
+            ("rtp_packets_duplicate", "RTP packets that came twice", media.packets_duplicate),
+            (
+                "rtp_packets_refused",
+                "Datagrams that are not RTP, or not from the leg's source",
+                media.packets_refused,
+            ),
+            ("rtp_send_errors", "Sends that the kernel refused", media.send_errors),
+            (
+                "recording_frames_lost",
+                "Frames that a recording lost because the disk was too slow",
+                media.tap_frames_lost,
+            ),
+        ] {
+            out.counter(name, help, count)?;
+        }
+        out.gauge("rtp_ports_in_use", "Ports open for RTP", media.ports_open as f64)
+    }
+
+    fn mixer(&self, out: &mut Out) -> fmt::Result {
+        let media = &self.media;
+        let bounds = TICK_US_BOUNDS.iter().map(|bound_us| *bound_us as f64 / 1e6);
+        // The encoder writes the greatest number as +Inf, and adds the counts up.
+        let buckets: Vec<(f64, u64)> =
+            bounds.chain([f64::MAX]).zip(media.tick_us_buckets).collect();
+        out.histogram(
+            "mixer_tick_seconds",
+            "Time that a media thread spent in one tick",
+            media.tick_us_sum as f64 / 1e6,
+            &buckets,
+        )?;
+        for (name, help, count) in [
+            ("mixer_ticks_late", "Ticks that began more than 5 ms late", media.ticks_late),
+            (
+                "frames_concealed",
+                "Frames made up where a packet was missing",
+                media.frames_concealed,
+            ),
+            ("encodes", "Payloads encoded", media.encodes),
+            (
+                "encodes_shared",
+                "Packets whose payload was encoded for somebody else too",
+                media.encodes_shared,
+            ),
+        ] {
+            out.counter(name, help, count)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one family after the other.
+struct Out<'a>(DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        let gauge = ConstGauge::new(value);
+        gauge.encode(self.0.encode_descriptor(name, &stop(help), None, MetricType::Gauge)?)
+    }
+
+    fn gauges<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = ([(&'static str, &'static str); N], f64)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, &stop(help), None, MetricType::Gauge)?;
+        for (labels, value) in series {
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// The encoder adds `_total` to the name.
+    fn counter(&mut self, name: &str, help: &str, count: u64) -> fmt::Result {
+        let counter = ConstCounter::new(count);
+        counter.encode(self.0.encode_descriptor(name, &stop(help), None, MetricType::Counter)?)
+    }
+
+    fn counters<'l, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = ([(&'static str, &'l str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, &stop(help), None, MetricType::Counter)?;
+        for (labels, count) in series {
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        sum: f64,
+        buckets: &[(f64, u64)],
+    ) -> fmt::Result {
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        self.0
+            .encode_descriptor(name, &stop(help), None, MetricType::Histogram)?
+            .encode_histogram::<NoLabelSet>(sum, count, buckets, None)
+    }
+}
+
+fn stop(help: &str) -> String {
+    format!("{help}.")
+}

@@ -1,0 +1,90 @@
+//! Which path leads where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+
+use crate::command::Api;
+use crate::feed::Feed;
+use crate::gate::{Names, gate};
+use crate::limits::BODY_BYTES_MAX;
+use crate::problem::{PROBLEM_JSON, Problem};
+use crate::switch::Switch;
+use crate::{conferences, events, metrics, openapi, page, parties, probes, recordings};
+
+/// All routes. `names` are the host names that the server goes by, besides loopback names and IP
+/// addresses; a request that names another is refused. Health and metrics are open to whoever can
+/// connect, as probes and scrapers use names of their own.
+pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, names: Vec<String>) -> Router {
+    let names = Names::from(names);
+    let open = Router::new()
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(metrics::scrape));
+    rest()
+        .merge(pages())
+        .route_layer(from_fn_with_state(names, gate))
+        .merge(open)
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(finish))
+        .with_state(Api { switch, feed })
+}
+
+fn rest() -> Router<Api> {
+    const CONFERENCE: &str = "/api/v1/conferences/{conference}";
+    let below = |path: &str| format!("{CONFERENCE}/{path}");
+    Router::new()
+        .route("/api/v1/about", get(probes::about))
+        .route("/api/v1/openapi.json", get(openapi::show))
+        .route("/api/v1/events", get(events::follow_all))
+        .route("/api/v1/recordings/{recording}", get(recordings::download_recording))
+        .route("/api/v1/conferences", get(conferences::list_conferences))
+        .route(CONFERENCE, get(conferences::show_conference).delete(conferences::end_conference))
+        .route(&below("events"), get(events::follow_conference))
+        .route(&below("recording"), put(recordings::set_recording))
+        .route(&below("parties"), get(parties::list_parties).post(parties::invite_party))
+        .route(&below("parties/{party}"), get(parties::show_party).delete(parties::remove_party))
+        .route(&below("parties/{party}/{doing}"), post(parties::change_party))
+}
+
+fn pages() -> Router<Api> {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/page/style.css", get(page::style))
+        .route("/page/page.js", get(page::script))
+        .route("/page/icon.svg", get(page::icon))
+}
+
+/// What every answer has in common: an error is a problem, nothing is sniffed, framed or kept.
+async fn finish(response: Response) -> Response {
+    let status = response.status();
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes() == PROBLEM_JSON.as_bytes());
+    // A probe's 503 is plain text, which is what probes show.
+    let mut response = if status.is_client_error() && !is_problem {
+        Problem::from_status(status).into_response()
+    } else {
+        response
+    };
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,165 @@
+//! Connections: how many, how slow, and their end.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use crate::limits::{
+    ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HEADER_WAIT_MAX, SHUTDOWN_WAIT_MAX,
+};
+
+/// Serves the router until `shutdown` is done; then takes no more connections, lets requests end
+/// for a few seconds, and returns. WebSockets end when the feed is closed
+/// ([`Feed::close`](crate::Feed::close)).
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    let seats = Seats::default();
+    let closing = watch::Sender::new(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            (stream, seat) = accept(&listener, &seats) => {
+                connections.spawn(converse(stream, seat, router.clone(), closing.subscribe()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    closing.send_replace(());
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(SHUTDOWN_WAIT_MAX, ended).await.is_err() {
+        tracing::warn!("requests that took too long to end are cut");
+    }
+}
+
+/// One connection, until it ends, becomes a WebSocket, or has answered its last request.
+async fn converse(stream: TcpStream, seat: Seat, router: Router, mut closing: watch::Receiver<()>) {
+    let requests = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(seat.clone());
+        request
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_WAIT_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(requests))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        // Whether told to close or left alone: this connection's present request is its last.
+        _ = closing.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// The next connection that may have a seat.
+async fn accept(listener: &TcpListener, seats: &Seats) -> (TcpStream, Seat) {
+    loop {
+        let permit = Arc::clone(&seats.free).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                if let Some(seat) = seats.take(remote.ip(), permit) {
+                    return (stream, seat);
+                }
+                tracing::debug!("too many connections from one address");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// A connection's right to be there. A WebSocket keeps it beyond the handshake.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "held until the last clone is dropped, never read")]
+pub(crate) struct Seat(Arc<Taken>);
+
+#[derive(Debug)]
+struct Taken {
+    address: IpAddr,
+    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+struct Seats {
+    free: Arc<Semaphore>,
+    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+impl Default for Seats {
+    fn default() -> Seats {
+        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Seats { free, by_address: Arc::default() }
+    }
+}
+
+impl Seats {
+    fn take(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Seat> {
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = by_address.entry(address).or_default();
+        // A reverse proxy or a test of load on this machine speaks for many.
+        if *taken >= CONNECTIONS_PER_ADDRESS_MAX && !address.to_canonical().is_loopback() {
+            return None;
+        }
+        *taken += 1;
+        let by_address = Arc::clone(&self.by_address);
+        Some(Seat(Arc::new(Taken { address, by_address, _permit: permit })))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = by_address.get_mut(&self.address) {
+            *taken -= 1;
+            if *taken == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_address_cannot_take_every_seat() {
+        let seats = Seats::default();
+        let take = |address: IpAddr| {
+            seats.take(address, Arc::clone(&seats.free).try_acquire_owned().unwrap())
+        };
+        let greedy: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut taken: Vec<_> =
+            (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| take(greedy).unwrap()).collect();
+        assert!(take(greedy).is_none());
+        assert!(take("192.0.2.2".parse().unwrap()).is_some());
+        taken.pop();
+        assert!(take(greedy).is_some());
+        taken.clear();
+        assert!(seats.by_address.lock().unwrap().is_empty());
+        assert_eq!(seats.free.available_permits(), CONNECTIONS_MAX);
+    }
+}

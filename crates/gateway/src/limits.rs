@@ -1,0 +1,69 @@
+//! Every bound of this room, with its reason.
+
+use std::time::Duration;
+
+/// Largest datagram that is read: what UDP can carry, and what `sip` parses.
+pub const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// Messages that wait for the endpoint. Two seconds of 1,000 messages each; if every one is as
+/// large as can be, 128 MB. When it is full datagrams are dropped, for SIP repeats them, and
+/// streams wait.
+pub const INBOUND_QUEUED_MAX: usize = 2_048;
+
+/// Messages that wait on one connection. One call has fewer than five on their way, a trunk with
+/// a hundred calls may ring them all at once. A peer that leaves more unread is cut.
+pub const OUTGOING_QUEUED_MAX: usize = 256;
+
+/// Connections at once: each of 5,000 legs may come over its own, and some are on their way out.
+pub const CONNECTIONS_MAX: usize = 6_000;
+
+/// Connections at once from one IP address (acceptance F6). A trunk needs a few; one peer must not
+/// fill the table.
+pub const CONNECTIONS_PER_IP_MAX: usize = 100;
+
+/// Time in which an accepted connection must bring a whole message (acceptance F6).
+pub const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time in which a message must be whole once it has begun (acceptance F6).
+pub const MESSAGE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Time after which a connection without a message is closed. A phone that sends no keep-alives
+/// says nothing between the INVITE and the BYE, so this is longer than any meeting. Peers that
+/// have vanished are found much earlier, by the probes of TCP.
+pub const IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
+
+/// Silence after which TCP probes the peer, and the time between probes. Short enough to keep the
+/// entry in a NAT, whose time-out must be no less than two hours by RFC 5382 and is five minutes
+/// in the cheap ones.
+pub const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// Probes without answer after which TCP gives the peer up: with [`PROBE_EVERY`] four minutes.
+pub const PROBES_MAX: u32 = 3;
+
+/// Time in which the peer must take one message. Timer B gives a transaction 32 s; a peer that
+/// takes nothing for 10 s has stopped reading.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time for a connection to open: a SYN and two repetitions of it.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long answers are still written to a peer that has ended its side or broken the framing
+/// (RFC 3261 §18.3: an unframed request is answered 400 before the connection is closed).
+pub const LINGER: Duration = Duration::from_millis(500);
+
+/// Bytes read from a connection at once: two messages of usual size.
+pub const READ_BYTES: usize = 4_096;
+
+/// Time for a name to be resolved; a caller waits for it.
+pub const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Names that are resolved at once. Each holds a thread of tokio's blocking pool until the system
+/// gives up, even when nobody waits for it any more.
+pub const RESOLVES_MAX: usize = 64;
+
+/// Attempts to find a port that is free for UDP and TCP when the system chooses it.
+pub const PORT_CHOICES_MAX: usize = 16;
+
+/// Wait after an accept or a read from a socket failed, so that a lasting error (no descriptors)
+/// does not spin.
+pub const ERROR_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,74 @@
+//! What a gateway is told at its start, and why it may not start.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::Transport;
+
+use crate::limits;
+
+/// Where to listen, and the bounds that an installation or a test may change.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Each address gets UDP and TCP. A wildcard becomes one socket for each address of the
+    /// machine's interfaces at the start, so that every flow has a local address that can be
+    /// named to a peer: `0.0.0.0` those of IPv4, `::` those of both families. Port 0 lets the
+    /// system choose one port for both transports.
+    pub bind: Vec<SocketAddr>,
+    /// See [`limits::INBOUND_QUEUED_MAX`].
+    pub inbound_queued_max: usize,
+    /// See [`limits::CONNECTIONS_MAX`].
+    pub connections_max: usize,
+    /// See [`limits::CONNECTIONS_PER_IP_MAX`].
+    pub connections_per_ip_max: usize,
+    /// See [`limits::FIRST_MESSAGE_WITHIN`].
+    pub first_message_within: Duration,
+    /// See [`limits::MESSAGE_WITHIN`].
+    pub message_within: Duration,
+    /// See [`limits::IDLE_MAX`].
+    pub idle_max: Duration,
+    /// See [`limits::WRITE_WITHIN`].
+    pub write_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            bind: Vec::new(),
+            inbound_queued_max: limits::INBOUND_QUEUED_MAX,
+            connections_max: limits::CONNECTIONS_MAX,
+            connections_per_ip_max: limits::CONNECTIONS_PER_IP_MAX,
+            first_message_within: limits::FIRST_MESSAGE_WITHIN,
+            message_within: limits::MESSAGE_WITHIN,
+            idle_max: limits::IDLE_MAX,
+            write_within: limits::WRITE_WITHIN,
+        }
+    }
+}
+
+/// An address on which SIP cannot listen.
+#[derive(Debug)]
+pub struct BindError {
+    /// For which transport.
+    pub transport: Transport,
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system said. It is part of the message, so it is not given as this error's source.
+    pub source: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BindError { transport, address, source } = self;
+        write!(f, "SIP cannot listen on {address} ({}): ", transport.param_name())?;
+        match source.kind() {
+            io::ErrorKind::AddrInUse => f.write_str("address in use"),
+            io::ErrorKind::AddrNotAvailable => f.write_str("not an address of this machine"),
+            _ => write!(f, "{source}"),
+        }
+    }
+}
+
+impl std::error::Error for BindError {}

@@ -1,0 +1,76 @@
+//! What the gateway counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The gateway's counters, as values. All but the first count since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GatewayStats {
+    /// Connections that are open or being opened.
+    pub connections_open: u64,
+    /// Connections accepted.
+    pub connections_accepted: u64,
+    /// Connections not accepted because there were too many, from anywhere or from their address.
+    pub connections_refused: u64,
+    /// Connections cut because the peer was too slow to speak, to finish a message or to read.
+    pub connections_slow: u64,
+    /// Connections closed because what came was not SIP or too large.
+    pub connections_garbage: u64,
+    /// Messages that came, over any transport.
+    pub messages_in: u64,
+    /// Messages sent, over any transport.
+    pub messages_out: u64,
+    /// Datagrams dropped because the endpoint was not fast enough.
+    pub datagrams_dropped: u64,
+    /// Keep-alives that came.
+    pub keepalives: u64,
+    /// Messages that could not be sent.
+    pub unreachable: u64,
+    /// Names that were not resolved.
+    pub names_unresolved: u64,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) connections_accepted: Counter,
+    pub(crate) connections_refused: Counter,
+    pub(crate) connections_slow: Counter,
+    pub(crate) connections_garbage: Counter,
+    pub(crate) messages_in: Counter,
+    pub(crate) messages_out: Counter,
+    pub(crate) datagrams_dropped: Counter,
+    pub(crate) keepalives: Counter,
+    pub(crate) unreachable: Counter,
+    pub(crate) names_unresolved: Counter,
+}
+
+impl Counters {
+    pub(crate) fn read(&self, connections_open: usize) -> GatewayStats {
+        GatewayStats {
+            connections_open: connections_open as u64,
+            connections_accepted: self.connections_accepted.read(),
+            connections_refused: self.connections_refused.read(),
+            connections_slow: self.connections_slow.read(),
+            connections_garbage: self.connections_garbage.read(),
+            messages_in: self.messages_in.read(),
+            messages_out: self.messages_out.read(),
+            datagrams_dropped: self.datagrams_dropped.read(),
+            keepalives: self.keepalives.read(),
+            unreachable: self.unreachable.read(),
+            names_unresolved: self.names_unresolved.read(),
+        }
+    }
+}

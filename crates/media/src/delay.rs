@@ -1,0 +1,104 @@
+//! How long sound must wait so that it never runs out: learnt from when packets came.
+
+use crate::limits::{DELAY_MS_MAX, DELAY_MS_START, TICK_MS};
+
+/// Spans of arrival that are remembered, and the length of each \[ms\]: 2 s together.
+const SPANS: usize = 8;
+const SPAN_MS: i64 = 250;
+/// Spans after which the jitter counts as known.
+const SPANS_KNOWN: usize = 4;
+/// Over the jitter that was seen \[ms\]: what the next packet may exceed it by.
+const MARGIN_MS: i64 = 4;
+
+/// The extremes of *transit*, arrival minus position, within a span.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    opened: i64,
+    least: i64,
+    most: i64,
+}
+
+/// One leg's estimate, all in samples. Only time in which packets come counts: a pause teaches
+/// nothing, and what was known before it stays known.
+#[derive(Debug)]
+pub(crate) struct DelayEstimate {
+    per_ms: i64,
+    /// The latest span is at `spans_seen - 1` modulo the length.
+    spans: [Option<Span>; SPANS],
+    spans_seen: usize,
+}
+
+impl DelayEstimate {
+    /// Nothing is known; `per_ms` samples are a millisecond.
+    pub(crate) fn new(per_ms: i64) -> DelayEstimate {
+        DelayEstimate { per_ms, spans: [None; SPANS], spans_seen: 0 }
+    }
+
+    /// Takes note of a packet of sound that came.
+    pub(crate) fn push(&mut self, arrival: i64, at: i64) {
+        let transit = arrival - at;
+        let length = SPAN_MS * self.per_ms;
+        let latest = self.spans_seen.wrapping_sub(1) % SPANS;
+        if let Some(span) = &mut self.spans[latest]
+            && arrival < span.opened + length
+        {
+            span.least = span.least.min(transit);
+            span.most = span.most.max(transit);
+        } else {
+            let span = Span { opened: arrival, least: transit, most: transit };
+            self.spans[self.spans_seen % SPANS] = Some(span);
+            self.spans_seen += 1;
+        }
+    }
+
+    /// Which position is due for the listener at this time; none before the first packet.
+    pub(crate) fn due(&self, now: i64) -> Option<i64> {
+        let least = self.spans.iter().flatten().map(|span| span.least).min()?;
+        Some(now - least - self.target())
+    }
+
+    /// The delay to keep \[samples\]: a tick, because a tick's sound is taken at once, and the
+    /// jitter on top.
+    pub(crate) fn target(&self) -> i64 {
+        let spans = || self.spans.iter().flatten();
+        let least = spans().map(|span| span.least).min().unwrap_or(0);
+        let most = spans().map(|span| span.most).max().unwrap_or(0);
+        let needed = most - least + (TICK_MS.cast_signed() + MARGIN_MS) * self.per_ms;
+        let start = if self.spans_seen < SPANS_KNOWN { DELAY_MS_START * self.per_ms } else { 0 };
+        needed.max(start).min(DELAY_MS_MAX * self.per_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The target after packets every 20 ms at 8 kHz that came so late each \[ms\].
+    fn target_ms(lateness_ms: impl IntoIterator<Item = i64>) -> i64 {
+        let mut estimate = DelayEstimate::new(8);
+        for (packet, late_ms) in (0..).zip(lateness_ms) {
+            estimate.push((packet * 20 + late_ms) * 8, packet * 160);
+        }
+        estimate.target() / 8
+    }
+
+    #[test]
+    fn a_clean_network_needs_one_tick_and_the_margin_once_it_is_known() {
+        assert_eq!(target_ms([0; 10]), DELAY_MS_START);
+        assert_eq!(target_ms([0; 100]), 20 + MARGIN_MS);
+    }
+
+    #[test]
+    fn the_delay_follows_the_jitter_and_comes_back_within_three_seconds() {
+        let late = |spike: usize, packets: usize| {
+            (0..packets).map(move |packet| if packet == spike { 50 } else { 0 })
+        };
+        assert_eq!(target_ms(late(100, 120)), 70 + MARGIN_MS);
+        assert_eq!(target_ms(late(100, 250)), 20 + MARGIN_MS);
+    }
+
+    #[test]
+    fn the_delay_is_bounded() {
+        assert_eq!(target_ms([0, 5_000, 0]), DELAY_MS_MAX);
+    }
+}

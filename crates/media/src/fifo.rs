@@ -1,0 +1,162 @@
+//! Samples between the decoder, which works in packets, and the tick, which takes 20 ms.
+
+use crate::limits::FIFO_MS;
+use crate::stretch;
+
+/// One leg's decoded samples.
+#[derive(Debug)]
+pub(crate) struct Fifo {
+    samples: Box<[i16]>,
+    start: usize,
+    end: usize,
+    /// How many of the samples from the front on may be more than silence.
+    sound: usize,
+    per_ms: usize,
+}
+
+impl Fifo {
+    /// An empty one; `per_ms` samples are a millisecond.
+    pub(crate) fn new(per_ms: usize) -> Fifo {
+        let samples = vec![0; FIFO_MS * per_ms].into_boxed_slice();
+        Fifo { samples, start: 0, end: 0, sound: 0, per_ms }
+    }
+
+    /// Samples in it.
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether all in it is silence.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.sound == 0
+    }
+
+    /// Room for so many samples behind the last; none if there is not so much.
+    pub(crate) fn room(&mut self, length: usize) -> Option<&mut [i16]> {
+        if self.end + length > self.samples.len() {
+            self.samples.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        self.samples.get_mut(self.end..self.end + length)
+    }
+
+    /// Takes over what was written into the room, but for its first samples.
+    pub(crate) fn commit(&mut self, length: usize, skipped: usize, silent: bool) {
+        if skipped > 0 {
+            self.samples.copy_within(self.end + skipped..self.end + length, self.end);
+        }
+        self.end += length - skipped;
+        if !silent {
+            self.sound = self.len();
+        }
+    }
+
+    /// Adds silence, as much as there is room for.
+    pub(crate) fn push_silence(&mut self, length: usize) {
+        if let Some(room) = self.room(length) {
+            room.fill(0);
+            self.commit(length, 0, true);
+        }
+    }
+
+    /// Moves the first samples into a tick's frame: false if they are silence.
+    pub(crate) fn pop(&mut self, out: &mut [i16]) -> bool {
+        let length = out.len().min(self.len());
+        let sounds = !self.is_silent();
+        out[..length].copy_from_slice(&self.samples[self.start..self.start + length]);
+        out[length..].fill(0);
+        self.drop_front(length);
+        sounds
+    }
+
+    /// Drops the first samples.
+    pub(crate) fn drop_front(&mut self, length: usize) {
+        self.start += length.min(self.len());
+        self.sound = self.sound.saturating_sub(length);
+        if self.start == self.end {
+            (self.start, self.end, self.sound) = (0, 0, 0);
+        }
+    }
+
+    /// Empties it.
+    pub(crate) fn clear(&mut self) {
+        (self.start, self.end, self.sound) = (0, 0, 0);
+    }
+
+    /// Takes one pitch period out of the front; nothing if there is too little to compare.
+    pub(crate) fn shorten(&mut self) {
+        let lag = stretch::shorten(&mut self.samples[self.start..self.end], self.per_ms);
+        self.drop_front(lag);
+    }
+
+    /// Puts one pitch period more into the front; nothing if there is too little to compare, or no
+    /// room.
+    pub(crate) fn lengthen(&mut self) {
+        let most = stretch::LAG_MS_MAX * self.per_ms;
+        if self.start < most {
+            if self.end + most - self.start > self.samples.len() {
+                return;
+            }
+            let shift = most - self.start;
+            self.samples.copy_within(self.start..self.end, most);
+            self.start += shift;
+            self.end += shift;
+        }
+        let lag = stretch::lengthen(&mut self.samples[..self.end], self.start, self.per_ms);
+        self.start -= lag;
+        if self.sound > 0 {
+            self.sound += lag;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_come_out_as_they_went_in_and_silence_is_known() {
+        let mut fifo = Fifo::new(8);
+        let mut out = [1; 160];
+        for round in 0..50 {
+            fifo.push_silence(80);
+            fifo.room(160).unwrap().fill(round);
+            fifo.commit(160, 60, false);
+            assert_eq!(fifo.len(), 180);
+            assert!(fifo.pop(&mut out[..80]));
+            assert_eq!(out[..80], [0; 80]);
+            assert!(fifo.pop(&mut out[..100]));
+            assert_eq!(out[..100], [round; 100]);
+            assert!(fifo.is_silent() && !fifo.pop(&mut out));
+            assert_eq!(out, [0; 160]);
+        }
+    }
+
+    #[test]
+    fn there_is_no_more_room_than_there_is() {
+        let mut fifo = Fifo::new(8);
+        fifo.push_silence(FIFO_MS * 8 - 10);
+        assert!(fifo.room(11).is_none());
+        assert!(fifo.room(10).is_some());
+    }
+
+    #[test]
+    fn stretching_changes_the_length_by_a_period() {
+        let mut fifo = Fifo::new(8);
+        let room = fifo.room(400).unwrap();
+        for (index, sample) in room.iter_mut().enumerate() {
+            *sample = (index % 80) as i16; // 100 Hz
+        }
+        fifo.commit(400, 0, false);
+        fifo.shorten();
+        assert_eq!(fifo.len() % 80, 0);
+        let shorter = fifo.len();
+        assert!(shorter < 400);
+        fifo.lengthen();
+        assert!(fifo.len() > shorter && fifo.len() % 80 == 0);
+        let mut out = [0; 240];
+        fifo.pop(&mut out);
+        assert!((0..240).all(|index| out[index] == (index % 80) as i16));
+    }
+}

@@ -1,0 +1,217 @@
+//! Packets that wait for their time, in order, each once.
+
+use crate::limits::{BUFFERED_MS_MAX, PACKET_MS_MAX, PACKETS_BUFFERED_MAX, PAYLOAD_BYTES_MAX};
+use crate::timeline::Position;
+
+/// Sequence numbers behind the newest for which it is known whether they came: bits of a word.
+const SEEN: i64 = 64;
+
+/// A packet that waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    /// Its place.
+    pub(crate) position: Position,
+    /// Its length \[samples\]; zero if it carries no sound.
+    pub(crate) samples: i64,
+    slot: u16,
+    bytes: u16,
+}
+
+impl Waiting {
+    /// Where its last sample ends.
+    pub(crate) fn end(&self) -> i64 {
+        self.position.at + self.samples
+    }
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It waits.
+    Kept,
+    /// It came before.
+    Duplicate,
+    /// Its time has passed.
+    Late,
+    /// Its payload is longer than any that the codec makes.
+    TooLong,
+}
+
+/// One leg's packets.
+#[derive(Debug)]
+pub(crate) struct JitterBuffer {
+    /// By sequence.
+    waiting: Vec<Waiting>,
+    /// Payloads, in slots.
+    payloads: Box<[u8]>,
+    slot_bytes: usize,
+    free: Vec<u16>,
+    samples: i64,
+    samples_max: i64,
+    newest: Option<i64>,
+    /// Bit n: the packet n before the newest came.
+    seen: u64,
+}
+
+impl JitterBuffer {
+    /// An empty buffer for a codec's packets.
+    pub(crate) fn new(codec: audio::Codec) -> JitterBuffer {
+        let slot_bytes = match codec {
+            audio::Codec::Pcmu | audio::Codec::Pcma | audio::Codec::G722 => 8 * PACKET_MS_MAX,
+            audio::Codec::Opus => PAYLOAD_BYTES_MAX,
+        };
+        JitterBuffer {
+            waiting: Vec::with_capacity(PACKETS_BUFFERED_MAX),
+            payloads: vec![0; slot_bytes * PACKETS_BUFFERED_MAX].into_boxed_slice(),
+            slot_bytes,
+            // Last in, first out: with little jitter the same few slots are used again and again.
+            free: (0..PACKETS_BUFFERED_MAX as u16).rev().collect(),
+            samples: 0,
+            samples_max: BUFFERED_MS_MAX * i64::from(codec.rate_hz() / 1_000),
+            newest: None,
+            seen: 0,
+        }
+    }
+
+    /// Takes a packet of so many samples. What was `played` and all before it is too late. If
+    /// there is no room the oldest go.
+    pub(crate) fn insert(
+        &mut self,
+        position: Position,
+        samples: i64,
+        payload: &[u8],
+        played: Option<i64>,
+    ) -> Inserted {
+        if payload.len() > self.slot_bytes {
+            return Inserted::TooLong;
+        }
+        match self.note(position.sequence) {
+            Inserted::Kept => {}
+            refused @ (Inserted::Duplicate | Inserted::Late | Inserted::TooLong) => return refused,
+        }
+        if played.is_some_and(|played| position.sequence <= played) {
+            return Inserted::Late;
+        }
+        while self.waiting.len() == PACKETS_BUFFERED_MAX || self.samples > self.samples_max {
+            self.pop();
+        }
+        let slot = self.free.pop().expect("there are as many slots as packets may wait");
+        let start = usize::from(slot) * self.slot_bytes;
+        self.payloads[start..start + payload.len()].copy_from_slice(payload);
+        let bytes = payload.len() as u16;
+        let place = self.waiting.partition_point(|w| w.position.sequence < position.sequence);
+        self.waiting.insert(place, Waiting { position, samples, slot, bytes });
+        self.samples += samples;
+        Inserted::Kept
+    }
+
+    /// Notes that a packet came: kept if it is the first time.
+    fn note(&mut self, sequence: i64) -> Inserted {
+        let newest = *self.newest.get_or_insert(sequence - 1);
+        let ahead = sequence - newest;
+        if ahead > 0 {
+            self.seen = if ahead < SEEN { self.seen << ahead | 1 } else { 1 };
+            self.newest = Some(sequence);
+        } else if -ahead >= SEEN {
+            return Inserted::Late;
+        } else if self.seen >> -ahead & 1 == 1 {
+            return Inserted::Duplicate;
+        } else {
+            self.seen |= 1 << -ahead;
+        }
+        Inserted::Kept
+    }
+
+    /// The packet that is next.
+    pub(crate) fn first(&self) -> Option<Waiting> {
+        self.waiting.first().copied()
+    }
+
+    /// A waiting packet's payload.
+    pub(crate) fn payload(&self, packet: &Waiting) -> &[u8] {
+        let start = usize::from(packet.slot) * self.slot_bytes;
+        &self.payloads[start..start + usize::from(packet.bytes)]
+    }
+
+    /// Lets the first packet go.
+    pub(crate) fn pop(&mut self) {
+        if !self.waiting.is_empty() {
+            let packet = self.waiting.remove(0);
+            self.free.push(packet.slot);
+            self.samples -= packet.samples;
+        }
+    }
+
+    /// Sound that waits \[samples\].
+    #[cfg(test)]
+    pub(crate) fn samples(&self) -> i64 {
+        self.samples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(buffer: &mut JitterBuffer, sequence: i64, played: Option<i64>) -> Inserted {
+        let position = Position { sequence, at: sequence * 160 };
+        buffer.insert(position, 160, &[sequence as u8; 160], played)
+    }
+
+    fn drained(buffer: &mut JitterBuffer) -> Vec<(i64, u8)> {
+        let mut packets = Vec::new();
+        while let Some(packet) = buffer.first() {
+            packets.push((packet.position.sequence, buffer.payload(&packet)[0]));
+            buffer.pop();
+        }
+        packets
+    }
+
+    #[test]
+    fn packets_come_out_in_order_and_once() {
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let inserted = [3, 5, 4, 3, 5, 7].map(|sequence| insert(&mut buffer, sequence, Some(2)));
+        use Inserted::{Duplicate, Kept};
+        assert_eq!(inserted, [Kept, Kept, Kept, Duplicate, Duplicate, Kept]);
+        assert_eq!(drained(&mut buffer), [(3, 3), (4, 4), (5, 5), (7, 7)]);
+    }
+
+    #[test]
+    fn what_was_played_is_late_the_first_time_and_a_duplicate_the_second() {
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        assert_eq!(insert(&mut buffer, 10, None), Inserted::Kept);
+        assert_eq!(insert(&mut buffer, 9, Some(10)), Inserted::Late);
+        assert_eq!(insert(&mut buffer, 9, Some(10)), Inserted::Duplicate);
+        assert_eq!(insert(&mut buffer, 10, Some(10)), Inserted::Duplicate);
+        assert_eq!(insert(&mut buffer, -60, Some(10)), Inserted::Late);
+    }
+
+    #[test]
+    fn a_burst_pushes_the_oldest_out() {
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        for sequence in 0..200 {
+            assert_eq!(insert(&mut buffer, sequence, None), Inserted::Kept);
+            assert!(buffer.samples() <= (BUFFERED_MS_MAX + 20) * 8);
+        }
+        assert_eq!(drained(&mut buffer).last(), Some(&(199, 199)));
+        assert_eq!(buffer.samples(), 0);
+        assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX);
+    }
+
+    #[test]
+    fn packets_without_sound_are_bounded_too() {
+        let mut buffer = JitterBuffer::new(audio::Codec::Opus);
+        for sequence in 0..200 {
+            let position = Position { sequence, at: 0 };
+            assert_eq!(buffer.insert(position, 0, &[], None), Inserted::Kept);
+        }
+        assert_eq!(drained(&mut buffer).len(), PACKETS_BUFFERED_MAX);
+    }
+
+    #[test]
+    fn a_payload_that_no_codec_makes_is_refused() {
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let position = Position { sequence: 1, at: 0 };
+        assert_eq!(buffer.insert(position, 481, &[0; 481], None), Inserted::TooLong);
+    }
+}

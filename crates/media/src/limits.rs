@@ -1,0 +1,81 @@
+//! Every bound of this crate, with its reason.
+
+use model::limits::{CONFERENCES_MAX, LEGS_MAX};
+
+/// Length of a tick \[ms\]: the packet time that telephones use.
+pub const TICK_MS: u64 = 20;
+
+/// Turns of the loop in a tick: conferences are dealt to so many phases, so that sends are spread
+/// over the tick.
+pub const PHASES: u64 = 4;
+
+/// Length of a turn \[µs\].
+pub const TURN_US: u64 = TICK_MS * 1_000 / PHASES;
+
+/// Ports on one stage: every leg of the server may be dealt to it, and a key rests for 1,024
+/// others before it is used again, so that nothing on its way can meet the wrong port.
+pub const PORTS_MAX: usize = LEGS_MAX + 1_024;
+
+/// Mixers on one stage: every conference of the server may be dealt to it.
+pub const MIXERS_MAX: usize = CONFERENCES_MAX;
+
+/// Recorders in one conference: one for the whole, one for each side of a call, and some for
+/// whoever listens in.
+pub const TAPS_PER_CONFERENCE_MAX: usize = 16;
+
+/// Reports that wait for the shell, which drains them every turn: all legs of the server may begin
+/// to speak in one turn. What does not fit is told a tick later, except for digits.
+pub const REPORTS_QUEUED_MAX: usize = LEGS_MAX;
+
+/// Replaced things that wait for the shell, which drains them every turn. Each cue that is
+/// applied replaces at most two things.
+pub const SPENT_QUEUED_MAX: usize = 2_048;
+
+/// Room in the queue of replaced things below which no cue is taken: a turn may swap the plans of
+/// as many mixers.
+pub const SPENT_ROOM_MIN: usize = SPENT_QUEUED_MAX / 2;
+
+/// Packets that one turn may send: each leg of the server twice, with packets of 10 ms.
+pub const OUTBOX_PACKETS_MAX: usize = 2 * LEGS_MAX;
+
+/// Bytes that one turn may send: each leg of the server 1 KB, which is 20 ms of Opus at
+/// 400 kbit/s. Memory that is not written to costs nothing.
+pub const OUTBOX_BYTES_MAX: usize = LEGS_MAX * 1_024;
+
+/// Packets that one leg's jitter buffer holds: [`BUFFERED_MS_MAX`] in packets of 10 ms, and some
+/// that carry no sound.
+pub const PACKETS_BUFFERED_MAX: usize = 48;
+
+/// Sound that one leg's jitter buffer holds \[ms\]: twice the longest delay, so that a burst after
+/// a stall fits.
+pub const BUFFERED_MS_MAX: i64 = 400;
+
+/// Longest G.711 or G.722 packet that is taken \[ms\].
+pub const PACKET_MS_MAX: usize = 60;
+
+/// Longest payload that is taken \[bytes\]: an Opus frame (RFC 6716 section 3.2.1).
+pub const PAYLOAD_BYTES_MAX: usize = 1_275;
+
+/// Playout delay before the network's jitter is known \[ms\].
+pub const DELAY_MS_START: i64 = 40;
+
+/// Longest playout delay \[ms\]: above it people begin to talk into each other (ITU-T G.114 allows
+/// 150 ms one way for the best, 400 ms at most).
+pub const DELAY_MS_MAX: i64 = 200;
+
+/// How long a missing packet is waited for with made-up sound \[ms\]; then there is silence.
+pub const CONCEAL_MS_MAX: i64 = 60;
+
+/// Samples that wait between decoder and tick \[ms\]: the longest Opus packet (120), a tick, and
+/// what stretching needs.
+pub const FIFO_MS: usize = 240;
+
+/// Ticks for which a talker keeps a voice of its own after it fell silent: 2 s, so that codecs with
+/// memory switch seldom.
+pub const PRIVATE_TICKS: u64 = 100;
+
+/// Length of the ramp when the routing changes \[ms\].
+pub const RAMP_MS: usize = 5;
+
+/// Longest packet that is sent \[ms\]: what SDP here agrees to.
+pub const PTIME_MS_MAX: usize = 60;

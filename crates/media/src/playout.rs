@@ -1,0 +1,409 @@
+//! From packets to one frame a tick, in time.
+//!
+//! Positions on the leg's line of time are samples. `cursor` is the position of what the decoder
+//! does next, so what the listener gets next is at `cursor - fifo.len()`, and how far that lags
+//! behind what is due is the delay to get rid of. Whatever is left out of the samples or put into
+//! them moves that lag, and nothing else needs to be counted.
+//!
+//! | what is there | what is heard |
+//! |---|---|
+//! | the next packet | it |
+//! | a later one, sequence numbers missing | made-up sound of that length, or the redundancy in it |
+//! | a later one, none missing | silence of that length: the sender paused |
+//! | nothing | made-up sound for 60 ms, during which time stands still; then silence |
+
+use audio::{Decoder, activity};
+use model::Codec;
+
+use crate::delay::DelayEstimate;
+use crate::fifo::Fifo;
+use crate::jitter::{Inserted, JitterBuffer, Waiting};
+use crate::ledger::Ledger;
+use crate::limits::{BUFFERED_MS_MAX, CONCEAL_MS_MAX, DELAY_MS_MAX};
+use crate::rate::has_memory;
+use crate::stretch;
+use crate::timeline::Position;
+
+/// Made-up sound comes in multiples of this \[ms × 2\]: libopus's shortest frame is 2.5 ms.
+const GRAIN_HALF_MS: usize = 5;
+/// A delay off by less is left alone \[ms\].
+const TOLERANCE_MS: i64 = 8;
+/// Ticks for which a delay must be too long before speech is shortened: 1 s.
+const PATIENCE_TICKS: u32 = 50;
+/// A delay off by so much does not wait for that \[ms\].
+const PATIENCE_MS_MAX: i64 = 60;
+/// Ticks between two stretches when sound threatens to run out: 100 ms.
+const LENGTHEN_TICKS: u32 = 5;
+/// Payloads of digital silence after which the decoder remembers nothing else: its memory for
+/// concealment is 50 ms long.
+const SILENT_PACKETS: u32 = 6;
+
+/// What a tick was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Playout {
+    /// Sound as it was sent.
+    Frame,
+    /// Sound that was made up, at least in part.
+    Concealed,
+    /// Nothing but silence.
+    Silence,
+}
+
+/// Whether time runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing plays; the next packet will, when it is due.
+    Idle,
+    /// Positions are played one after the other.
+    Playing,
+}
+
+/// One leg's way from packets to frames.
+pub(crate) struct PlayoutBuffer {
+    codec: Codec,
+    per_ms: i64,
+    decoder: Decoder,
+    packets: JitterBuffer,
+    delay: DelayEstimate,
+    fifo: Fifo,
+    state: State,
+    cursor: i64,
+    /// The last sequence number that was played.
+    played: Option<i64>,
+    /// Made-up samples while nothing was there, since the last packet.
+    made_up: i64,
+    /// Whether this tick holds made-up sound.
+    concealed: bool,
+    /// The newest packet carries no sound: what is missing now is silence.
+    mute: bool,
+    /// Ticks for which the delay was too long, and too short.
+    long_ticks: u32,
+    short_ticks: u32,
+    silent_packets: u32,
+}
+
+impl PlayoutBuffer {
+    /// An empty one around a decoder.
+    pub(crate) fn new(codec: Codec, decoder: Decoder) -> PlayoutBuffer {
+        let per_ms = decoder.codec().rate_hz() as usize / 1_000;
+        PlayoutBuffer {
+            codec,
+            per_ms: per_ms as i64,
+            packets: JitterBuffer::new(decoder.codec()),
+            decoder,
+            delay: DelayEstimate::new(per_ms as i64),
+            fifo: Fifo::new(per_ms),
+            state: State::Idle,
+            cursor: 0,
+            played: None,
+            made_up: 0,
+            concealed: false,
+            mute: false,
+            long_ticks: 0,
+            short_ticks: 0,
+            silent_packets: 0,
+        }
+    }
+
+    /// A time since the worker's start in samples \[µs → samples\].
+    pub(crate) fn samples_at(&self, time_us: u64) -> i64 {
+        i64::try_from(time_us).unwrap_or(i64::MAX >> 8) * self.per_ms / 1_000
+    }
+
+    /// The length of a payload \[samples\]; zero if it is no sound.
+    pub(crate) fn samples_of(&self, payload: &[u8]) -> i64 {
+        self.decoder.duration_samples(payload).unwrap_or(0) as i64
+    }
+
+    /// Takes a packet; one without samples only tells that nothing is missing in its place.
+    pub(crate) fn insert(
+        &mut self,
+        position: Position,
+        samples: i64,
+        payload: &[u8],
+        arrival: i64,
+        ledger: &mut Ledger,
+    ) {
+        let inserted = self.packets.insert(position, samples, payload, self.played);
+        match inserted {
+            Inserted::Kept if samples > 0 => {
+                self.delay.push(arrival, position.at);
+                self.mute = false;
+            }
+            Inserted::Kept => self.mute = true,
+            Inserted::Duplicate => ledger.stats.packets_duplicate += 1,
+            Inserted::Late => {
+                // It came too late for this time; the next ones shall not.
+                self.delay.push(arrival, position.at);
+                ledger.stats.packets_late += 1;
+            }
+            Inserted::TooLong => ledger.stats.packets_refused += 1,
+        }
+    }
+
+    /// Plays one tick's frame.
+    pub(crate) fn play(&mut self, now: i64, out: &mut [i16], ledger: &mut Ledger) -> Playout {
+        self.concealed = false;
+        if self.state == State::Idle && !self.start(now, out.len() as i64, ledger) {
+            out.fill(0);
+            return Playout::Silence;
+        }
+        self.fill(now, out.len(), ledger);
+        if self.fifo.len() < out.len() {
+            self.run_out(out.len());
+        }
+        self.steer(now, out.len(), ledger);
+        let sounds = self.fifo.pop(out);
+        if self.concealed {
+            ledger.stats.frames_concealed += 1;
+        }
+        match (sounds, self.concealed) {
+            (false, _) => Playout::Silence,
+            (true, true) => Playout::Concealed,
+            (true, false) => Playout::Frame,
+        }
+    }
+
+    /// Lets a tick pass that nobody hears, without decoding. Only for codecs without memory.
+    pub(crate) fn discard(&mut self, now: i64, ledger: &mut Ledger) {
+        debug_assert!(!has_memory(self.codec), "a decoder with memory hears every packet");
+        self.fifo.clear();
+        self.state = State::Idle;
+        let due = self.delay.due(now).unwrap_or(i64::MIN);
+        while let Some(packet) = self.packets.first().filter(|packet| packet.end() <= due) {
+            self.take(&packet, ledger);
+        }
+    }
+
+    /// Begins to play if the first packet is due within this tick.
+    fn start(&mut self, now: i64, frame: i64, ledger: &mut Ledger) -> bool {
+        let Some(due) = self.delay.due(now) else { return false };
+        let slack = DELAY_MS_MAX * self.per_ms - self.delay.target();
+        while let Some(packet) = self.packets.first() {
+            if packet.samples == 0 || packet.end() <= due - slack {
+                if packet.samples > 0 {
+                    ledger.stats.packets_late += 1;
+                }
+                self.take(&packet, ledger);
+                continue;
+            }
+            let wait = packet.position.at - due;
+            if wait >= frame {
+                return false;
+            }
+            self.state = State::Playing;
+            self.cursor = packet.position.at;
+            self.count_lost(&packet, ledger);
+            self.played = Some(packet.position.sequence - 1);
+            (self.made_up, self.long_ticks, self.short_ticks) = (0, 0, 0);
+            self.fifo.push_silence(wait.max(0) as usize);
+            return true;
+        }
+        false
+    }
+
+    /// Decodes until there are so many samples, or nothing to decode.
+    fn fill(&mut self, now: i64, wanted: usize, ledger: &mut Ledger) {
+        while self.fifo.len() < wanted {
+            let Some(packet) = self.packets.first() else { return };
+            if packet.samples == 0 {
+                self.take(&packet, ledger);
+            } else if packet.end() <= self.cursor {
+                ledger.stats.packets_late += 1;
+                self.take(&packet, ledger);
+            } else if packet.position.at > self.cursor {
+                self.fill_gap(now, &packet, wanted, ledger);
+            } else if !self.decode(&packet, ledger) {
+                return;
+            }
+        }
+    }
+
+    /// Fills what is before a packet: made-up sound if packets are missing, else silence.
+    fn fill_gap(&mut self, now: i64, packet: &Waiting, wanted: usize, ledger: &mut Ledger) {
+        let gap = packet.position.at - self.cursor;
+        let room = (wanted - self.fifo.len()) as i64;
+        let missing = self.played.is_none_or(|played| packet.position.sequence > played + 1);
+        if !missing || gap > BUFFERED_MS_MAX * self.per_ms {
+            // In silence the delay is set right for nothing.
+            let lag = self.lag(now).unwrap_or(0).min(gap);
+            if lag != 0 {
+                self.cursor += lag.max(0);
+                self.fifo.push_silence((-lag).clamp(0, room) as usize);
+            }
+            let silence = (gap - lag.max(0)).min((wanted - self.fifo.len()) as i64);
+            self.fifo.push_silence(silence as usize);
+            self.cursor += silence;
+            return;
+        }
+        // What was made up while nothing was there stood for what is missing.
+        let stood_for = self.made_up.min(gap);
+        if stood_for > 0 {
+            self.cursor += stood_for;
+            self.made_up -= stood_for;
+            return;
+        }
+        if self.recover(packet, gap, ledger) {
+            return;
+        }
+        let length = self.grains(room.min(gap));
+        self.conceal(length, length - (length as i64).min(gap) as usize);
+        self.cursor += (length as i64).min(gap);
+    }
+
+    /// Fills a gap of one packet from the redundancy in the next (RFC 6716 section 2.1.7).
+    fn recover(&mut self, packet: &Waiting, gap: i64, ledger: &mut Ledger) -> bool {
+        let payload = self.packets.payload(packet);
+        let one_is_missing = self.played == Some(packet.position.sequence - 2);
+        let whole = self.grains(gap) as i64 == gap && gap <= packet.samples;
+        if !one_is_missing || !whole || !self.decoder.carries_fec(payload) {
+            return false;
+        }
+        let Some(room) = self.fifo.room(gap as usize) else { return false };
+        if self.decoder.decode_fec(payload, room) != Ok(gap as usize) {
+            return false;
+        }
+        self.fifo.commit(gap as usize, 0, false);
+        self.cursor += gap;
+        ledger.stats.packets_lost += 1;
+        self.played = Some(packet.position.sequence - 1);
+        true
+    }
+
+    /// Decodes the first packet, which holds the cursor. False if there is no room.
+    fn decode(&mut self, packet: &Waiting, ledger: &mut Ledger) -> bool {
+        let length = packet.samples as usize;
+        let skipped = (self.cursor - packet.position.at) as usize;
+        let payload = self.packets.payload(packet);
+        let silent = activity::payload_is_silence(self.decoder.codec(), payload);
+        let at_rest = silent && self.silent_packets >= SILENT_PACKETS;
+        self.silent_packets = if silent { (self.silent_packets + 1).min(SILENT_PACKETS) } else { 0 };
+        let Some(room) = self.fifo.room(length) else { return false };
+        if at_rest {
+            room.fill(0);
+            self.fifo.commit(length, skipped, true);
+        } else if self.decoder.decode(payload, room) == Ok(length) {
+            let silent = silent || activity::is_silent(room);
+            self.fifo.commit(length, skipped, silent);
+        } else {
+            self.decoder.conceal(room);
+            self.fifo.commit(length, skipped, false);
+            self.concealed = true;
+        }
+        self.cursor = packet.end();
+        self.made_up = 0;
+        self.take(packet, ledger);
+        true
+    }
+
+    /// Nothing is there: makes sound up for a while, then stops.
+    fn run_out(&mut self, wanted: usize) {
+        if self.mute || self.made_up >= CONCEAL_MS_MAX * self.per_ms {
+            // What is left is played; the rest of the frame is silence.
+            self.state = State::Idle;
+            return;
+        }
+        let length = self.grains((wanted - self.fifo.len()) as i64);
+        self.conceal(length, 0);
+        self.made_up += length as i64;
+    }
+
+    /// Makes up so many samples and keeps all but the last ones.
+    fn conceal(&mut self, length: usize, surplus: usize) {
+        let Some(room) = self.fifo.room(length) else { return };
+        self.decoder.conceal(room);
+        let silent = activity::is_silent(room);
+        self.fifo.commit(length - surplus, 0, silent);
+        self.concealed = true;
+        self.silent_packets = 0;
+    }
+
+    /// How far what is played next lags behind what is due \[samples\].
+    fn lag(&self, now: i64) -> Option<i64> {
+        Some(self.delay.due(now)? - (self.cursor - self.fifo.len() as i64))
+    }
+
+    /// Brings the delay back to what is needed: in silence at once, in speech by a period of its
+    /// pitch at a time.
+    fn steer(&mut self, now: i64, frame: usize, ledger: &mut Ledger) {
+        let Some(lag) = self.lag(now).filter(|_| self.state == State::Playing) else { return };
+        let tolerance = TOLERANCE_MS * self.per_ms;
+        self.long_ticks = if lag > tolerance { self.long_ticks + 1 } else { 0 };
+        self.short_ticks = if lag < -tolerance { self.short_ticks + 1 } else { 0 };
+        if lag.abs() <= tolerance {
+            return;
+        }
+        if self.fifo.is_silent() {
+            self.steer_silence(now, lag, frame, ledger);
+        } else if lag > 0 {
+            let urgent = lag > PATIENCE_MS_MAX * self.per_ms;
+            if urgent || self.long_ticks >= PATIENCE_TICKS {
+                let wanted = frame + stretch::NEEDED_MS * self.per_ms as usize;
+                self.fill_from_packets(now, wanted, ledger);
+                if self.fifo.len() >= wanted {
+                    self.fifo.shorten();
+                    self.long_ticks = 0;
+                }
+            }
+        } else if self.short_ticks >= LENGTHEN_TICKS {
+            let wanted = stretch::NEEDED_MS * self.per_ms as usize;
+            self.fill_from_packets(now, wanted, ledger);
+            self.fifo.lengthen();
+            self.short_ticks = 0;
+        }
+    }
+
+    fn steer_silence(&mut self, now: i64, lag: i64, frame: usize, ledger: &mut Ledger) {
+        if lag < 0 {
+            self.fifo.push_silence((-lag).min(frame as i64) as usize);
+            return;
+        }
+        self.fill_from_packets(now, frame + lag.min(frame as i64) as usize, ledger);
+        if self.fifo.is_silent() {
+            let spare = self.fifo.len().saturating_sub(frame);
+            self.fifo.drop_front(spare.min(lag as usize));
+        }
+    }
+
+    /// As [`PlayoutBuffer::fill`], but only from packets that are there without a gap.
+    fn fill_from_packets(&mut self, now: i64, wanted: usize, ledger: &mut Ledger) {
+        while self.fifo.len() < wanted {
+            let ready = |packet: &Waiting| {
+                packet.samples > 0 && packet.position.at <= self.cursor && packet.end() > self.cursor
+            };
+            let before = self.fifo.len();
+            if self.packets.first().is_some_and(|packet| ready(&packet)) {
+                self.fill(now, before + 1, ledger);
+            }
+            if self.fifo.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Lets the first packet go, and counts those that are missing before it.
+    fn take(&mut self, packet: &Waiting, ledger: &mut Ledger) {
+        self.count_lost(packet, ledger);
+        self.played = self.played.max(Some(packet.position.sequence));
+        self.packets.pop();
+    }
+
+    fn count_lost(&self, packet: &Waiting, ledger: &mut Ledger) {
+        if let Some(played) = self.played {
+            let missing = packet.position.sequence - played - 1;
+            ledger.stats.packets_lost += u64::try_from(missing).unwrap_or(0);
+        }
+    }
+
+    /// Rounds up to what decoders conceal.
+    fn grains(&self, samples: i64) -> usize {
+        let grain = GRAIN_HALF_MS * self.per_ms as usize / 2;
+        (samples.max(0) as usize).next_multiple_of(grain)
+    }
+
+    /// The delay that is kept, in milliseconds, and what it shall be.
+    #[cfg(test)]
+    pub(crate) fn delay_ms(&self) -> i64 {
+        self.delay.target() / self.per_ms
+    }
+}

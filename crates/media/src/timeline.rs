@@ -1,0 +1,217 @@
+//! One continuous line of time for all that a leg sends.
+//!
+//! A sender may change its SSRC, start its counters again or let its timestamps jump. Each time
+//! the stream that follows is joined to the end of the one before, so that the rest of the port
+//! sees sequence numbers and sample positions of 64 bits that only ever go on.
+
+use wire::rtp::{Extended, Extender, Placed, Rtp};
+
+/// Timestamps that run ahead of the clock by more than this have jumped \[ms\].
+const JUMP_MS: i64 = 1_000;
+/// A stream that starts again within so much of where the one before ended goes on there \[ms\].
+const JOIN_MS: i64 = 100;
+/// How long late packets of a stream that was left are ignored \[ms\].
+const LEFT_MS: i64 = 200;
+
+/// A packet's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Counts packets.
+    pub(crate) sequence: i64,
+    /// Position of the first sample \[samples\].
+    pub(crate) at: i64,
+}
+
+/// What is known of the packet that is furthest.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    position: Position,
+    /// Where its last sample ends \[samples\].
+    end: i64,
+    /// When it came \[samples since the start\].
+    arrival: i64,
+}
+
+/// One leg's line of time.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    per_ms: i64,
+    /// Samples in a tick of the RTP clock: two for G.722 (RFC 3551 section 4.5.2).
+    scale: i64,
+    ssrc: Option<u32>,
+    /// The stream that was left, and when.
+    left: Option<(u32, i64)>,
+    extender: Extender,
+    sequence_shift: i64,
+    shift: i64,
+    newest: Option<Newest>,
+}
+
+impl Timeline {
+    /// A line on which nothing came yet.
+    pub(crate) fn new(codec: audio::Codec) -> Timeline {
+        Timeline {
+            per_ms: i64::from(codec.rate_hz() / 1_000),
+            scale: i64::from(codec.rate_hz() / codec.rtp_clock_hz()),
+            ssrc: None,
+            left: None,
+            extender: Extender::new(),
+            sequence_shift: 0,
+            shift: 0,
+            newest: None,
+        }
+    }
+
+    /// Places a packet of so many samples; one without sound has none. The packet is to be dropped
+    /// if there is no place for it.
+    pub(crate) fn place(&mut self, rtp: &Rtp<'_>, samples: i64, arrival: i64) -> Option<Position> {
+        let joins = self.enter(rtp.ssrc, arrival)?;
+        let (extended, joins) = match self.extender.place(rtp.sequence, rtp.timestamp) {
+            Placed::Stream(extended) => (extended, joins),
+            Placed::Restart(extended) => (extended, true),
+            Placed::Suspect => return None,
+        };
+        if joins {
+            self.join(extended, arrival);
+        }
+        let mut position = self.position(extended);
+        let Some(newest) = self.newest else {
+            return Some(self.advance(position, samples, arrival));
+        };
+        if position.sequence <= newest.position.sequence {
+            return Some(position);
+        }
+        if samples == 0 {
+            // The timestamp of an event is that of its beginning, so it says nothing.
+            let ahead = Newest { position: Position { at: newest.position.at, ..position }, ..newest };
+            self.newest = Some(ahead);
+            return Some(position);
+        }
+        let step = position.at - newest.position.at;
+        let elapsed = arrival - newest.arrival;
+        if step < 0 || step - elapsed > JUMP_MS * self.per_ms {
+            self.shift += self.joint(&newest, arrival) - position.at;
+            position = self.position(extended);
+        }
+        Some(self.advance(position, samples, arrival))
+    }
+
+    /// The position at the clock's pace, in ticks of the RTP clock: for what must end in time.
+    pub(crate) fn clock(&self, arrival: i64) -> Option<u64> {
+        let newest = self.newest?;
+        u64::try_from((newest.position.at + arrival - newest.arrival) / self.scale).ok()
+    }
+
+    /// A position in ticks of the RTP clock.
+    pub(crate) fn timestamp(&self, position: Position) -> u64 {
+        u64::try_from(position.at / self.scale).unwrap_or(0)
+    }
+
+    /// Follows the SSRC: true if another stream begins, none if the packet is of one that was left.
+    fn enter(&mut self, ssrc: u32, arrival: i64) -> Option<bool> {
+        if self.ssrc == Some(ssrc) {
+            return Some(false);
+        }
+        let lingers = |(left, at): (u32, i64)| left == ssrc && arrival - at < LEFT_MS * self.per_ms;
+        if self.left.is_some_and(lingers) {
+            return None;
+        }
+        self.left = self.ssrc.map(|left| (left, arrival));
+        self.ssrc = Some(ssrc);
+        self.extender = Extender::new();
+        Some(self.newest.is_some())
+    }
+
+    /// Joins a stream that begins to the end of the one before.
+    fn join(&mut self, first: Extended, arrival: i64) {
+        if let Some(newest) = self.newest {
+            self.sequence_shift = newest.position.sequence + 1 - signed(first.sequence);
+            self.shift = self.joint(&newest, arrival) - signed(first.timestamp) * self.scale;
+        }
+    }
+
+    /// Where a stream goes on: right at the end of what came, or, after a pause, where the clock is.
+    fn joint(&self, newest: &Newest, arrival: i64) -> i64 {
+        let clock = newest.position.at + arrival - newest.arrival;
+        if (clock - newest.end).abs() <= JOIN_MS * self.per_ms {
+            newest.end
+        } else {
+            clock.max(newest.end)
+        }
+    }
+
+    fn position(&self, extended: Extended) -> Position {
+        Position {
+            sequence: signed(extended.sequence) + self.sequence_shift,
+            at: signed(extended.timestamp) * self.scale + self.shift,
+        }
+    }
+
+    fn advance(&mut self, position: Position, samples: i64, arrival: i64) -> Position {
+        self.newest = Some(Newest { position, end: position.at + samples, arrival });
+        position
+    }
+}
+
+/// Counters begin near zero and take millennia to reach the sign.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX >> 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rtp(ssrc: u32, sequence: u16, timestamp: u32) -> Rtp<'static> {
+        Rtp { payload_type: 0, marker: false, sequence, timestamp, ssrc, payload: &[] }
+    }
+
+    /// Places packets of 160 samples; returns sequence and position relative to the first.
+    fn placed(packets: &[(u32, u16, u32, i64)]) -> Vec<Option<(i64, i64)>> {
+        let mut timeline = Timeline::new(audio::Codec::Pcmu);
+        let mut origin = None;
+        let mut places = Vec::new();
+        for &(ssrc, sequence, timestamp, arrival_ms) in packets {
+            let place = timeline.place(&rtp(ssrc, sequence, timestamp), 160, arrival_ms * 8);
+            let origin = *origin.get_or_insert_with(|| place.unwrap());
+            places.push(place.map(|p| (p.sequence - origin.sequence, p.at - origin.at)));
+        }
+        places
+    }
+
+    #[test]
+    fn counters_that_wrap_go_on() {
+        let places = placed(&[(1, 65_535, u32::MAX - 159, 0), (1, 0, 0, 20), (1, 1, 160, 40)]);
+        assert_eq!(places, [Some((0, 0)), Some((1, 160)), Some((2, 320))]);
+    }
+
+    #[test]
+    fn another_ssrc_goes_on_where_the_one_before_ended() {
+        let places = placed(&[(1, 5, 1_000, 0), (2, 900, 77, 21), (2, 901, 237, 40), (1, 6, 1_160, 41)]);
+        assert_eq!(places, [Some((0, 0)), Some((1, 160)), Some((2, 320)), None]);
+    }
+
+    #[test]
+    fn a_timestamp_that_jumps_with_no_time_passing_goes_on() {
+        for jump in [1_000_000_u32, 0x9000_0000, 40_u32.wrapping_neg() * 160] {
+            let next = 160_u32.wrapping_add(jump);
+            let places =
+                placed(&[(1, 1, 0, 0), (1, 2, next, 20), (1, 3, next.wrapping_add(160), 40)]);
+            assert_eq!(places, [Some((0, 0)), Some((1, 160)), Some((2, 320))], "{jump}");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_a_pause() {
+        let places = placed(&[(1, 1, 0, 0), (1, 2, 80_000, 10_000), (2, 9, 0, 20_000)]);
+        assert_eq!(places, [Some((0, 0)), Some((1, 80_000)), Some((2, 160_000))]);
+    }
+
+    #[test]
+    fn g722_counts_two_samples_for_a_tick() {
+        let mut timeline = Timeline::new(audio::Codec::G722);
+        let first = timeline.place(&rtp(1, 1, 0), 320, 0).unwrap();
+        let second = timeline.place(&rtp(1, 2, 160), 320, 320).unwrap();
+        assert_eq!(second.at - first.at, 320);
+    }
+}

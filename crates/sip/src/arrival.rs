@@ -1,0 +1,134 @@
+//! A request that arrived, with the headers every request needs read once.
+
+use std::net::SocketAddr;
+
+use crate::flow::Flow;
+use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Request, Via};
+use crate::transaction::{MergeKey, ServerKey};
+
+/// A request that can be dealt with.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The request; its top Via tells the source (RFC 3261 §18.2.1).
+    pub(crate) request: Request,
+    pub(crate) via: Via,
+    pub(crate) from: NameAddr,
+    pub(crate) to: NameAddr,
+    pub(crate) call_id: String,
+    pub(crate) cseq: CSeq,
+    /// Where it came from.
+    pub(crate) source: Flow,
+    /// Where responses go.
+    pub(crate) reply_flow: Flow,
+}
+
+/// Headers that may be there once only (RFC 3261 §7.3.1, RFC 4475 §3.3.8).
+const SINGLE: [HeaderName; 6] = [
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+    HeaderName::MaxForwards,
+    HeaderName::ContentType,
+];
+
+impl Arrival {
+    /// Reads what every request needs (RFC 3261 §8.1.1; Max-Forwards and tags may be missing, as
+    /// from RFC 2543 clients).
+    ///
+    /// # Errors
+    /// What is wrong, as a reason phrase, with the request.
+    pub(crate) fn read(
+        mut request: Request,
+        source: Flow,
+    ) -> Result<Arrival, (&'static str, Box<Request>)> {
+        match essentials(&mut request, source) {
+            Ok((via, reply_flow, from, to, call_id, cseq)) => {
+                Ok(Arrival { request, via, from, to, call_id, cseq, source, reply_flow })
+            }
+            Err(what) => Err((what, Box::new(request))),
+        }
+    }
+
+    /// What its transaction is found by; an ACK or a CANCEL asks for that of its INVITE.
+    pub(crate) fn server_key(&self) -> ServerKey {
+        let method = match self.request.method {
+            Method::Ack | Method::Cancel => Method::Invite,
+            _ => self.request.method.clone(),
+        };
+        // Clients of RFC 2543 give no unique branch (§17.2.3). A line feed is in no header value.
+        let branch = self.via.branch().map_or_else(
+            || {
+                let from_tag = self.from.tag().unwrap_or("");
+                let (target, via) = (&self.request.target, &self.via);
+                let number = self.cseq.number;
+                format!("{target}\n{from_tag}\n{}\n{number}\n{via}", self.call_id)
+            },
+            str::to_owned,
+        );
+        ServerKey { branch, sent_by: self.via.sent_by(), method }
+    }
+
+    /// What it has in common with copies that came on other ways.
+    pub(crate) fn merge_key(&self) -> MergeKey {
+        MergeKey {
+            call_id: self.call_id.clone(),
+            from_tag: self.from.tag().unwrap_or("").to_owned(),
+            cseq: self.cseq.number,
+        }
+    }
+
+    /// Whether the peer itself sent it, with no proxy between.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.request.headers.values(&HeaderName::Via).len() == 1
+    }
+}
+
+type Essentials = (Via, Flow, NameAddr, NameAddr, String, CSeq);
+
+fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, &'static str> {
+    if SINGLE.iter().any(|name| request.headers.all(name).count() > 1) {
+        return Err("Header Repeated");
+    }
+    let (via, reply_flow) = note_source(request, source).ok_or("Missing Or Bad Via")?;
+    // A hop further back cannot be checked by anyone but us (RFC 4475 §3.1.2.1).
+    let mut hops = request.headers.values(&HeaderName::Via).into_iter();
+    if !hops.all(|hop| hop.parse::<Via>().is_ok()) {
+        return Err("Bad Via");
+    }
+    let text = |name: &HeaderName| request.headers.text(name);
+    let address = |name: &HeaderName| text(name)?.parse::<NameAddr>().ok();
+    let from = address(&HeaderName::From).ok_or("Missing Or Bad From")?;
+    let to = address(&HeaderName::To).ok_or("Missing Or Bad To")?;
+    let call_id = text(&HeaderName::CallId).ok_or("Missing Call-ID")?.into_owned();
+    if call_id.is_empty() || call_id.contains([' ', '\t']) {
+        return Err("Bad Call-ID");
+    }
+    let cseq = text(&HeaderName::CSeq).ok_or("Missing CSeq")?;
+    let cseq: CSeq = cseq.parse().map_err(|_| "Bad CSeq")?;
+    if cseq.method != request.method {
+        return Err("CSeq Names Another Method");
+    }
+    Ok((via, reply_flow, from, to, call_id, cseq))
+}
+
+/// Writes the source into the top Via, and tells where responses go: back along the connection, or
+/// where the Via says (RFC 3261 §18.2.2, RFC 3581 §4).
+pub(crate) fn note_source(request: &mut Request, source: Flow) -> Option<(Via, Flow)> {
+    let mut hops = request.headers.values(&HeaderName::Via);
+    let mut via: Via = hops.first()?.parse().ok()?;
+    via.note_source(source.remote);
+    let on_line = request.headers.text(&HeaderName::Via)?;
+    // The first line may hold several hops; the others keep their lines.
+    let mut line = Headers::new();
+    line.push(HeaderName::Via, on_line.as_bytes());
+    let on_line = line.values(&HeaderName::Via).len();
+    hops.truncate(on_line);
+    hops[0] = via.to_string();
+    request.headers.set(HeaderName::Via, hops.join(", "));
+    let remote: SocketAddr = match source.connection {
+        Some(_) => source.remote,
+        None => via.reply_address(source.remote),
+    };
+    Some((via, Flow { remote, ..source }))
+}

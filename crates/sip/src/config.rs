@@ -1,0 +1,81 @@
+//! What an endpoint is told at its start.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::flow::{Flow, Transport};
+use crate::limits::{SESSIONS_MAX, TRANSACTIONS_MAX};
+
+/// What an endpoint is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The value of Server and User-Agent. Without a version: strangers need not know it.
+    pub server_name: String,
+    /// The addresses that the shell listens on. One at 0.0.0.0 or [::] needs `advertised`.
+    pub listeners: Vec<(Transport, SocketAddr)>,
+    /// The address that others reach us at, if it is not that of the listeners (behind NAT). It is
+    /// put into Via and Contact of flows of its own address family.
+    pub advertised: Option<IpAddr>,
+    /// Most sessions at once; an INVITE over it is answered 503.
+    pub sessions_max: usize,
+    /// Most transactions at once; a request over it is answered 503, but a BYE is always taken.
+    pub transactions_max: usize,
+}
+
+impl Config {
+    /// The usual limits, and `Convoke` for a name.
+    #[must_use]
+    pub fn new(listeners: Vec<(Transport, SocketAddr)>) -> Config {
+        Config {
+            server_name: "Convoke".to_owned(),
+            listeners,
+            advertised: None,
+            sessions_max: SESSIONS_MAX,
+            transactions_max: TRANSACTIONS_MAX,
+        }
+    }
+
+    /// The flow from our listener of that transport to an address of the same family.
+    pub(crate) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        self.listeners
+            .iter()
+            .find(|(kind, at)| *kind == transport && at.is_ipv4() == remote.is_ipv4())
+            .map(|(_, local)| Flow { transport, local: *local, remote, connection: None })
+    }
+
+    /// Our own address as the other side of that flow should use it.
+    pub(crate) fn own_address(&self, flow: &Flow) -> SocketAddr {
+        match self.advertised {
+            Some(ip) if ip.is_ipv4() == flow.local.is_ipv4() => {
+                SocketAddr::new(ip, flow.local.port())
+            }
+            Some(_) | None => flow.local,
+        }
+    }
+
+    /// Our Contact along that flow.
+    pub(crate) fn contact(&self, flow: &Flow) -> String {
+        let address = self.own_address(flow);
+        match flow.transport {
+            Transport::Udp => format!("<sip:{address}>"),
+            Transport::Tcp => format!("<sip:{address};transport=tcp>"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contact_names_the_advertised_address_and_the_transport() {
+        let local: SocketAddr = "10.0.0.1:5060".parse().unwrap();
+        let local_v6: SocketAddr = "[2001:db8::1]:5060".parse().unwrap();
+        let mut config = Config::new(vec![(Transport::Tcp, local), (Transport::Udp, local_v6)]);
+        config.advertised = Some("203.0.113.7".parse().unwrap());
+        let tcp = config.flow_to(Transport::Tcp, "192.0.2.1:5060".parse().unwrap()).unwrap();
+        assert_eq!(config.contact(&tcp), "<sip:203.0.113.7:5060;transport=tcp>");
+        let udp = config.flow_to(Transport::Udp, "[2001:db8::2]:5060".parse().unwrap()).unwrap();
+        assert_eq!(config.contact(&udp), "<sip:[2001:db8::1]:5060>");
+        assert_eq!(config.flow_to(Transport::Udp, "192.0.2.1:5060".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,304 @@
+//! The endpoint: what arrives is sorted here, and handed to transactions and sessions.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::agenda::Agenda;
+use crate::arrival::{Arrival, note_source};
+use crate::config::Config;
+use crate::event::{Deadline, Output, ResolveId};
+use crate::flow::{ConnectionId, Flow};
+use crate::inspect::{description, inspect};
+use crate::limits::RETRY_AFTER_S;
+use crate::message::{
+    CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via, parse,
+};
+use crate::outbox::Outbox;
+use crate::reply::{Pending, Refusal, echo};
+use crate::session::{Session, SessionId, SessionTimer};
+use crate::stats::{Alive, Stats};
+use crate::token::Tokens;
+use crate::transaction::{Clients, Heard, Servers};
+
+/// A SIP endpoint without sockets or clock: bytes and times in, [`Output`] out.
+///
+/// After each call that changes something, take everything out with [`Endpoint::poll`], then ask
+/// [`Endpoint::next_deadline`].
+#[derive(Debug)]
+pub struct Endpoint {
+    pub(crate) config: Config,
+    pub(crate) tokens: Tokens,
+    pub(crate) outbox: Outbox,
+    pub(crate) clients: Clients,
+    pub(crate) servers: Servers,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    /// By Call-ID and our tag; the other side's tag is compared afterwards.
+    pub(crate) ids_by_dialog: BTreeMap<(String, String), SessionId>,
+    pub(crate) ids_by_lookup: BTreeMap<ResolveId, SessionId>,
+    pub(crate) agenda: Agenda<(SessionId, SessionTimer)>,
+    pub(crate) sessions_opened: u64,
+    pub(crate) lookups_asked: u64,
+}
+
+impl Endpoint {
+    /// An endpoint with nothing going on. The seed makes its tags, branches and Call-IDs: it must come
+    /// from the operating system's randomness, or sessions can be guessed.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Endpoint {
+        Endpoint {
+            config,
+            tokens: Tokens::new(seed),
+            outbox: Outbox::default(),
+            clients: Clients::new(),
+            servers: Servers::new(),
+            sessions: BTreeMap::new(),
+            ids_by_dialog: BTreeMap::new(),
+            ids_by_lookup: BTreeMap::new(),
+            agenda: Agenda::new(),
+            sessions_opened: 0,
+            lookups_asked: 0,
+        }
+    }
+
+    /// Takes one whole message: a datagram, or what [`crate::framing::Splitter`] cut from a stream.
+    /// Whatever it holds, it is answered, dropped and counted, or acted upon.
+    pub fn receive(&mut self, now: Instant, flow: Flow, message: &[u8]) {
+        if message.iter().all(|byte| b"\r\n\0".contains(byte)) {
+            // Keep-alives of clients behind NAT.
+            return;
+        }
+        match parse(message) {
+            Ok(Message::Request(request)) => self.receive_request(now, flow, request),
+            Ok(Message::Response(response)) => self.receive_response(now, flow, &response),
+            Err(malformed) => self.receive_malformed(flow, malformed),
+        }
+    }
+
+    /// A stream connection is gone. What would have used it finds another way.
+    pub fn connection_closed(&mut self, connection: ConnectionId) {
+        self.clients.connection_closed(connection);
+        self.servers.connection_closed(connection);
+        for session in self.sessions.values_mut() {
+            session.dialog.connection_closed(connection);
+        }
+    }
+
+    /// Nothing can be sent along that flow (connection refused, no route). Requests under way there
+    /// fail; responses are given up silently (RFC 3261 §17.2.4).
+    pub fn transport_failed(&mut self, now: Instant, flow: &Flow) {
+        for failed in self.clients.transport_failed(now, &mut self.outbox, flow) {
+            self.request_failed(now, failed.id, failed.user, failed.failure);
+        }
+    }
+
+    /// A lookup is done: the addresses in the order to be tried, none if there are none.
+    pub fn resolved(&mut self, now: Instant, id: ResolveId, addresses: &[SocketAddr]) {
+        if let Some(session) = self.ids_by_lookup.remove(&id) {
+            self.call_resolved(now, session, addresses);
+        }
+    }
+
+    /// What is to be done next; `None` when there is nothing more for now.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outbox.take()
+    }
+
+    /// When [`Endpoint::handle_timeout`] is due; `None` when nothing is awaited.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let session = self.agenda.next().map(|(at, (_, timer))| (at, timer.why()));
+        [self.clients.next_deadline(), self.servers.next_deadline(), session]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|(at, why)| Deadline { at, why })
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while self.servers.timeout(now, &mut self.outbox) {}
+        while let Some(failed) = self.clients.timeout(now, &mut self.outbox) {
+            if let Some(failed) = failed {
+                self.request_failed(now, failed.id, failed.user, failed.failure);
+            }
+        }
+        while let Some((id, timer)) = self.agenda.pop(now) {
+            self.session_timeout(now, id, timer);
+        }
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.outbox.stats
+    }
+
+    /// What is alive.
+    #[must_use]
+    pub fn alive(&self) -> Alive {
+        Alive {
+            sessions: self.sessions.len(),
+            client_transactions: self.clients.len(),
+            server_transactions: self.servers.len(),
+        }
+    }
+
+    fn receive_malformed(&mut self, flow: Flow, malformed: Malformed) {
+        self.outbox.stats.malformed += 1;
+        if let Some(request) = malformed.request {
+            let refusal =
+                Refusal { phrase: Some(malformed.what), ..Refusal::of(malformed.status) };
+            self.refuse_unread(flow, *request, &refusal);
+        }
+    }
+
+    /// Answers a request that cannot be read, if it has what an answer needs.
+    fn refuse_unread(&mut self, source: Flow, mut request: Request, refusal: &Refusal) {
+        use HeaderName as Name;
+        let needed = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+        let answerable = needed.iter().all(|name| request.headers.first(name).is_some());
+        if !answerable || request.method == Method::Ack {
+            return;
+        }
+        let flow = note_source(&mut request, source).map_or(source, |(_, flow)| flow);
+        let response = refusal.response(echo(&request, None), &self.config);
+        self.outbox.stats.responses_sent.count(&request.method, refusal.status);
+        self.outbox.transmit(flow, response.to_bytes());
+    }
+
+    fn receive_request(&mut self, now: Instant, flow: Flow, request: Request) {
+        self.outbox.stats.requests_received.count(&request.method);
+        let arrival = match Arrival::read(request, flow) {
+            Ok(arrival) => arrival,
+            Err((what, request)) => {
+                self.outbox.stats.malformed += 1;
+                self.refuse_unread(flow, *request, &Refusal::bad_request(what));
+                return;
+            }
+        };
+        match arrival.request.method {
+            Method::Ack => self.receive_ack(now, &arrival),
+            Method::Cancel => self.receive_cancel(now, &arrival),
+            _ => match self.servers.find(&arrival.server_key()) {
+                Some(transaction) => self.servers.again(now, &mut self.outbox, transaction),
+                None => self.receive_fresh(now, arrival),
+            },
+        }
+    }
+
+    /// A request that was not seen before.
+    fn receive_fresh(&mut self, now: Instant, arrival: Arrival) {
+        if let Err(refusal) = inspect(&arrival) {
+            return self.refuse(&arrival, &refusal);
+        }
+        if arrival.to.tag().is_some() {
+            return match self.find_session(&arrival) {
+                Some(id) => self.receive_in_dialog(now, id, arrival),
+                None => self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
+            };
+        }
+        match arrival.request.method {
+            Method::Invite => self.receive_invite(now, arrival),
+            Method::Options => self.answer_options(&arrival),
+            // INFO, UPDATE and BYE live in dialogs; the rest has been refused.
+            _ => self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
+        }
+    }
+
+    /// The session whose dialog the request belongs to: Call-ID and both tags (RFC 3261 §12).
+    pub(crate) fn find_session(&self, arrival: &Arrival) -> Option<SessionId> {
+        let key = (arrival.call_id.clone(), arrival.to.tag()?.to_owned());
+        let id = *self.ids_by_dialog.get(&key)?;
+        let session = self.sessions.get(&id)?;
+        session.dialog.is_with(arrival.from.tag()).then_some(id)
+    }
+
+    /// Answers a request and keeps nothing: a copy of it gets the same answer (RFC 3261 §8.2.7).
+    pub(crate) fn refuse(&mut self, arrival: &Arrival, refusal: &Refusal) {
+        let response = refusal.response(self.stateless_echo(arrival), &self.config);
+        self.reply(arrival, &response);
+    }
+
+    /// Sends a response outside of any transaction.
+    pub(crate) fn reply(&mut self, arrival: &Arrival, response: &Response) {
+        self.outbox.stats.responses_sent.count(&arrival.request.method, response.status);
+        self.outbox.transmit(arrival.reply_flow, response.to_bytes());
+    }
+
+    pub(crate) fn stateless_echo(&self, arrival: &Arrival) -> crate::message::Headers {
+        let call_id = arrival.call_id.as_bytes();
+        let from_tag = arrival.from.tag().unwrap_or("").as_bytes();
+        let tag = self.tokens.stateless_tag(&[call_id, from_tag]);
+        let missing = arrival.to.tag().is_none();
+        echo(&arrival.request, missing.then_some(tag.as_str()))
+    }
+
+    /// Whether another transaction fits; if not, the request is answered 503.
+    pub(crate) fn has_room(&mut self, arrival: &Arrival) -> bool {
+        let alive = self.clients.len() + self.servers.len();
+        let room = alive < self.config.transactions_max;
+        if !room {
+            self.shed(arrival);
+        }
+        room
+    }
+
+    pub(crate) fn shed(&mut self, arrival: &Arrival) {
+        self.outbox.stats.shed += 1;
+        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE);
+        let refusal = refusal.with(HeaderName::RetryAfter, RETRY_AFTER_S.to_string());
+        self.refuse(arrival, &refusal);
+    }
+
+    /// Opens the transaction of a request, which then waits for its response.
+    pub(crate) fn open_pending(&mut self, arrival: &Arrival, tag: &str) -> Pending {
+        let opens_dialog = arrival.to.tag().is_none();
+        let invites = arrival.request.method == Method::Invite;
+        let merge = (opens_dialog && invites).then(|| arrival.merge_key());
+        let key = arrival.server_key();
+        let flow = arrival.reply_flow;
+        let transaction = self.servers.open(key, merge, flow, tag.to_owned());
+        let headers = &arrival.request.headers;
+        Pending {
+            transaction,
+            method: arrival.request.method.clone(),
+            cseq: arrival.cseq.number,
+            echo: echo(&arrival.request, opens_dialog.then_some(tag)),
+            flow,
+            offered: matches!(description(headers, &arrival.request.body), Ok(Some(_))),
+        }
+    }
+
+    /// Answers a request that waits.
+    pub(crate) fn respond(&mut self, now: Instant, pending: &Pending, response: &Response) {
+        self.servers.respond(now, &mut self.outbox, pending.transaction, response);
+    }
+
+    fn receive_response(&mut self, now: Instant, flow: Flow, response: &Response) {
+        let Some((branch, cseq)) = response_key(response) else {
+            self.outbox.stats.malformed += 1;
+            return;
+        };
+        self.outbox.stats.responses_received.count(&cseq.method, response.status);
+        let heard = self.clients.receive(now, &mut self.outbox, (&branch, &cseq), response);
+        match heard {
+            Heard::Stray => self.outbox.stats.strays += 1,
+            Heard::Absorbed => {}
+            Heard::Report { id, user, method } => {
+                self.request_answered(now, (id, user, &method), flow, response);
+            }
+        }
+    }
+}
+
+/// The branch and CSeq that a response is matched by; `None` unless it has one Via only (RFC 3261
+/// §8.1.3.3) and can be read.
+fn response_key(response: &Response) -> Option<(String, CSeq)> {
+    let hops = response.headers.values(&HeaderName::Via);
+    let [only] = hops.as_slice() else { return None };
+    let via: Via = only.parse().ok()?;
+    let cseq = response.headers.text(&HeaderName::CSeq)?.parse().ok()?;
+    let _to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
+    Some((via.branch()?.to_owned(), cseq))
+}

@@ -1,0 +1,130 @@
+//! Judging a request before anything is kept of it (RFC 3261 §8.2).
+
+use crate::arrival::Arrival;
+use crate::message::{HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, part};
+use crate::reply::{ACCEPT, ALLOW, Refusal};
+
+/// Judges method, Request-URI and extensions, in the order of §8.2.
+pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
+    let request = &arrival.request;
+    method(request)?;
+    target(request)?;
+    max_forwards(request)?;
+    let required = request.headers.values(&HeaderName::Require);
+    if !required.is_empty() {
+        // No extension is offered, so none can be required (§8.2.2.3).
+        let refusal = Refusal::of(StatusCode::BAD_EXTENSION);
+        return Err(refusal.with(HeaderName::Unsupported, required.join(", ")));
+    }
+    Ok(())
+}
+
+fn method(request: &Request) -> Result<(), Refusal> {
+    let has_event = request.headers.first(&HeaderName::Event).is_some();
+    match &request.method {
+        Method::Invite
+        | Method::Ack
+        | Method::Cancel
+        | Method::Bye
+        | Method::Options
+        | Method::Info
+        | Method::Update => Ok(()),
+        // Nothing was subscribed to (RFC 6665 §4.1.3), nothing reliable was sent (RFC 3262 §3).
+        Method::Notify | Method::Prack => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
+        Method::Subscribe | Method::Publish if has_event => {
+            Err(Refusal::of(StatusCode::BAD_EVENT).with(HeaderName::AllowEvents, ""))
+        }
+        Method::Register
+        | Method::Subscribe
+        | Method::Publish
+        | Method::Message
+        | Method::Refer => {
+            Err(Refusal::of(StatusCode::METHOD_NOT_ALLOWED).with(HeaderName::Allow, ALLOW))
+        }
+        Method::Other(_) => {
+            Err(Refusal::of(StatusCode::NOT_IMPLEMENTED).with(HeaderName::Allow, ALLOW))
+        }
+    }
+}
+
+fn target(request: &Request) -> Result<(), Refusal> {
+    let unsupported = || Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME);
+    match request.target.parse() {
+        // §19.1.1: a Request-URI has no headers; obeying them would be a hole.
+        Ok(Uri::Sip(sip)) if sip.headers.is_some() => {
+            Err(Refusal::bad_request("Headers In Request-URI"))
+        }
+        // `sips:` promises TLS all the way (RFC 5630 §3.1), which no listener here has.
+        Ok(Uri::Sip(sip)) if sip.secure => Err(unsupported()),
+        Ok(Uri::Sip(_) | Uri::Tel(_)) => Ok(()),
+        Ok(Uri::Other(_)) => Err(unsupported()),
+        Err(_) => Err(Refusal::bad_request("Bad Request-URI")),
+    }
+}
+
+/// An endpoint serves a request on its last hop (RFC 4475 §3.3.11). An INVITE, though, makes us call
+/// others, and that is where loops are broken (RFC 7332 §3).
+fn max_forwards(request: &Request) -> Result<(), Refusal> {
+    match hops_left(&request.headers) {
+        None => Err(Refusal::bad_request("Bad Max-Forwards")),
+        Some(0) if request.method == Method::Invite => Err(Refusal::of(StatusCode::TOO_MANY_HOPS)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The value of Max-Forwards, 70 when missing; `None` if it is no number up to 255.
+pub(crate) fn hops_left(headers: &Headers) -> Option<u8> {
+    match headers.text(&HeaderName::MaxForwards) {
+        None => Some(crate::limits::MAX_FORWARDS),
+        Some(text) if text.starts_with('+') => None,
+        Some(text) => text.parse().ok(),
+    }
+}
+
+/// Whether the caller takes a session description for an answer (RFC 4475 §3.3.14).
+pub(crate) fn accepts_sdp(request: &Request) -> Result<(), Refusal> {
+    if request.headers.first(&HeaderName::Accept).is_none() {
+        return Ok(());
+    }
+    let ranges = request.headers.values(&HeaderName::Accept);
+    let mut ranges = ranges.iter().filter_map(|range| range.parse::<MediaType>().ok());
+    match ranges.any(|range| range.covers("application", "sdp")) {
+        true => Ok(()),
+        false => Err(Refusal::of(StatusCode::NOT_ACCEPTABLE).with(HeaderName::Accept, ACCEPT)),
+    }
+}
+
+/// The session description of a message, alone or as a part among others.
+///
+/// # Errors
+/// 415 for a body of another type that must be understood (§8.2.3), 400 for one without a type.
+pub(crate) fn description(headers: &Headers, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let packed = headers.text(&HeaderName::ContentEncoding);
+    if packed.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        let refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        return Err(refusal.with(HeaderName::AcceptEncoding, "identity"));
+    }
+    let Some(content_type) = headers.text(&HeaderName::ContentType) else {
+        return Err(Refusal::bad_request("Missing Content-Type"));
+    };
+    let Ok(media_type) = content_type.parse::<MediaType>() else {
+        return Err(Refusal::bad_request("Bad Content-Type"));
+    };
+    if media_type.covers("application", "sdp") {
+        return Ok(Some(body.to_vec()));
+    }
+    if media_type.kind == "multipart"
+        && let Some(sdp) = part(&media_type, body, "application", "sdp")
+    {
+        return Ok(Some(sdp));
+    }
+    let disposition = headers.text(&HeaderName::ContentDisposition);
+    if disposition.is_some_and(|value| value.to_ascii_lowercase().contains("handling=optional")) {
+        return Ok(None);
+    }
+    let refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    Err(refusal.with(HeaderName::Accept, ACCEPT))
+}

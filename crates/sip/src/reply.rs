@@ -1,0 +1,100 @@
+//! Responses: what they echo of their request, and what they add (RFC 3261 §8.2.6).
+
+use crate::config::Config;
+use crate::flow::Flow;
+use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
+use crate::transaction::TransactionId;
+
+/// The methods that are understood.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// The media types that are understood.
+pub(crate) const ACCEPT: &str = "application/sdp";
+
+/// Why a request is refused, and what to add to the response.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) phrase: Option<&'static str>,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+}
+
+impl Refusal {
+    pub(crate) fn of(status: StatusCode) -> Refusal {
+        Refusal { status, phrase: None, headers: Vec::new() }
+    }
+
+    pub(crate) fn bad_request(phrase: &'static str) -> Refusal {
+        Refusal { phrase: Some(phrase), ..Refusal::of(StatusCode::BAD_REQUEST) }
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Refusal {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn response(&self, echo: Headers, config: &Config) -> Response {
+        let mut response = response(echo, self.status, self.phrase, config);
+        for (name, value) in &self.headers {
+            response.headers.push(name.clone(), value.as_str());
+        }
+        response
+    }
+}
+
+/// A request that waits for its final response.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub(crate) transaction: TransactionId,
+    pub(crate) method: Method,
+    pub(crate) cseq: u32,
+    /// What each response echoes.
+    pub(crate) echo: Headers,
+    /// Where responses go.
+    pub(crate) flow: Flow,
+    /// Whether it came with an offer.
+    pub(crate) offered: bool,
+}
+
+/// The headers that a response repeats as they came. A missing To tag is filled in with ours.
+pub(crate) fn echo(request: &Request, tag: Option<&str>) -> Headers {
+    let mut echo = Headers::new();
+    for header in request.headers.iter() {
+        match header.name {
+            HeaderName::Via | HeaderName::From | HeaderName::CallId | HeaderName::CSeq => {
+                echo.push(header.name.clone(), header.value.clone());
+            }
+            HeaderName::To => {
+                let mut value = header.value.clone();
+                if let Some(tag) = tag {
+                    value.extend_from_slice(b";tag=");
+                    value.extend_from_slice(tag.as_bytes());
+                }
+                echo.push(HeaderName::To, value);
+            }
+            _ => {}
+        }
+    }
+    echo
+}
+
+/// A response with the echo of its request; the phrase is the usual one unless given.
+pub(crate) fn response(
+    echo: Headers,
+    status: StatusCode,
+    phrase: Option<&str>,
+    config: &Config,
+) -> Response {
+    let mut headers = echo;
+    if status != StatusCode::TRYING {
+        headers.push(HeaderName::Server, config.server_name.as_str());
+    }
+    let reason = phrase.unwrap_or_else(|| status.phrase()).to_owned();
+    Response { status, reason, headers, body: Vec::new() }
+}
+
+/// Puts a session description into a message.
+pub(crate) fn attach(headers: &mut Headers, body: &mut Vec<u8>, sdp: Vec<u8>) {
+    headers.push(HeaderName::ContentType, ACCEPT);
+    *body = sdp;
+}

@@ -1,0 +1,354 @@
+//! The client transactions that are alive.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::{Action, T1, T2, Timer, TransactionId, client, client_invite};
+use crate::agenda::Agenda;
+use crate::flow::{ConnectionId, Flow};
+use crate::limits::FORKS_MAX;
+use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Request, Response};
+use crate::outbox::Outbox;
+use crate::session::SessionId;
+
+/// All client transactions.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    alive: BTreeMap<TransactionId, Client>,
+    /// By branch and method: a CANCEL has the branch of its INVITE (RFC 3261 §17.1.3).
+    ids: BTreeMap<(String, Method), TransactionId>,
+    agenda: Agenda<(TransactionId, Timer)>,
+    opened: u64,
+}
+
+#[derive(Debug)]
+struct Client {
+    key: (String, Method),
+    state: State,
+    flow: Flow,
+    request: Request,
+    bytes: Vec<u8>,
+    interval: Duration,
+    user: Option<SessionId>,
+    /// The ACK that each fork's 2xx got, by its To tag (RFC 3261 §13.2.2.4 has it repeated).
+    acks: BTreeMap<String, (Flow, Vec<u8>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Invite(client_invite::State),
+    Other(client::State),
+}
+
+/// What a response turned out to be.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// No transaction awaits it.
+    Stray,
+    /// The transaction dealt with it.
+    Absorbed,
+    /// The transaction's owner should see it.
+    Report { id: TransactionId, user: Option<SessionId>, method: Method },
+}
+
+/// Why a transaction ended without a final response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Failure {
+    /// Nothing was heard in 64·T1.
+    TimedOut,
+    /// Nothing could be sent.
+    Transport,
+}
+
+/// A transaction that failed, for its owner.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) id: TransactionId,
+    pub(crate) user: Option<SessionId>,
+    pub(crate) failure: Failure,
+}
+
+impl Clients {
+    pub(crate) fn new() -> Clients {
+        Clients { alive: BTreeMap::new(), ids: BTreeMap::new(), agenda: Agenda::new(), opened: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.alive.len()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        self.agenda.next().map(|(at, (_, timer))| (at, timer.why()))
+    }
+
+    /// Sends a request; its top Via has that branch.
+    pub(crate) fn start(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        (request, branch): (Request, String),
+        flow: Flow,
+        user: Option<SessionId>,
+    ) -> TransactionId {
+        let id = TransactionId(self.opened);
+        self.opened += 1;
+        let (state, timers) = match request.method == Method::Invite {
+            true => (State::Invite(client_invite::State::Calling), [Timer::A, Timer::B]),
+            false => (State::Other(client::State::Trying), [Timer::E, Timer::F]),
+        };
+        let key = (branch, request.method.clone());
+        let bytes = request.to_bytes();
+        outbox.transmit(flow, bytes.clone());
+        outbox.stats.requests_sent.count(&request.method);
+        self.ids.insert(key.clone(), id);
+        let acks = BTreeMap::new();
+        let client = Client { key, state, flow, request, bytes, interval: T1, user, acks };
+        self.alive.insert(id, client);
+        let repeats = !flow.transport.is_reliable();
+        for timer in timers.into_iter().skip(usize::from(!repeats)) {
+            self.start_timer(now, id, timer);
+        }
+        id
+    }
+
+    /// Takes a response with that branch in its top Via.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        (branch, cseq): (&str, &CSeq),
+        response: &Response,
+    ) -> Heard {
+        let key = (branch.to_owned(), cseq.method.clone());
+        let Some(&id) = self.ids.get(&key) else { return Heard::Stray };
+        let Some(client) = self.alive.get(&id) else { return Heard::Stray };
+        if let Some((flow, ack)) = to_tag(response).and_then(|tag| client.acks.get(&tag)) {
+            if response.status.is_success() {
+                outbox.resend(*flow, ack.clone());
+            }
+            return Heard::Absorbed;
+        }
+        let (user, status) = (client.user, response.status);
+        let reported = match client.state {
+            State::Invite(_) if status.is_provisional() => {
+                self.invite(now, outbox, id, client_invite::Input::Provisional, Some(response))
+            }
+            State::Invite(_) if status.is_success() => {
+                self.invite(now, outbox, id, client_invite::Input::Success, Some(response))
+            }
+            State::Invite(_) => {
+                self.invite(now, outbox, id, client_invite::Input::Failure, Some(response))
+            }
+            State::Other(_) if status.is_provisional() => {
+                self.other(now, outbox, id, client::Input::Provisional)
+            }
+            State::Other(_) => self.other(now, outbox, id, client::Input::Final),
+        };
+        match reported.contains(&Action::Report) {
+            true => Heard::Report { id, user, method: key.1 },
+            false => Heard::Absorbed,
+        }
+    }
+
+    /// Runs the next timer that is due. `None`: no more are due; `Some(None)`: nobody need be told.
+    pub(crate) fn timeout(&mut self, now: Instant, outbox: &mut Outbox) -> Option<Option<Failed>> {
+        use client::Input as Other;
+        use client_invite::Input as Invite;
+        let (id, timer) = self.agenda.pop(now)?;
+        let user = self.alive.get(&id).and_then(|client| client.user);
+        let done = match timer {
+            Timer::A => self.invite(now, outbox, id, Invite::TimerA, None),
+            Timer::B => self.invite(now, outbox, id, Invite::TimerB, None),
+            Timer::D => self.invite(now, outbox, id, Invite::TimerD, None),
+            Timer::M => self.invite(now, outbox, id, Invite::TimerM, None),
+            Timer::E => self.other(now, outbox, id, Other::TimerE),
+            Timer::F => self.other(now, outbox, id, Other::TimerF),
+            Timer::K => self.other(now, outbox, id, Other::TimerK),
+            Timer::G | Timer::H | Timer::I | Timer::J | Timer::L => &[],
+        };
+        let timed_out = done.contains(&Action::TellTimeout);
+        Some(timed_out.then_some(Failed { id, user, failure: Failure::TimedOut }))
+    }
+
+    /// The transport could not send along that flow.
+    pub(crate) fn transport_failed(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        flow: &Flow,
+    ) -> Vec<Failed> {
+        let same = |known: &Flow| {
+            known.transport == flow.transport
+                && known.remote == flow.remote
+                && (flow.connection.is_none() || known.connection == flow.connection)
+        };
+        let hit = self.alive.iter().filter(|(_, client)| same(&client.flow));
+        let ids: Vec<_> = hit.map(|(id, client)| (*id, client.user, client.state)).collect();
+        let mut failed = Vec::new();
+        for (id, user, state) in ids {
+            let done = match state {
+                State::Invite(_) => {
+                    self.invite(now, outbox, id, client_invite::Input::TransportError, None)
+                }
+                State::Other(_) => self.other(now, outbox, id, client::Input::TransportError),
+            };
+            if done.contains(&Action::TellTransport) {
+                failed.push(Failed { id, user, failure: Failure::Transport });
+            }
+        }
+        failed
+    }
+
+    /// Messages that were to use that connection open or find another one.
+    pub(crate) fn connection_closed(&mut self, connection: ConnectionId) {
+        for client in self.alive.values_mut() {
+            let acks = client.acks.values_mut().map(|(flow, _)| flow);
+            for flow in acks.chain([&mut client.flow]) {
+                if flow.connection == Some(connection) {
+                    flow.connection = None;
+                }
+            }
+        }
+    }
+
+    /// The request as it was sent.
+    pub(crate) fn request(&self, id: TransactionId) -> Option<(&Request, Flow)> {
+        self.alive.get(&id).map(|client| (&client.request, client.flow))
+    }
+
+    /// Ends a transaction without waiting (RFC 3261 §9.1).
+    pub(crate) fn forget(&mut self, id: TransactionId) {
+        if let Some(client) = self.alive.remove(&id) {
+            self.ids.remove(&client.key);
+            for timer in Timer::ALL {
+                self.agenda.clear((id, timer));
+            }
+        }
+    }
+
+    /// Sends the ACK for a 2xx with that To tag, and again for each copy of the 2xx.
+    pub(crate) fn acknowledge(
+        &mut self,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        tag: &str,
+        (flow, ack): (Flow, Vec<u8>),
+    ) {
+        if let Some(client) = self.alive.get_mut(&id) {
+            client.acks.insert(tag.to_owned(), (flow, ack.clone()));
+        }
+        outbox.transmit(flow, ack);
+        outbox.stats.requests_sent.count(&Method::Ack);
+    }
+
+    /// Whether another fork's 2xx may still be acknowledged.
+    pub(crate) fn takes_another_fork(&self, id: TransactionId) -> bool {
+        self.alive.get(&id).is_some_and(|client| client.acks.len() < FORKS_MAX)
+    }
+
+    fn invite(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        input: client_invite::Input,
+        response: Option<&Response>,
+    ) -> &'static [Action] {
+        let Some(client) = self.alive.get_mut(&id) else { return &[] };
+        let State::Invite(state) = client.state else { return &[] };
+        let reliable = client.flow.transport.is_reliable();
+        let Some(step) = client_invite::step(state, input, reliable) else { return &[] };
+        client.state = State::Invite(step.next);
+        self.perform(now, outbox, id, step.actions, response);
+        if step.next == client_invite::State::Terminated {
+            self.forget(id);
+        }
+        step.actions
+    }
+
+    fn other(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        input: client::Input,
+    ) -> &'static [Action] {
+        let Some(client) = self.alive.get_mut(&id) else { return &[] };
+        let State::Other(state) = client.state else { return &[] };
+        let reliable = client.flow.transport.is_reliable();
+        let Some(step) = client::step(state, input, reliable) else { return &[] };
+        client.state = State::Other(step.next);
+        if step.next == client::State::Proceeding {
+            // Once something was heard, copies go out at T2 (§17.1.2.2).
+            client.interval = T2;
+        }
+        self.perform(now, outbox, id, step.actions, None);
+        if step.next == client::State::Terminated {
+            self.forget(id);
+        }
+        step.actions
+    }
+
+    fn perform(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        actions: &[Action],
+        response: Option<&Response>,
+    ) {
+        for action in actions {
+            match action {
+                Action::Start(timer) => self.start_timer(now, id, *timer),
+                Action::Stop(timer) => self.agenda.clear((id, *timer)),
+                Action::Resend => {
+                    if let Some(client) = self.alive.get(&id) {
+                        outbox.resend(client.flow, client.bytes.clone());
+                    }
+                }
+                Action::Acknowledge => {
+                    if let (Some(client), Some(response)) = (self.alive.get(&id), response) {
+                        outbox.transmit(client.flow, refusal_ack(&client.request, response));
+                        outbox.stats.requests_sent.count(&Method::Ack);
+                    }
+                }
+                // The caller reads these from the list of actions; requests are sent by `start`.
+                Action::Report | Action::TellTimeout | Action::TellTransport | Action::Send => {}
+            }
+        }
+    }
+
+    fn start_timer(&mut self, now: Instant, id: TransactionId, timer: Timer) {
+        if let Some(client) = self.alive.get_mut(&id) {
+            self.agenda.set((id, timer), now + timer.length(client.interval));
+            client.interval = timer.next_interval(client.interval);
+        }
+    }
+}
+
+fn to_tag(response: &Response) -> Option<String> {
+    let to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
+    to.tag().map(str::to_owned)
+}
+
+/// The ACK for a refusal: part of the INVITE's own transaction (RFC 3261 §17.1.1.3).
+fn refusal_ack(invite: &Request, response: &Response) -> Vec<u8> {
+    let mut headers = Headers::new();
+    for header in invite.headers.iter() {
+        match header.name {
+            HeaderName::Via
+            | HeaderName::From
+            | HeaderName::CallId
+            | HeaderName::Route
+            | HeaderName::MaxForwards => headers.push(header.name.clone(), header.value.clone()),
+            _ => {}
+        }
+    }
+    if let Some(to) = response.headers.first(&HeaderName::To) {
+        headers.push(HeaderName::To, to);
+    }
+    let cseq = invite.headers.text(&HeaderName::CSeq).unwrap_or_default();
+    headers.push(HeaderName::CSeq, cseq.replace("INVITE", "ACK"));
+    let (method, target) = (Method::Ack, invite.target.clone());
+    Request { method, target, headers, body: Vec::new() }.to_bytes()
+}

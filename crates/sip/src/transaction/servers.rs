@@ -1,0 +1,276 @@
+//! The server transactions that are alive.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::{Action, T1, Timer, TransactionId, server, server_invite};
+use crate::agenda::Agenda;
+use crate::flow::{ConnectionId, Flow};
+use crate::message::{Method, Response};
+use crate::outbox::Outbox;
+
+/// What names a server transaction (RFC 3261 §17.2.3).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ServerKey {
+    /// The top Via's branch; for clients without one, the fields that stand in for it.
+    pub(crate) branch: String,
+    /// The top Via's host and port.
+    pub(crate) sent_by: String,
+    /// The method; INVITE for an ACK or CANCEL that looks for its INVITE.
+    pub(crate) method: Method,
+}
+
+/// What copies of one request have in common that came on different ways (RFC 3261 §8.2.2.2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct MergeKey {
+    pub(crate) call_id: String,
+    pub(crate) from_tag: String,
+    pub(crate) cseq: u32,
+}
+
+/// All server transactions.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    alive: BTreeMap<TransactionId, Server>,
+    ids: BTreeMap<ServerKey, TransactionId>,
+    merged: BTreeMap<MergeKey, TransactionId>,
+    agenda: Agenda<(TransactionId, Timer)>,
+    opened: u64,
+}
+
+#[derive(Debug)]
+struct Server {
+    key: ServerKey,
+    merge: Option<MergeKey>,
+    state: State,
+    /// Where responses go.
+    flow: Flow,
+    /// The last response.
+    bytes: Vec<u8>,
+    interval: Duration,
+    /// The To tag of its responses, which that of a CANCEL must be as well (RFC 3261 §9.2).
+    tag: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Invite(server_invite::State),
+    Other(server::State),
+}
+
+impl Servers {
+    pub(crate) fn new() -> Servers {
+        Servers {
+            alive: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            agenda: Agenda::new(),
+            opened: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.alive.len()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        self.agenda.next().map(|(at, (_, timer))| (at, timer.why()))
+    }
+
+    pub(crate) fn find(&self, key: &ServerKey) -> Option<TransactionId> {
+        self.ids.get(key).copied()
+    }
+
+    /// Whether that INVITE came on another way already.
+    pub(crate) fn is_merged(&self, merge: &MergeKey) -> bool {
+        self.merged.contains_key(merge)
+    }
+
+    /// The To tag of the transaction's responses.
+    pub(crate) fn tag(&self, id: TransactionId) -> Option<&str> {
+        self.alive.get(&id).map(|server| server.tag.as_str())
+    }
+
+    /// Opens a transaction whose responses go along `flow` with that To tag.
+    pub(crate) fn open(
+        &mut self,
+        key: ServerKey,
+        merge: Option<MergeKey>,
+        flow: Flow,
+        tag: String,
+    ) -> TransactionId {
+        let id = TransactionId(self.opened);
+        self.opened += 1;
+        let state = match key.method == Method::Invite {
+            true => State::Invite(server_invite::State::Proceeding),
+            false => State::Other(server::State::Trying),
+        };
+        self.ids.insert(key.clone(), id);
+        if let Some(merge) = &merge {
+            self.merged.insert(merge.clone(), id);
+        }
+        let server = Server { key, merge, state, flow, bytes: Vec::new(), interval: T1, tag };
+        self.alive.insert(id, server);
+        id
+    }
+
+    /// The request came again.
+    pub(crate) fn again(&mut self, now: Instant, outbox: &mut Outbox, id: TransactionId) {
+        match self.alive.get(&id).map(|server| server.state) {
+            Some(State::Invite(_)) => {
+                self.invite(now, outbox, id, server_invite::Input::Again, None);
+            }
+            Some(State::Other(_)) => self.other(now, outbox, id, server::Input::Again, None),
+            None => {}
+        }
+    }
+
+    /// An ACK with the INVITE's branch came: whether the session should see it.
+    pub(crate) fn ack(&mut self, now: Instant, outbox: &mut Outbox, id: TransactionId) -> bool {
+        let done = self.invite(now, outbox, id, server_invite::Input::Ack, None);
+        done.contains(&Action::Report)
+    }
+
+    /// Sends a response.
+    pub(crate) fn respond(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        response: &Response,
+    ) {
+        let Some(server) = self.alive.get(&id) else { return };
+        let status = response.status;
+        outbox.stats.responses_sent.count(&server.key.method, status);
+        match server.state {
+            State::Invite(_) => {
+                let input = if status.is_provisional() {
+                    server_invite::Input::Provisional
+                } else if status.is_success() {
+                    server_invite::Input::Success
+                } else {
+                    server_invite::Input::Failure
+                };
+                self.invite(now, outbox, id, input, Some(response));
+            }
+            State::Other(_) => self.other(now, outbox, id, server::Input::Final, Some(response)),
+        }
+    }
+
+    /// Where the transaction's responses go.
+    pub(crate) fn flow(&self, id: TransactionId) -> Option<Flow> {
+        self.alive.get(&id).map(|server| server.flow)
+    }
+
+    /// Runs the next timer that is due; `false` when none is.
+    pub(crate) fn timeout(&mut self, now: Instant, outbox: &mut Outbox) -> bool {
+        use server_invite::Input;
+        let Some((id, timer)) = self.agenda.pop(now) else { return false };
+        let input = match timer {
+            Timer::G => Input::TimerG,
+            Timer::H => Input::TimerH,
+            Timer::I => Input::TimerI,
+            Timer::L => Input::TimerL,
+            Timer::J => {
+                self.other(now, outbox, id, server::Input::TimerJ, None);
+                return true;
+            }
+            Timer::A | Timer::B | Timer::D | Timer::E | Timer::F | Timer::K | Timer::M => {
+                return true;
+            }
+        };
+        self.invite(now, outbox, id, input, None);
+        true
+    }
+
+    /// Responses that were to use that connection open or find another one (RFC 3261 §18.2.2).
+    pub(crate) fn connection_closed(&mut self, connection: ConnectionId) {
+        for server in self.alive.values_mut() {
+            if server.flow.connection == Some(connection) {
+                server.flow.connection = None;
+            }
+        }
+    }
+
+    fn invite(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        input: server_invite::Input,
+        response: Option<&Response>,
+    ) -> &'static [Action] {
+        let Some(server) = self.alive.get_mut(&id) else { return &[] };
+        let State::Invite(state) = server.state else { return &[] };
+        let reliable = server.flow.transport.is_reliable();
+        let Some(step) = server_invite::step(state, input, reliable) else { return &[] };
+        server.state = State::Invite(step.next);
+        self.perform(now, outbox, id, step.actions, response);
+        if step.next == server_invite::State::Terminated {
+            self.forget(id);
+        }
+        step.actions
+    }
+
+    fn other(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        input: server::Input,
+        response: Option<&Response>,
+    ) {
+        let Some(server) = self.alive.get_mut(&id) else { return };
+        let State::Other(state) = server.state else { return };
+        let reliable = server.flow.transport.is_reliable();
+        let Some(step) = server::step(state, input, reliable) else { return };
+        server.state = State::Other(step.next);
+        self.perform(now, outbox, id, step.actions, response);
+        if step.next == server::State::Terminated {
+            self.forget(id);
+        }
+    }
+
+    fn perform(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        actions: &[Action],
+        response: Option<&Response>,
+    ) {
+        let Some(server) = self.alive.get_mut(&id) else { return };
+        for action in actions {
+            match action {
+                Action::Send => {
+                    if let Some(response) = response {
+                        server.bytes = response.to_bytes();
+                        outbox.transmit(server.flow, server.bytes.clone());
+                    }
+                }
+                Action::Resend => outbox.resend(server.flow, server.bytes.clone()),
+                Action::Start(timer) => {
+                    self.agenda.set((id, *timer), now + timer.length(server.interval));
+                    server.interval = timer.next_interval(server.interval);
+                }
+                Action::Stop(timer) => self.agenda.clear((id, *timer)),
+                // `ack` reads Report from the list of actions; the others are the client's.
+                Action::Report
+                | Action::Acknowledge
+                | Action::TellTimeout
+                | Action::TellTransport => {}
+            }
+        }
+    }
+
+    fn forget(&mut self, id: TransactionId) {
+        let Some(server) = self.alive.remove(&id) else { return };
+        self.ids.remove(&server.key);
+        if let Some(merge) = &server.merge {
+            self.merged.remove(merge);
+        }
+        for timer in Timer::ALL {
+            self.agenda.clear((id, timer));
+        }
+    }
+}

@@ -1,0 +1,305 @@
+// The page is a client like any other: it follows /api/v1/events, folds what it hears into views,
+// and asks for changes by the same routes. Text goes in by textContent only.
+"use strict";
+
+const TICKER_LINES_MAX = 200;
+const RETRY_MS_MIN = 500;
+const RETRY_MS_MAX = 10_000;
+// Beyond so many conferences the page does not ask each one for its earlier recordings.
+const RECORDINGS_ASKED_MAX = 50;
+
+const byId = (id) => document.getElementById(id);
+const template = (id) => byId(id).content.firstElementChild.cloneNode(true);
+const url = (...parts) => "/api/v1/" + parts.map(encodeURIComponent).join("/");
+const clock = (ms) => new Date(ms).toLocaleTimeString();
+
+/** Cards by conference id: { view, root, rows, recordings }. */
+const cards = new Map();
+
+// ---------------------------------------------------------------- asking
+
+function toast(text) {
+  const box = byId("toast");
+  box.textContent = text;
+  box.hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { box.hidden = true; }, 6_000);
+}
+
+/** Asks for a change; true if it was accepted. */
+async function ask(method, path, body) {
+  const headers = { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+    if (answer.ok) return true;
+    const problem = await answer.json();
+    toast(problem.detail ?? problem.title ?? String(answer.status));
+  } catch {
+    toast("The server cannot be reached.");
+  }
+  return false;
+}
+
+async function read(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
+// ---------------------------------------------------------------- the fold
+
+/** What model::ConferenceView::begin does. */
+const begin = (event) => ({
+  id: event.conference, name: event.name, profile: event.profile, seq: event.seq,
+  started_ms: event.at_ms, parties: [],
+});
+
+/** What model::ConferenceView::apply does. */
+function apply(view, event) {
+  if (event.seq <= view.seq) return;
+  view.seq = event.seq;
+  const party = view.parties.find((one) => one.id === event.party);
+  const change = (what) => { if (party) Object.assign(party, what); };
+  switch (event.type) {
+    case "conversation.ended": view.ended_ms = event.at_ms; break;
+    case "participant.dialling":
+      view.parties.push({
+        id: event.party, address: event.address, state: "dialling", muted: false, talking: false,
+      });
+      break;
+    case "participant.ringing": change({ state: "ringing" }); break;
+    case "participant.joined": {
+      const joined = {
+        id: event.party, display_name: event.display_name, address: event.address,
+        state: "connected", muted: party?.muted ?? false, talking: false, codec: event.codec,
+        joined_ms: event.at_ms,
+      };
+      if (party) Object.assign(party, joined); else view.parties.push(joined);
+      break;
+    }
+    case "participant.left":
+      view.parties = view.parties.filter((one) => one.id !== event.party);
+      break;
+    case "participant.codec_changed": change({ codec: event.codec }); break;
+    case "participant.held": change({ state: "held" }); break;
+    case "participant.resumed": change({ state: "connected" }); break;
+    case "participant.muted": change({ muted: true }); break;
+    case "participant.unmuted": change({ muted: false }); break;
+    case "participant.talking": change({ talking: event.talking }); break;
+    case "recording.started":
+      view.recording = { id: event.recording, started_ms: event.at_ms };
+      break;
+    case "recording.stopped":
+    case "recording.failed": delete view.recording; break;
+  }
+}
+
+// ---------------------------------------------------------------- showing
+
+function press(button, pressed, on, off) {
+  button.setAttribute("aria-pressed", String(pressed));
+  button.textContent = pressed ? on : off;
+}
+
+function makeRow(card, id) {
+  const row = template("party-template");
+  const path = (...rest) => url("conferences", card.view.id, "parties", id, ...rest);
+  const party = () => card.view.parties.find((one) => one.id === id);
+  row.querySelector(".mute").onclick = () => ask("POST", path(party()?.muted ? "unmute" : "mute"));
+  row.querySelector(".hold").onclick =
+    () => ask("POST", path(party()?.state === "held" ? "resume" : "hold"));
+  row.querySelector(".remove").onclick = () => ask("DELETE", path());
+  return row;
+}
+
+function showParty(row, party) {
+  row.querySelector(".lamp").classList.toggle("off", !party.talking);
+  row.querySelector("b").textContent = party.display_name ?? party.address;
+  row.querySelector(".address").textContent = party.display_name ? party.address : "";
+  row.querySelector(".state").textContent = party.muted ? party.state + ", muted" : party.state;
+  row.querySelector(".codec").textContent = party.codec ?? "";
+  const inside = party.state === "connected" || party.state === "held";
+  const [mute, hold] = [row.querySelector(".mute"), row.querySelector(".hold")];
+  press(mute, party.muted, "Unmute", "Mute");
+  press(hold, party.state === "held", "Resume", "Hold");
+  mute.disabled = hold.disabled = !inside;
+}
+
+function makeCard(view) {
+  const root = template("conference-template");
+  const card = { view, root, rows: new Map(), recordings: new Set() };
+  const path = (...rest) => url("conferences", view.id, ...rest);
+  root.querySelector("h2").textContent = view.name;
+  root.querySelector(".since").textContent = "since " + clock(view.started_ms);
+  root.querySelector(".end").onclick = () => {
+    if (confirm(`End ${view.name} for all?`)) ask("DELETE", path());
+  };
+  root.querySelector(".record").onclick =
+    () => ask("PUT", path("recording"), { on: !card.view.recording });
+  root.querySelector(".invite").onsubmit = async (event) => {
+    event.preventDefault();
+    const field = event.target.elements.target;
+    if (await ask("POST", path("parties"), { target: field.value.trim() })) field.value = "";
+  };
+  byId("conferences").append(root);
+  cards.set(view.id, card);
+  return card;
+}
+
+/** Shows a card as its view is. */
+function showCard(card) {
+  const body = card.root.querySelector("tbody");
+  const present = new Set(card.view.parties.map((party) => party.id));
+  for (const [id, row] of card.rows) {
+    if (!present.has(id)) { row.remove(); card.rows.delete(id); }
+  }
+  for (const party of card.view.parties) {
+    if (!card.rows.has(party.id)) {
+      const row = makeRow(card, party.id);
+      card.rows.set(party.id, row);
+      body.append(row);
+    }
+    showParty(card.rows.get(party.id), party);
+  }
+  press(card.root.querySelector(".record"), Boolean(card.view.recording), "Stop recording", "Record");
+  if (card.view.recording) card.recordings.add(card.view.recording.id);
+  listRecordings(card.root.querySelector(".recordings"), card.recordings);
+}
+
+function listRecordings(list, ids) {
+  list.replaceChildren(...[...ids].map((id) => {
+    const link = document.createElement("a");
+    link.href = url("recordings", id);
+    link.download = id + ".wav";
+    link.textContent = "Recording " + id;
+    const item = document.createElement("li");
+    item.append(link);
+    return item;
+  }));
+}
+
+/** The recordings that a conference's kept events tell of. */
+async function recordingsOf(id) {
+  const events = await read(url("conferences", id, "events"));
+  return events.filter((event) => event.type === "recording.started")
+    .map((event) => event.recording);
+}
+
+function removeCard(id) {
+  cards.get(id)?.root.remove();
+  cards.delete(id);
+}
+
+function showCount() {
+  let people = 0;
+  for (const { view } of cards.values()) people += view.parties.length;
+  byId("empty").hidden = cards.size > 0;
+  byId("count").textContent =
+    cards.size ? `${cards.size} live, ${people} ${people === 1 ? "party" : "parties"}` : "";
+}
+
+function tick(event, name) {
+  const { type, at_ms, conference, seq, by, cause, ...rest } = event;
+  const line = document.createElement("li");
+  const words = Object.entries(rest).map(([key, value]) => `${key} ${value}`).join(", ");
+  for (const text of [clock(at_ms), name ?? conference, `${type} ${words}`]) {
+    const cell = document.createElement("span");
+    cell.textContent = text;
+    line.append(cell);
+  }
+  const ticker = byId("ticker");
+  ticker.prepend(line);
+  while (ticker.childElementCount > TICKER_LINES_MAX) ticker.lastElementChild.remove();
+}
+
+// ---------------------------------------------------------------- following
+
+async function showSnapshot(conferences) {
+  for (const id of [...cards.keys()]) removeCard(id);
+  for (const view of conferences) showCard(makeCard(view));
+  showCount();
+  for (const view of conferences.slice(0, RECORDINGS_ASKED_MAX)) {
+    try {
+      const ids = await recordingsOf(view.id);
+      const card = cards.get(view.id);
+      if (!card) continue;
+      card.recordings = new Set([...ids, ...card.recordings]);
+      showCard(card);
+    } catch {
+      // It ended meanwhile: then there is no card to complete.
+    }
+  }
+}
+
+function showEvent(event) {
+  let card = cards.get(event.conference);
+  if (!card && event.type === "conversation.created") card = makeCard(begin(event));
+  tick(event, card?.view.name);
+  if (!card) return;
+  apply(card.view, event);
+  if (card.view.ended_ms !== undefined) removeCard(event.conference);
+  else showCard(card);
+  showCount();
+}
+
+function setLink(up, text) {
+  byId("link").classList.toggle("off", !up);
+  byId("link").textContent = text;
+}
+
+function follow(retryMs) {
+  const scheme = location.protocol === "https:" ? "wss://" : "ws://";
+  const socket = new WebSocket(scheme + location.host + "/api/v1/events");
+  let nextRetryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (message.type === "snapshot") {
+      nextRetryMs = RETRY_MS_MIN;
+      setLink(true, "live");
+      showSnapshot(message.conferences);
+    } else {
+      showEvent(message);
+    }
+  };
+  socket.onclose = () => {
+    setLink(false, "connecting");
+    setTimeout(() => follow(nextRetryMs), retryMs);
+  };
+}
+
+/** Fills the list of ended conferences when somebody opens it. */
+async function showEnded() {
+  const list = byId("ended").querySelector("ul");
+  if (!byId("ended").open) return;
+  const all = await read("/api/v1/conferences?ended=true");
+  const ended = all.filter((view) => view.ended_ms !== undefined).reverse();
+  list.replaceChildren();
+  if (!ended.length) list.textContent = "None.";
+  for (const view of ended) {
+    const item = document.createElement("li");
+    item.textContent = `${view.name}, ${clock(view.started_ms)} to ${clock(view.ended_ms)} `;
+    const recordings = document.createElement("ul");
+    recordings.className = "recordings";
+    item.append(recordings);
+    list.append(item);
+    recordingsOf(view.id).then((ids) => listRecordings(recordings, ids), () => {});
+  }
+}
+
+async function start() {
+  byId("call").onsubmit = async (event) => {
+    event.preventDefault();
+    const { target, conference } = event.target.elements;
+    const path = url("conferences", conference.value.trim(), "parties");
+    if (await ask("POST", path, { target: target.value.trim() })) target.value = "";
+  };
+  byId("ended").ontoggle = () => showEnded().catch(() => toast("The server cannot be reached."));
+  follow(RETRY_MS_MIN);
+  const about = await read("/api/v1/about").catch(() => ({}));
+  const host = about.dial ?? location.hostname;
+  byId("dial").textContent = `sip:standup@${host}`;
+  byId("version").textContent = about.version ? `Convoke ${about.version}` : "";
+}
+
+start();

@@ -51,6 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
     fn a_key_set_again_moves_and_is_due_once() {
         let start = Instant::now();
         let mut agenda = Agenda::new();

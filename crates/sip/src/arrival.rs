@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::flow::Flow;
+use crate::limits::HEADER_VALUES_MAX;
 use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Request, Via};
 use crate::transaction::{MergeKey, ServerKey};
 
@@ -52,10 +53,8 @@ impl Arrival {
 
     /// What its transaction is found by; an ACK or a CANCEL asks for that of its INVITE.
     pub(crate) fn server_key(&self) -> ServerKey {
-        let method = match self.request.method {
-            Method::Ack | Method::Cancel => Method::Invite,
-            _ => self.request.method.clone(),
-        };
+        let asks_for_invite = matches!(self.request.method, Method::Ack | Method::Cancel);
+        let method = if asks_for_invite { Method::Invite } else { self.request.method.clone() };
         // Clients of RFC 2543 give no unique branch (§17.2.3). A line feed is in no header value.
         let branch = self.via.branch().map_or_else(
             || {
@@ -92,8 +91,11 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, &'stati
     }
     let (via, reply_flow) = note_source(request, source).ok_or("Missing Or Bad Via")?;
     // A hop further back cannot be checked by anyone but us (RFC 4475 §3.1.2.1).
-    let mut hops = request.headers.values(&HeaderName::Via).into_iter();
-    if !hops.all(|hop| hop.parse::<Via>().is_ok()) {
+    let hops = request.headers.values(&HeaderName::Via);
+    if hops.len() == HEADER_VALUES_MAX {
+        return Err("Too Many Via");
+    }
+    if !hops.iter().all(|hop| hop.parse::<Via>().is_ok()) {
         return Err("Bad Via");
     }
     let text = |name: &HeaderName| request.headers.text(name);
@@ -124,7 +126,7 @@ pub(crate) fn note_source(request: &mut Request, source: Flow) -> Option<(Via, F
     line.push(HeaderName::Via, on_line.as_bytes());
     let on_line = line.values(&HeaderName::Via).len();
     hops.truncate(on_line);
-    hops[0] = via.to_string();
+    *hops.first_mut()? = via.to_string();
     request.headers.set(HeaderName::Via, hops.join(", "));
     let remote: SocketAddr = match source.connection {
         Some(_) => source.remote,

@@ -12,6 +12,8 @@ use crate::message::{HeaderName, Headers, Host, Method, NameAddr, Request, Respo
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
     pub(crate) call_id: String,
+    /// Whether the Call-ID is ours, which decides who waits longer after a collision (§14.1).
+    pub(crate) ours: bool,
     /// Our address with our tag.
     pub(crate) local: NameAddr,
     /// Their address, with their tag once that is known.
@@ -43,6 +45,7 @@ impl Dialog {
         let streamed = arrival.source.transport.is_reliable();
         Ok(Dialog {
             call_id: arrival.call_id.clone(),
+            ours: false,
             local: arrival.to.clone().with_tag(tag),
             remote: arrival.from.clone(),
             local_cseq: 0,
@@ -72,6 +75,14 @@ impl Dialog {
     pub(crate) fn refresh(&mut self, headers: &Headers) {
         if let Ok(Some(target)) = contact(headers) {
             self.remote_target = target;
+        }
+    }
+
+    /// Follows a peer that keeps to its flow when that changes: a NAT that chose another port, a
+    /// connection that was opened anew. The tags have been compared by then.
+    pub(crate) fn follow(&mut self, arrival: &Arrival) {
+        if self.pinned && arrival.is_direct() {
+            self.flow = arrival.source;
         }
     }
 
@@ -168,7 +179,11 @@ fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || shared
         }
         IpAddr::V6(ip) => {
             ip.is_loopback()
@@ -186,6 +201,7 @@ mod tests {
     fn dialog(routes: &[&str], target: &str, flow: Flow, pinned: bool) -> Dialog {
         Dialog {
             call_id: "c".to_owned(),
+            ours: false,
             local: "<sip:us@h>;tag=1".parse().unwrap(),
             remote: "<sip:them@h>;tag=2".parse().unwrap(),
             local_cseq: 1,
@@ -222,10 +238,18 @@ mod tests {
             (dialog(&[], "sip:a@phone.example", public, false), Udp, "192.0.2.9:40000", None),
             (dialog(&[proxy], "sip:a@10.0.0.1", public, false), Udp, "192.0.2.50:5060", None),
             (dialog(&[], "sip:a@192.0.2.9", stream, true), Tcp, "192.0.2.9:40000", Some(1)),
-            (dialog(&[], "sip:a@192.0.2.9:5070;transport=tcp", closed, true), Tcp,
-             "192.0.2.9:5070", None),
-            (dialog(&[], "sip:a@10.0.0.1;transport=tcp", closed, true), Tcp,
-             "192.0.2.9:40000", None),
+            (
+                dialog(&[], "sip:a@192.0.2.9:5070;transport=tcp", closed, true),
+                Tcp,
+                "192.0.2.9:5070",
+                None,
+            ),
+            (
+                dialog(&[], "sip:a@10.0.0.1;transport=tcp", closed, true),
+                Tcp,
+                "192.0.2.9:40000",
+                None,
+            ),
         ] {
             let hop = dialog.next_hop(&config);
             assert_eq!(hop, flow(transport, remote, connection), "{dialog:?}");

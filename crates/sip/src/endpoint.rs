@@ -12,7 +12,8 @@ use crate::flow::{ConnectionId, Flow};
 use crate::inspect::{description, inspect};
 use crate::limits::RETRY_AFTER_S;
 use crate::message::{
-    CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via, parse,
+    CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via,
+    parse,
 };
 use crate::outbox::Outbox;
 use crate::reply::{Pending, Refusal, echo};
@@ -147,8 +148,7 @@ impl Endpoint {
     fn receive_malformed(&mut self, flow: Flow, malformed: Malformed) {
         self.outbox.stats.malformed += 1;
         if let Some(request) = malformed.request {
-            let refusal =
-                Refusal { phrase: Some(malformed.what), ..Refusal::of(malformed.status) };
+            let refusal = Refusal { phrase: Some(malformed.what), ..Refusal::of(malformed.status) };
             self.refuse_unread(flow, *request, &refusal);
         }
     }
@@ -177,13 +177,14 @@ impl Endpoint {
                 return;
             }
         };
-        match arrival.request.method {
-            Method::Ack => self.receive_ack(now, &arrival),
-            Method::Cancel => self.receive_cancel(now, &arrival),
-            _ => match self.servers.find(&arrival.server_key()) {
-                Some(transaction) => self.servers.again(now, &mut self.outbox, transaction),
-                None => self.receive_fresh(now, arrival),
-            },
+        if arrival.request.method == Method::Ack {
+            self.receive_ack(now, &arrival);
+        } else if arrival.request.method == Method::Cancel {
+            self.receive_cancel(now, &arrival);
+        } else if let Some(transaction) = self.servers.find(&arrival.server_key()) {
+            self.servers.again(now, &mut self.outbox, transaction);
+        } else {
+            self.receive_fresh(now, arrival);
         }
     }
 
@@ -198,11 +199,13 @@ impl Endpoint {
                 None => self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
             };
         }
-        match arrival.request.method {
-            Method::Invite => self.receive_invite(now, arrival),
-            Method::Options => self.answer_options(&arrival),
+        if arrival.request.method == Method::Invite {
+            self.receive_invite(now, arrival);
+        } else if arrival.request.method == Method::Options {
+            self.answer_options(&arrival);
+        } else {
             // INFO, UPDATE and BYE live in dialogs; the rest has been refused.
-            _ => self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
+            self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
         }
     }
 

@@ -32,7 +32,8 @@ fn method(request: &Request) -> Result<(), Refusal> {
         // Nothing was subscribed to (RFC 6665 §4.1.3), nothing reliable was sent (RFC 3262 §3).
         Method::Notify | Method::Prack => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
         Method::Subscribe | Method::Publish if has_event => {
-            Err(Refusal::of(StatusCode::BAD_EVENT).with(HeaderName::AllowEvents, ""))
+            // Allow-Events would have to name a package (RFC 6665 §8.4), and there is none.
+            Err(Refusal::of(StatusCode::BAD_EVENT))
         }
         Method::Register
         | Method::Subscribe

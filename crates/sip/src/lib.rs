@@ -1,10 +1,38 @@
-//! The SIP endpoint as a machine.
+//! The SIP endpoint as a machine (RFC 3261): messages, transactions, dialogs and sessions.
+//!
+//! [`Endpoint`] takes bytes and times and gives [`Output`]s; sockets, clock and name lookups belong
+//! to the shell around it. What the endpoint settles by itself — OPTIONS, refusals, copies, ACK,
+//! CANCEL against an answer — is never told; what somebody has to decide is a [`SessionEvent`].
+//!
+//! ```text
+//!  bytes ─► message ─► arrival ─► inspect ─► session/<verb>
+//!                         │ copies             │ verbs of the user come in here
+//!                         ▼                    ▼
+//!                    transaction ◄──────── requests, responses ─► Output
+//! ```
 
 pub mod framing;
 pub mod limits;
 pub mod message;
 
+mod agenda;
+mod arrival;
+mod config;
+mod dialog;
+mod endpoint;
+mod event;
 mod flow;
+mod inspect;
+mod outbox;
+mod reply;
+mod session;
+mod stats;
 mod token;
+mod transaction;
 
+pub use config::Config;
+pub use endpoint::Endpoint;
+pub use event::{Deadline, EndCause, Incoming, Output, ResolveId, SessionEvent};
 pub use flow::{ConnectionId, Flow, Transport};
+pub use session::{Invite, SessionError, SessionId};
+pub use stats::{Alive, MethodCounts, Stats, StatusCounts};

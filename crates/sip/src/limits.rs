@@ -8,8 +8,9 @@ pub const MESSAGE_BYTES_MAX: usize = 65_536;
 /// Most header lines of one message. The longest real ones have about 60 (Via and Route per hop).
 pub const HEADERS_MAX: usize = 256;
 
-/// Most comma separated values that are read of one header over all its lines.
-pub const HEADER_VALUES_MAX: usize = 64;
+/// Most comma separated values that are read of one header over all its lines: more than the 70 hops
+/// that a request may take, each of which adds a Via.
+pub const HEADER_VALUES_MAX: usize = 128;
 
 /// Most parameters of one URI or header value; real ones have fewer than ten.
 pub const PARAMS_MAX: usize = 32;

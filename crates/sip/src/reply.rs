@@ -58,22 +58,10 @@ pub(crate) struct Pending {
 
 /// The headers that a response repeats as they came. A missing To tag is filled in with ours.
 pub(crate) fn echo(request: &Request, tag: Option<&str>) -> Headers {
-    let mut echo = Headers::new();
-    for header in request.headers.iter() {
-        match header.name {
-            HeaderName::Via | HeaderName::From | HeaderName::CallId | HeaderName::CSeq => {
-                echo.push(header.name.clone(), header.value.clone());
-            }
-            HeaderName::To => {
-                let mut value = header.value.clone();
-                if let Some(tag) = tag {
-                    value.extend_from_slice(b";tag=");
-                    value.extend_from_slice(tag.as_bytes());
-                }
-                echo.push(HeaderName::To, value);
-            }
-            _ => {}
-        }
+    use HeaderName::{CSeq, CallId, From, To, Via};
+    let mut echo = request.headers.only(&[Via, From, To, CallId, CSeq]);
+    if let (Some(tag), Some(to)) = (tag, echo.first(&To)) {
+        echo.set(To, [to, b";tag=", tag.as_bytes()].concat());
     }
     echo
 }

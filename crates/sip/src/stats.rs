@@ -69,9 +69,9 @@ impl StatusCounts {
 }
 
 fn bounded(method: &Method) -> Method {
-    match method {
-        Method::Other(_) => Method::Other("other".to_owned()),
-        named => named.clone(),
+    match matches!(method, Method::Other(_)) {
+        true => Method::Other("other".to_owned()),
+        false => method.clone(),
     }
 }
 

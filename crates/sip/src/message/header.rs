@@ -179,6 +179,12 @@ impl Headers {
         self.0.retain(|header| header.name != *name);
     }
 
+    /// The lines of those names, in their order here.
+    #[must_use]
+    pub fn only(&self, names: &[HeaderName]) -> Headers {
+        Headers(self.0.iter().filter(|header| names.contains(&header.name)).cloned().collect())
+    }
+
     /// All lines, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Header> {
         self.0.iter()

@@ -48,19 +48,14 @@ pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<St
     match (state, input) {
         (S::Trying | S::Proceeding, I::Provisional) => Some(Move::to(S::Proceeding, &[Report])),
         (S::Trying | S::Proceeding, I::Final) => Some(answered),
-        (S::Trying | S::Proceeding, I::TimerE) => {
-            Some(Move::to(state, &[Resend, Start(Timer::E)]))
-        }
+        (S::Trying | S::Proceeding, I::TimerE) => Some(Move::to(state, &[Resend, Start(Timer::E)])),
         (S::Trying | S::Proceeding, I::TimerF) => Some(Move::to(S::Terminated, &[TellTimeout])),
         (S::Trying | S::Proceeding, I::TransportError) => {
             Some(Move::to(S::Terminated, &[TellTransport]))
         }
         (S::Completed, I::TimerK) => Some(Move::to(S::Terminated, &[])),
         (S::Trying | S::Proceeding, I::TimerK)
-        | (
-            S::Completed,
-            I::Provisional | I::Final | I::TimerE | I::TimerF | I::TransportError,
-        )
+        | (S::Completed, I::Provisional | I::Final | I::TimerE | I::TimerF | I::TransportError)
         | (S::Terminated, _) => None,
     }
 }
@@ -73,8 +68,7 @@ mod tests {
     fn the_moves_are_those_of_the_picture() {
         use {Input as I, State as S};
         let states = [S::Trying, S::Proceeding, S::Completed, S::Terminated];
-        let inputs =
-            [I::Provisional, I::Final, I::TimerE, I::TimerF, I::TimerK, I::TransportError];
+        let inputs = [I::Provisional, I::Final, I::TimerE, I::TimerF, I::TimerK, I::TransportError];
         insta::assert_snapshot!(super::super::picture(&states, &inputs, step));
     }
 }

@@ -38,8 +38,7 @@ pub(crate) enum Input {
     TransportError,
 }
 
-const REFUSED: &[Action] =
-    &[Stop(Timer::A), Stop(Timer::B), Acknowledge, Report, Start(Timer::D)];
+const REFUSED: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Acknowledge, Report, Start(Timer::D)];
 const REFUSED_RELIABLY: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Acknowledge, Report];
 const ACCEPTED: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Report, Start(Timer::M)];
 
@@ -88,7 +87,13 @@ mod tests {
         use {Input as I, State as S};
         let states = [S::Calling, S::Proceeding, S::Completed, S::Accepted, S::Terminated];
         let inputs = [
-            I::Provisional, I::Success, I::Failure, I::TimerA, I::TimerB, I::TimerD, I::TimerM,
+            I::Provisional,
+            I::Success,
+            I::Failure,
+            I::TimerA,
+            I::TimerB,
+            I::TimerD,
+            I::TimerM,
             I::TransportError,
         ];
         insta::assert_snapshot!(super::super::picture(&states, &inputs, step));

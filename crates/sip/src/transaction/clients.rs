@@ -7,7 +7,7 @@ use super::{Action, T1, T2, Timer, TransactionId, client, client_invite};
 use crate::agenda::Agenda;
 use crate::flow::{ConnectionId, Flow};
 use crate::limits::FORKS_MAX;
-use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Request, Response};
+use crate::message::{CSeq, HeaderName, Method, NameAddr, Request, Response};
 use crate::outbox::Outbox;
 use crate::session::SessionId;
 
@@ -328,27 +328,19 @@ impl Clients {
 
 fn to_tag(response: &Response) -> Option<String> {
     let to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
-    to.tag().map(str::to_owned)
+    // RFC 2543 servers send none; that counts as one that is empty (RFC 3261 §12.1.2).
+    Some(to.tag().unwrap_or("").to_owned())
 }
 
 /// The ACK for a refusal: part of the INVITE's own transaction (RFC 3261 §17.1.1.3).
 fn refusal_ack(invite: &Request, response: &Response) -> Vec<u8> {
-    let mut headers = Headers::new();
-    for header in invite.headers.iter() {
-        match header.name {
-            HeaderName::Via
-            | HeaderName::From
-            | HeaderName::CallId
-            | HeaderName::Route
-            | HeaderName::MaxForwards => headers.push(header.name.clone(), header.value.clone()),
-            _ => {}
-        }
+    use HeaderName::{CSeq, CallId, From, MaxForwards, Route, To, Via};
+    let mut headers = invite.headers.only(&[Via, MaxForwards, Route, From, CallId, CSeq]);
+    let cseq = headers.text(&CSeq).unwrap_or_default().replace("INVITE", "ACK");
+    headers.set(CSeq, cseq);
+    if let Some(to) = response.headers.first(&To) {
+        headers.push(To, to);
     }
-    if let Some(to) = response.headers.first(&HeaderName::To) {
-        headers.push(HeaderName::To, to);
-    }
-    let cseq = invite.headers.text(&HeaderName::CSeq).unwrap_or_default();
-    headers.push(HeaderName::CSeq, cseq.replace("INVITE", "ACK"));
     let (method, target) = (Method::Ack, invite.target.clone());
     Request { method, target, headers, body: Vec::new() }.to_bytes()
 }

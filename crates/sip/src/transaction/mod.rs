@@ -55,11 +55,7 @@ impl<S> Move<S> {
 
 /// A machine's whole table as text, over both kinds of transport.
 #[cfg(test)]
-fn picture<S, I>(
-    states: &[S],
-    inputs: &[I],
-    step: fn(S, I, bool) -> Option<Move<S>>,
-) -> String
+fn picture<S, I>(states: &[S], inputs: &[I], step: fn(S, I, bool) -> Option<Move<S>>) -> String
 where
     S: Copy + PartialEq + std::fmt::Debug,
     I: Copy + std::fmt::Debug,

@@ -69,10 +69,7 @@ pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<St
         (S::Accepted, I::Ack) => Some(Move::to(S::Accepted, &[Report])),
         (S::Accepted, I::TimerL) => Some(Move::to(S::Terminated, &[])),
         (S::Proceeding, I::Ack | I::TimerG | I::TimerH | I::TimerI | I::TimerL)
-        | (
-            S::Completed,
-            I::Provisional | I::Success | I::Failure | I::TimerI | I::TimerL,
-        )
+        | (S::Completed, I::Provisional | I::Success | I::Failure | I::TimerI | I::TimerL)
         | (
             S::Confirmed,
             I::Again
@@ -86,13 +83,7 @@ pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<St
         )
         | (
             S::Accepted,
-            I::Again
-            | I::Provisional
-            | I::Success
-            | I::Failure
-            | I::TimerG
-            | I::TimerH
-            | I::TimerI,
+            I::Again | I::Provisional | I::Success | I::Failure | I::TimerG | I::TimerH | I::TimerI,
         )
         | (S::Terminated, _) => None,
     }
@@ -107,8 +98,15 @@ mod tests {
         use {Input as I, State as S};
         let states = [S::Proceeding, S::Completed, S::Confirmed, S::Accepted, S::Terminated];
         let inputs = [
-            I::Again, I::Ack, I::Provisional, I::Success, I::Failure, I::TimerG, I::TimerH,
-            I::TimerI, I::TimerL,
+            I::Again,
+            I::Ack,
+            I::Provisional,
+            I::Success,
+            I::Failure,
+            I::TimerG,
+            I::TimerH,
+            I::TimerI,
+            I::TimerL,
         ];
         insta::assert_snapshot!(super::super::picture(&states, &inputs, step));
     }

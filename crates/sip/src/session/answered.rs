@@ -1,0 +1,156 @@
+//! Responses to our INVITE (RFC 3261 §13.2.2).
+
+use std::time::Instant;
+
+use super::{Closing, Exchange, SessionId, SessionTimer, State};
+use crate::dialog::Dialog;
+use crate::endpoint::Endpoint;
+use crate::event::{EndCause, SessionEvent};
+use crate::flow::Flow;
+use crate::inspect::description;
+use crate::limits::PHRASE_BYTES_MAX;
+use crate::message::{HeaderName, Method, NameAddr, Response, StatusCode};
+use crate::transaction::TransactionId;
+
+impl Endpoint {
+    pub(super) fn invite_answered(
+        &mut self,
+        now: Instant,
+        (invite, user): (TransactionId, Option<SessionId>),
+        flow: Flow,
+        response: &Response,
+    ) {
+        let known = user.and_then(|id| self.sessions.get_mut(&id).map(|session| (id, session)));
+        let Some((id, session)) = known else {
+            return self.refuse_fork(now, invite, flow, response);
+        };
+        match &mut session.state {
+            State::Calling { invite: ours, heard, .. } if *ours == invite => {
+                *heard = true;
+                self.call_answered(now, (invite, id), flow, response);
+            }
+            State::Up(Exchange::OurOffer { invite: ours, .. }) if *ours == invite => {
+                self.reinvite_answered(now, (invite, id), flow, response);
+            }
+            State::Closing(Closing::Unheard { cancel }) => {
+                let cancel = cancel.take();
+                self.given_up_answered(now, (invite, id), flow, response, || cancel);
+            }
+            State::Closing(Closing::Cancelled { invite: ours }) if *ours == invite => {
+                self.given_up_answered(now, (invite, id), flow, response, || None);
+            }
+            // The 2xx of another fork, or to a re-INVITE of a session that we have left.
+            State::Invited { .. }
+            | State::Resolving(_)
+            | State::Calling { .. }
+            | State::Up(_)
+            | State::Closing(_) => self.refuse_fork(now, invite, flow, response),
+        }
+    }
+
+    /// A response to the INVITE of a call that we are still making.
+    fn call_answered(
+        &mut self,
+        now: Instant,
+        (invite, id): (TransactionId, SessionId),
+        flow: Flow,
+        response: &Response,
+    ) {
+        let status = response.status;
+        let sdp = description(&response.headers, &response.body).ok().flatten();
+        if status == StatusCode::TRYING {
+            return;
+        }
+        if status.is_provisional() {
+            return self.outbox.tell(id, SessionEvent::Ringing { status, sdp });
+        }
+        if status.is_success() {
+            self.confirm(invite, id, flow, response);
+            return self.outbox.tell(id, SessionEvent::Established { sdp });
+        }
+        // §4.3 of RFC 3263: 503 says to try another server.
+        if status == StatusCode::SERVICE_UNAVAILABLE && self.call_next_address(now, id) {
+            return;
+        }
+        let phrase = response.reason.chars().take(PHRASE_BYTES_MAX / 4).collect();
+        self.finish(id, EndCause::Rejected { status, phrase });
+    }
+
+    /// A response to the INVITE of a call that the user has given up: CANCEL as soon as it may be
+    /// sent, and BYE if the CANCEL came too late.
+    fn given_up_answered(
+        &mut self,
+        now: Instant,
+        (invite, id): (TransactionId, SessionId),
+        flow: Flow,
+        response: &Response,
+        cancel: impl FnOnce() -> Option<crate::message::Reason>,
+    ) {
+        let unheard = self.sessions.get(&id).is_some_and(|session| {
+            matches!(session.state, State::Closing(Closing::Unheard { .. }))
+        });
+        if response.status.is_provisional() {
+            if unheard {
+                self.cancel(now, id, invite, cancel().as_ref());
+            }
+        } else if response.status.is_success() {
+            self.confirm(invite, id, flow, response);
+            self.bye(now, id, cancel(), EndCause::LocalEnd);
+        } else {
+            self.finish(id, EndCause::LocalEnd);
+        }
+    }
+
+    /// The dialog is there: ACK.
+    fn confirm(&mut self, invite: TransactionId, id: SessionId, flow: Flow, response: &Response) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.dialog.confirm(response, flow);
+        if !session.is_closing() {
+            session.state = State::Up(Exchange::Settled);
+        }
+        let (dialog, cseq) = (session.dialog.clone(), session.dialog.local_cseq);
+        self.agenda.clear((id, SessionTimer::NoAnswer));
+        self.acknowledge(invite, cseq, &dialog);
+    }
+
+    /// A 2xx that nobody wants: the dialog it opens is acknowledged and ended (§13.2.2.4).
+    fn refuse_fork(
+        &mut self,
+        now: Instant,
+        invite: TransactionId,
+        flow: Flow,
+        response: &Response,
+    ) {
+        if !response.status.is_success() || !self.clients.takes_another_fork(invite) {
+            return;
+        }
+        let Some((mut dialog, cseq)) = self.fork_dialog(response, flow) else { return };
+        dialog.confirm(response, flow);
+        self.acknowledge(invite, cseq, &dialog);
+        let bye = dialog.request(Method::Bye, cseq + 1);
+        let flow = dialog.next_hop(&self.config);
+        let signed = self.sign(bye, &flow);
+        self.clients.start(now, &mut self.outbox, signed, flow, None);
+    }
+
+    /// The dialog of a 2xx, as far as the response itself tells.
+    fn fork_dialog(&self, response: &Response, flow: Flow) -> Option<(Dialog, u32)> {
+        let text = |name: &HeaderName| response.headers.text(name);
+        let local: NameAddr = text(&HeaderName::From)?.parse().ok()?;
+        let remote: NameAddr = text(&HeaderName::To)?.parse().ok()?;
+        let cseq: crate::message::CSeq = text(&HeaderName::CSeq)?.parse().ok()?;
+        let dialog = Dialog {
+            call_id: text(&HeaderName::CallId)?.into_owned(),
+            ours: true,
+            local,
+            local_cseq: cseq.number,
+            remote_cseq: None,
+            remote_target: remote.uri.clone(),
+            remote,
+            routes: Vec::new(),
+            flow,
+            pinned: false,
+        };
+        Some((dialog, cseq.number))
+    }
+}

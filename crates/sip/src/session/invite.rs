@@ -1,0 +1,144 @@
+//! We call (RFC 3261 §13.2.1), at one address after the other (RFC 3263 §4.3).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{Dialling, SessionError, SessionId, SessionTimer, State};
+use crate::dialog::{Dialog, literal};
+use crate::endpoint::Endpoint;
+use crate::event::{EndCause, Output, ResolveId};
+use crate::flow::{Flow, Transport};
+use crate::limits::{ANSWER_WAIT_MAX, TARGETS_MAX};
+use crate::message::{HeaderName, Host, Method, NameAddr, SipUri, Uri};
+use crate::reply::attach;
+
+/// A call to be made.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Who is called.
+    pub to: Uri,
+    /// Who calls, as the other side sees it. Its parameters are replaced.
+    pub from: NameAddr,
+    /// The offer, a session description.
+    pub offer: Vec<u8>,
+    /// Where the INVITE goes instead of to the host of `to`: a trunk or proxy. A `tel:` URI needs one.
+    pub route: Option<Uri>,
+    /// Hops it may take: 70, or one less than the call had that it is made for (RFC 7332 §3).
+    pub max_forwards: u8,
+}
+
+impl Endpoint {
+    /// Opens a session by calling somebody. [`crate::SessionEvent::Ringing`] and
+    /// [`crate::SessionEvent::Established`] follow, or [`crate::SessionEvent::Ended`].
+    ///
+    /// # Errors
+    /// [`SessionError::Full`], or [`SessionError::Unreachable`] if no listener could be used.
+    pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
+        let transactions = self.clients.len() + self.servers.len();
+        if self.sessions.len() >= self.config.sessions_max
+            || transactions >= self.config.transactions_max
+        {
+            return Err(SessionError::Full);
+        }
+        let next = invite.route.as_ref().unwrap_or(&invite.to);
+        let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
+        let transport = transport(hop).ok_or(SessionError::Unreachable)?;
+        let flow = match literal(next) {
+            Some((transport, address)) => self.config.flow_to(transport, address),
+            // The address family is told by the lookup.
+            None => self.some_flow(transport),
+        };
+        let flow = flow.ok_or(SessionError::Unreachable)?;
+        let hop = (hop.host.clone(), hop.port);
+        let dialog = self.dialog_for(&invite, flow);
+        let Invite { offer, route, max_forwards, .. } = invite;
+        let addresses = Vec::new();
+        let dialling = Dialling { route, transport, offer, max_forwards, addresses };
+        let id = self.open_session(dialog, State::Resolving(dialling));
+        self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
+        match hop {
+            (Host::Ip(_), _) => self.call_resolved(now, id, &[flow.remote]),
+            (Host::Name(host), port) => {
+                let lookup = ResolveId(self.lookups_asked);
+                self.lookups_asked += 1;
+                self.ids_by_lookup.insert(lookup, id);
+                self.outbox.push(Output::Resolve { id: lookup, host, port, transport });
+            }
+        }
+        Ok(id)
+    }
+
+    /// A flow of which only our own end means anything.
+    fn some_flow(&self, transport: Transport) -> Option<Flow> {
+        let listener = self.config.listeners.iter().find(|(kind, _)| *kind == transport);
+        let (_, local) = *listener?;
+        Some(Flow { transport, local, remote: local, connection: None })
+    }
+
+    fn dialog_for(&mut self, invite: &Invite, flow: Flow) -> Dialog {
+        let from = NameAddr::new(&invite.from.display, invite.from.uri.clone());
+        Dialog {
+            call_id: self.tokens.call_id(),
+            ours: true,
+            local: from.with_tag(&self.tokens.tag()),
+            remote: NameAddr::new("", invite.to.clone()),
+            local_cseq: 0,
+            remote_cseq: None,
+            remote_target: invite.to.clone(),
+            routes: Vec::new(),
+            flow,
+            pinned: false,
+        }
+    }
+
+    /// The addresses of the called host are known.
+    pub(crate) fn call_resolved(&mut self, now: Instant, id: SessionId, addresses: &[SocketAddr]) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let State::Resolving(dialling) = &mut session.state else { return };
+        let transport = dialling.transport;
+        let usable = |address: &&SocketAddr| self.config.flow_to(transport, **address).is_some();
+        dialling.addresses = addresses.iter().filter(usable).take(TARGETS_MAX).copied().collect();
+        if !self.call_next_address(now, id) {
+            self.finish(id, EndCause::Unresolved);
+        }
+    }
+
+    /// Sends the INVITE to the next address that was not tried; `false` when there is none.
+    pub(super) fn call_next_address(&mut self, now: Instant, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let (State::Resolving(dialling) | State::Calling { dialling, .. }) = &mut session.state
+        else {
+            return false;
+        };
+        if dialling.addresses.is_empty() {
+            return false;
+        }
+        let address = dialling.addresses.remove(0);
+        let dialling = dialling.clone();
+        let Some(flow) = self.config.flow_to(dialling.transport, address) else { return false };
+        session.dialog.flow = flow;
+        session.dialog.local_cseq += 1;
+        let mut request = session.dialog.request(Method::Invite, session.dialog.local_cseq);
+        if let Some(route) = &dialling.route {
+            request.headers.push(HeaderName::Route, format!("<{route}>"));
+        }
+        request.headers.set(HeaderName::MaxForwards, dialling.max_forwards.to_string());
+        self.introduce(&mut request.headers, &flow);
+        attach(&mut request.headers, &mut request.body, dialling.offer.clone());
+        let signed = self.sign(request, &flow);
+        let invite = self.clients.start(now, &mut self.outbox, signed, flow, Some(id));
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.state = State::Calling { dialling, invite, heard: false };
+        }
+        true
+    }
+}
+
+/// The transport that a URI asks for (RFC 3263 §4.1); UDP unless told otherwise.
+fn transport(uri: &SipUri) -> Option<Transport> {
+    match uri.params.value("transport") {
+        _ if uri.secure => None,
+        Some(name) => Transport::from_name(name),
+        None => Some(Transport::Udp),
+    }
+}

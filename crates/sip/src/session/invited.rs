@@ -1,0 +1,87 @@
+//! An INVITE opens a session with us (RFC 3261 §13.3.1).
+
+use std::time::{Duration, Instant};
+
+use super::{SessionId, SessionTimer, State};
+use crate::arrival::Arrival;
+use crate::dialog::Dialog;
+use crate::endpoint::Endpoint;
+use crate::event::{EndCause, Incoming, SessionEvent};
+use crate::inspect::{accepts_sdp, description, hops_left};
+use crate::limits::{EXPIRES_MAX, PROGRESS_INTERVAL};
+use crate::message::{HeaderName, Request, StatusCode, Uri};
+use crate::reply::{Refusal, response};
+
+impl Endpoint {
+    pub(crate) fn receive_invite(&mut self, now: Instant, arrival: Arrival) {
+        if self.servers.is_merged(&arrival.merge_key()) {
+            return self.refuse(&arrival, &Refusal::of(StatusCode::LOOP_DETECTED));
+        }
+        if self.sessions.len() >= self.config.sessions_max {
+            return self.shed(&arrival);
+        }
+        if !self.has_room(&arrival) {
+            return;
+        }
+        let tag = self.tokens.tag();
+        match judge(&arrival, &tag) {
+            Ok((dialog, incoming)) => self.open_invited(now, arrival, dialog, incoming),
+            Err(refusal) => self.refuse(&arrival, &refusal),
+        }
+    }
+
+    fn open_invited(&mut self, now: Instant, arrival: Arrival, dialog: Dialog, incoming: Incoming) {
+        let tag = dialog.local.tag().unwrap_or("").to_owned();
+        let mut invite = self.open_pending(&arrival, &tag);
+        // Proxies in the way want to stay there (§12.1.1).
+        for route in arrival.request.headers.all(&HeaderName::RecordRoute) {
+            invite.echo.push(HeaderName::RecordRoute, route);
+        }
+        let trying = response(invite.echo.clone(), StatusCode::TRYING, None, &self.config);
+        self.respond(now, &invite, &trying);
+        let id = self.open_session(dialog, State::Invited { invite, progress: None });
+        self.agenda.set((id, SessionTimer::Expires), now + expires(&arrival.request));
+        self.agenda.set((id, SessionTimer::Progress), now + PROGRESS_INTERVAL);
+        self.outbox.tell(id, SessionEvent::Incoming(Box::new(incoming)));
+    }
+
+    /// The caller said how long it would wait (§13.3.1).
+    pub(super) fn expire(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        if let State::Invited { invite, .. } = &session.state {
+            let invite = invite.clone();
+            let response = self.response_to(&invite, StatusCode::REQUEST_TERMINATED, None, None);
+            self.respond(now, &invite, &response);
+            self.finish(id, EndCause::Cancelled { reason: None });
+        }
+    }
+}
+
+/// Whether the INVITE can be put before the user, and what of it.
+fn judge(arrival: &Arrival, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
+    let request = &arrival.request;
+    accepts_sdp(request)?;
+    let offer = description(&request.headers, &request.body)?;
+    let dialog = Dialog::answering(arrival, tag).map_err(Refusal::bad_request)?;
+    let request_uri: Uri =
+        request.target.parse().map_err(|_| Refusal::bad_request("Bad Request-URI"))?;
+    let incoming = Incoming {
+        request_uri,
+        from: arrival.from.clone(),
+        to: arrival.to.clone(),
+        call_id: arrival.call_id.clone(),
+        offer,
+        flow: arrival.source,
+        user_agent: request.headers.text(&HeaderName::UserAgent).map(|text| text.into_owned()),
+        max_forwards: hops_left(&request.headers).unwrap_or(0),
+    };
+    Ok((dialog, incoming))
+}
+
+fn expires(request: &Request) -> Duration {
+    let told = request.headers.text(&HeaderName::Expires);
+    let told = told.and_then(|text| text.parse::<u32>().ok());
+    // Zero is nonsense that some clients send; nobody calls to be refused at once.
+    told.filter(|seconds| *seconds > 0)
+        .map_or(EXPIRES_MAX, |seconds| Duration::from_secs(u64::from(seconds)).min(EXPIRES_MAX))
+}

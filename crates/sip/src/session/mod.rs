@@ -1,0 +1,301 @@
+//! Sessions: the life of one INVITE dialog, one file per verb.
+//!
+//! A session is one value with one state. What the user wants (`accept`, `end` …) and what the other
+//! side does (CANCEL, BYE …) are methods of [`crate::Endpoint`], each in the file of its name.
+
+mod accept;
+mod ack;
+mod answered;
+mod bye;
+mod cancel;
+mod compose;
+mod end;
+mod info;
+mod invite;
+mod invited;
+mod options;
+mod reinvite;
+mod reject;
+mod reoffer;
+mod ring;
+mod within;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+pub use invite::Invite;
+
+use crate::dialog::Dialog;
+use crate::endpoint::Endpoint;
+use crate::event::{EndCause, SessionEvent};
+use crate::flow::{Flow, Transport};
+use crate::message::{Method, Reason, StatusCode, Uri};
+use crate::reply::Pending;
+use crate::transaction::{Failure, TransactionId};
+
+/// One session: an INVITE dialog from its first message to its last, whoever called.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SessionId(pub(crate) u64);
+
+/// Why a verb was not done. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum SessionError {
+    /// There is no such session (any more).
+    #[error("no such session")]
+    Unknown,
+    /// Nothing waits for an answer: it was withdrawn, or answered before.
+    #[error("nothing waits for an answer")]
+    NothingPending,
+    /// The session is not up, or another offer is under way: try again when that is settled.
+    #[error("an offer cannot be made in this state")]
+    Unsettled,
+    /// The limit of sessions or transactions is reached.
+    #[error("too many sessions or transactions")]
+    Full,
+    /// No listener can reach that URI: another transport or address family, or no SIP URI.
+    #[error("no way to that address")]
+    Unreachable,
+    /// The status is not one to refuse with (300 to 699).
+    #[error("not a status to refuse with")]
+    BadStatus,
+}
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) dialog: Dialog,
+    pub(crate) state: State,
+}
+
+/// How far a session is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// They called; we have not answered.
+    Invited {
+        invite: Pending,
+        /// The last provisional response that we sent, to be repeated while they wait.
+        progress: Option<StatusCode>,
+    },
+    /// We call, and look up where.
+    Resolving(Dialling),
+    /// We call; no final response yet.
+    Calling {
+        dialling: Dialling,
+        invite: TransactionId,
+        /// Whether any response came: only then may there be a CANCEL (§9.1).
+        heard: bool,
+    },
+    /// The session is up.
+    Up(Exchange),
+    /// The user has been told that it is over; only signalling remains.
+    Closing(Closing),
+}
+
+/// What our INVITE needs again if the first address does not answer (RFC 3263 §4.3).
+#[derive(Clone, Debug)]
+pub(crate) struct Dialling {
+    /// Where the INVITE goes instead of to its Request-URI.
+    pub(crate) route: Option<Uri>,
+    pub(crate) transport: Transport,
+    pub(crate) offer: Vec<u8>,
+    pub(crate) max_forwards: u8,
+    /// Addresses that have not been tried, best first.
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// Who owes whom what for an offer, in a session that is up. One exchange at a time (RFC 3264 §4).
+#[derive(Debug)]
+pub(crate) enum Exchange {
+    /// Nobody.
+    Settled,
+    /// We sent a 2xx to an INVITE and await the ACK.
+    AwaitingAck(Answered),
+    /// They offered, or asked for an offer; the user has to answer.
+    TheirOffer(Pending),
+    /// We sent a re-INVITE.
+    OurOffer { invite: TransactionId, offer: Vec<u8> },
+    /// Our re-INVITE met one of theirs (491) and will be sent again.
+    BackingOff { offer: Vec<u8> },
+}
+
+/// A 2xx that is repeated until its ACK comes (§13.3.1.4).
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// Whether it answered the INVITE that opened the session.
+    pub(crate) opening: bool,
+    pub(crate) cseq: u32,
+    /// Whether it carried our offer, so that the ACK has the answer.
+    pub(crate) offered: bool,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) flow: Flow,
+    pub(crate) interval: Duration,
+}
+
+/// What remains of a session that is over.
+#[derive(Debug)]
+pub(crate) enum Closing {
+    /// Our INVITE was not answered in any way: its CANCEL waits for a sign of life (§9.1).
+    Unheard { cancel: Option<Reason> },
+    /// CANCEL is sent; the INVITE's final response is awaited.
+    Cancelled { invite: TransactionId },
+    /// Our 2xx has no ACK: only after that, or in vain, may a BYE be sent (§15).
+    ByeAfterAck { answered: Answered, cause: Option<Reason> },
+    /// BYE is sent; its response is awaited.
+    Bye,
+}
+
+/// A timer of a session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum SessionTimer {
+    /// Our INVITE rings too long.
+    NoAnswer,
+    /// The other side waits for a sign of life.
+    Progress,
+    /// The INVITE that waits for the user expires.
+    Expires,
+    /// The 2xx goes out again.
+    AnswerAgain,
+    /// The ACK did not come.
+    NoAck,
+    /// Our re-INVITE may be tried again.
+    BackOff,
+    /// The cancelled INVITE is not answered at all.
+    CancelUnanswered,
+}
+
+impl SessionTimer {
+    const ALL: [SessionTimer; 7] = [
+        SessionTimer::NoAnswer,
+        SessionTimer::Progress,
+        SessionTimer::Expires,
+        SessionTimer::AnswerAgain,
+        SessionTimer::NoAck,
+        SessionTimer::BackOff,
+        SessionTimer::CancelUnanswered,
+    ];
+
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            SessionTimer::NoAnswer => "INVITE rings too long",
+            SessionTimer::Progress => "provisional response again",
+            SessionTimer::Expires => "INVITE expires",
+            SessionTimer::AnswerAgain => "2xx again",
+            SessionTimer::NoAck => "2xx unacknowledged",
+            SessionTimer::BackOff => "re-INVITE again after 491",
+            SessionTimer::CancelUnanswered => "cancelled INVITE unanswered",
+        }
+    }
+}
+
+impl Session {
+    /// Whether the user has had its last event.
+    fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing(_))
+    }
+}
+
+impl Endpoint {
+    /// Adds a session; its dialog can be found from then on.
+    pub(crate) fn open_session(&mut self, dialog: Dialog, state: State) -> SessionId {
+        let id = SessionId(self.sessions_opened);
+        self.sessions_opened += 1;
+        let tag = dialog.local.tag().unwrap_or("").to_owned();
+        self.ids_by_dialog.insert((dialog.call_id.clone(), tag), id);
+        self.sessions.insert(id, Session { dialog, state });
+        id
+    }
+
+    /// Tells the user that a session is over while its signalling goes on. Only once.
+    pub(crate) fn close(&mut self, id: SessionId, cause: EndCause, closing: Closing) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if !session.is_closing() {
+            self.outbox.tell(id, SessionEvent::Ended { cause });
+        }
+        session.state = State::Closing(closing);
+    }
+
+    /// Forgets a session, and tells the user that it is over if that is news.
+    pub(crate) fn finish(&mut self, id: SessionId, cause: EndCause) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if !session.is_closing() {
+            self.outbox.tell(id, SessionEvent::Ended { cause });
+        }
+        let tag = session.dialog.local.tag().unwrap_or("").to_owned();
+        self.ids_by_dialog.remove(&(session.dialog.call_id, tag));
+        self.ids_by_lookup.retain(|_, waiting| *waiting != id);
+        self.stop_session_timers(id);
+    }
+
+    pub(crate) fn stop_session_timers(&mut self, id: SessionId) {
+        for timer in SessionTimer::ALL {
+            self.agenda.clear((id, timer));
+        }
+    }
+
+    pub(crate) fn session_timeout(&mut self, now: Instant, id: SessionId, timer: SessionTimer) {
+        match timer {
+            SessionTimer::NoAnswer => self.end_as(now, id, None, EndCause::TimedOut),
+            SessionTimer::Progress => self.repeat_progress(now, id),
+            SessionTimer::Expires => self.expire(now, id),
+            SessionTimer::AnswerAgain => self.repeat_answer(now, id),
+            SessionTimer::NoAck => self.give_up_on_ack(now, id),
+            SessionTimer::BackOff => self.offer_again(now, id),
+            SessionTimer::CancelUnanswered => self.give_up_on_cancelled(id),
+        }
+    }
+
+    /// A request of ours has no response.
+    pub(crate) fn request_failed(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        user: Option<SessionId>,
+        failure: Failure,
+    ) {
+        let Some(id) = user else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
+        let cause = match failure {
+            Failure::TimedOut => EndCause::TimedOut,
+            Failure::Transport => EndCause::TransportFailed,
+        };
+        match &session.state {
+            State::Calling { invite, .. } if *invite == transaction => {
+                if !self.call_next_address(now, id) {
+                    self.finish(id, cause);
+                }
+            }
+            // §12.2.1.2: no response in the dialog ends the dialog.
+            State::Up(Exchange::OurOffer { invite, .. }) if *invite == transaction => {
+                self.end_as(now, id, None, cause);
+            }
+            State::Closing(Closing::Bye | Closing::Unheard { .. }) => self.finish(id, cause),
+            // A CANCEL without response: its INVITE has a timer of its own.
+            State::Closing(Closing::Cancelled { .. } | Closing::ByeAfterAck { .. })
+            | State::Invited { .. }
+            | State::Resolving(_)
+            | State::Calling { .. }
+            | State::Up(_) => {}
+        }
+    }
+
+    /// A response to a request of ours came: `answered` says which transaction, session and method.
+    pub(crate) fn request_answered(
+        &mut self,
+        now: Instant,
+        (transaction, user, method): (TransactionId, Option<SessionId>, &Method),
+        flow: Flow,
+        response: &crate::message::Response,
+    ) {
+        // The response to a CANCEL says nothing that its INVITE's does not (§9.1).
+        if *method == Method::Invite {
+            self.invite_answered(now, (transaction, user), flow, response);
+        } else if *method == Method::Bye
+            && response.status.is_final()
+            && let Some(id) = user
+        {
+            self.finish(id, EndCause::LocalEnd);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! OPTIONS: what we can do (RFC 3261 §11).
+
+use std::time::Instant;
+
+use crate::arrival::Arrival;
+use crate::endpoint::Endpoint;
+use crate::message::{HeaderName, Headers, Response, StatusCode};
+use crate::reply::{ACCEPT, ALLOW, response};
+
+impl Endpoint {
+    /// Nothing is changed by it, so a copy may be answered afresh and nothing is kept.
+    pub(crate) fn answer_options(&mut self, arrival: &Arrival) {
+        let ok = self.options_answer(self.stateless_echo(arrival));
+        self.reply(arrival, &ok);
+    }
+
+    /// In a dialog a copy would be out of order, so this one has a transaction.
+    pub(super) fn answer_options_in_dialog(&mut self, now: Instant, arrival: &Arrival) {
+        let tag = arrival.to.tag().unwrap_or("").to_owned();
+        let pending = self.open_pending(arrival, &tag);
+        let ok = self.options_answer(pending.echo.clone());
+        self.respond(now, &pending, &ok);
+    }
+
+    fn options_answer(&self, echo: Headers) -> Response {
+        let mut ok = response(echo, StatusCode::OK, None, &self.config);
+        ok.headers.push(HeaderName::Allow, ALLOW);
+        ok.headers.push(HeaderName::Accept, ACCEPT);
+        ok.headers.push(HeaderName::AcceptEncoding, "identity");
+        // Empty says that there are none (§20.37).
+        ok.headers.push(HeaderName::Supported, "");
+        ok
+    }
+}

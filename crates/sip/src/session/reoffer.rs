@@ -1,0 +1,77 @@
+//! The other side wants the session changed: re-INVITE (RFC 3261 §14.2) and UPDATE (RFC 3311 §5.2).
+
+use std::time::Instant;
+
+use super::{Exchange, SessionId, SessionTimer, State};
+use crate::arrival::Arrival;
+use crate::endpoint::Endpoint;
+use crate::event::SessionEvent;
+use crate::inspect::description;
+use crate::message::{HeaderName, Method, StatusCode};
+use crate::reply::{Refusal, response};
+
+/// Most seconds a sender is told to wait when we are the busy side (§14.2, RFC 3311 §5.2).
+const RETRY_AFTER_S_MAX: u64 = 10;
+
+impl Endpoint {
+    pub(super) fn receive_reoffer(&mut self, now: Instant, id: SessionId, arrival: &Arrival) {
+        let invites = arrival.request.method == Method::Invite;
+        let offer = match description(&arrival.request.headers, &arrival.request.body) {
+            Ok(offer) => offer,
+            Err(refusal) => return self.refuse_in_dialog(now, arrival, &refusal),
+        };
+        let refreshes = !invites && offer.is_none();
+        let retry_after_s = self.tokens.below(RETRY_AFTER_S_MAX + 1);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let refusal = match &session.state {
+            // An UPDATE without offer only tells that somebody is there, and where.
+            State::Up(_) | State::Invited { .. } if refreshes => None,
+            State::Up(Exchange::Settled | Exchange::BackingOff { .. }) => None,
+            State::Up(Exchange::OurOffer { .. } | Exchange::AwaitingAck(_)) => {
+                Some(Refusal::of(StatusCode::REQUEST_PENDING))
+            }
+            State::Up(Exchange::TheirOffer(_)) | State::Invited { .. } => {
+                let busy = Refusal::of(StatusCode::SERVER_INTERNAL_ERROR);
+                Some(busy.with(HeaderName::RetryAfter, retry_after_s.to_string()))
+            }
+            State::Resolving(_) | State::Calling { .. } | State::Closing(_) => {
+                Some(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST))
+            }
+        };
+        if let Some(refusal) = refusal {
+            return self.refuse_in_dialog(now, arrival, &refusal);
+        }
+        session.dialog.refresh(&arrival.request.headers);
+        match refreshes {
+            true => self.answer_refresh(now, arrival),
+            false => self.put_offer(now, id, arrival, offer),
+        }
+    }
+
+    fn answer_refresh(&mut self, now: Instant, arrival: &Arrival) {
+        let tag = arrival.to.tag().unwrap_or("").to_owned();
+        let pending = self.open_pending(arrival, &tag);
+        let response = self.response_to(&pending, StatusCode::OK, None, None);
+        self.respond(now, &pending, &response);
+    }
+
+    /// Puts their offer before the user.
+    fn put_offer(&mut self, now: Instant, id: SessionId, arrival: &Arrival, sdp: Option<Vec<u8>>) {
+        let tag = arrival.to.tag().unwrap_or("").to_owned();
+        let pending = self.open_pending(arrival, &tag);
+        if pending.method == Method::Invite {
+            let trying = response(pending.echo.clone(), StatusCode::TRYING, None, &self.config);
+            self.respond(now, &pending, &trying);
+        }
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let before =
+            std::mem::replace(&mut session.state, State::Up(Exchange::TheirOffer(pending)));
+        if matches!(before, State::Up(Exchange::BackingOff { .. })) {
+            // Ours was made for a session that theirs is about to change.
+            self.agenda.clear((id, SessionTimer::BackOff));
+            let status = StatusCode::REQUEST_PENDING;
+            self.outbox.tell(id, SessionEvent::ReofferRefused { status });
+        }
+        self.outbox.tell(id, SessionEvent::Reoffer { sdp });
+    }
+}

@@ -1,0 +1,57 @@
+//! Requests inside a dialog (RFC 3261 §12.2.2).
+
+use std::time::Instant;
+
+use super::SessionId;
+use crate::arrival::Arrival;
+use crate::endpoint::Endpoint;
+use crate::message::{Method, StatusCode};
+use crate::reply::Refusal;
+
+impl Endpoint {
+    pub(crate) fn receive_in_dialog(&mut self, now: Instant, id: SessionId, arrival: Arrival) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let last = session.dialog.remote_cseq;
+        if last.is_some_and(|last| arrival.cseq.number <= last) {
+            // A copy would have met its transaction; this is out of order.
+            return self.refuse(&arrival, &Refusal::of(StatusCode::SERVER_INTERNAL_ERROR));
+        }
+        // A BYE is taken even when there is no room: it is what makes room.
+        if arrival.request.method != Method::Bye && !self.has_room(&arrival) {
+            return;
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.dialog.remote_cseq = Some(arrival.cseq.number);
+            session.dialog.follow(&arrival);
+        }
+        match arrival.request.method {
+            Method::Bye => self.receive_bye(now, id, &arrival),
+            Method::Invite | Method::Update => self.receive_reoffer(now, id, &arrival),
+            Method::Info => self.receive_info(now, id, arrival),
+            Method::Options => self.answer_options_in_dialog(now, &arrival),
+            // Refused, or sorted out, before they came here.
+            Method::Ack
+            | Method::Cancel
+            | Method::Prack
+            | Method::Register
+            | Method::Subscribe
+            | Method::Notify
+            | Method::Publish
+            | Method::Message
+            | Method::Refer
+            | Method::Other(_) => {}
+        }
+    }
+
+    /// Answers a request in a dialog for good, by its own transaction.
+    pub(super) fn answer_in_dialog(&mut self, now: Instant, arrival: &Arrival, status: StatusCode) {
+        self.refuse_in_dialog(now, arrival, &Refusal::of(status));
+    }
+
+    pub(super) fn refuse_in_dialog(&mut self, now: Instant, arrival: &Arrival, refusal: &Refusal) {
+        let tag = arrival.to.tag().unwrap_or("").to_owned();
+        let pending = self.open_pending(arrival, &tag);
+        let response = refusal.response(pending.echo.clone(), &self.config);
+        self.respond(now, &pending, &response);
+    }
+}

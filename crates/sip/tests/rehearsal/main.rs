@@ -1,0 +1,4 @@
+//! The endpoint among its like, among strangers, and against noise; all in virtual time.
+
+mod flows;
+mod world;

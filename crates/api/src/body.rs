@@ -7,6 +7,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use model::{CommandId, ConferenceRef, Verb};
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{Object, Required, Type};
 
 use crate::limits::{BODY_WAIT_MAX, IDEMPOTENCY_KEY_LENGTH_MAX};
 use crate::problem::Problem;
@@ -63,6 +66,20 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             (Some(key), None) => IdempotencyKey::parse(key),
             (Some(_), Some(_)) => Err(Problem::bad_idempotency_key()),
         }
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "Makes a retry safe: the same request with the same key is carried out once.",
+            ))
+            .schema(Some(Object::with_type(Type::String)));
+        vec![key.build()]
     }
 }
 

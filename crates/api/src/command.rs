@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use model::{Author, Command, ConferenceRef, PartyId, Refusal, Verb};
+use model::{Author, Command, ConferenceRef, Verb};
 
 use crate::body::IdempotencyKey;
 use crate::feed::Feed;
@@ -47,14 +47,4 @@ impl Api {
         };
         Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(accepted)).into_response())
     }
-}
-
-/// Reads a conference from a URL.
-pub(crate) fn conference(text: &str) -> Result<ConferenceRef, Problem> {
-    ConferenceRef::parse(text).map_err(|_| Problem::from(Refusal::BadName))
-}
-
-/// Reads a party from a URL. What is not an id names nobody.
-pub(crate) fn party(text: &str) -> Result<PartyId, Problem> {
-    text.parse().map_err(|_| Problem::from(Refusal::NoSuchParty))
 }

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use model::{Accepted, ConferenceView, Refusal, Verb};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::body::{Asked, IdempotencyKey};
-use crate::command::{Api, conference};
+use crate::command::Api;
+use crate::place::InConference;
 use crate::problem::Problem;
 
 /// Which conferences to list.
@@ -31,8 +32,7 @@ pub(crate) struct Which {
     params(Which),
     responses(
         (status = 200, description = "The conferences.", body = [ConferenceView]),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn list_conferences(
@@ -51,19 +51,17 @@ pub(crate) async fn list_conferences(
     get,
     path = "/api/v1/conferences/{conference}",
     tag = "conferences",
-    params(("conference" = String, Path, description = "Its id, or the live one's name.",
-        example = "standup")),
+    params(InConference),
     responses(
         (status = 200, description = "The conference.", body = ConferenceView),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn show_conference(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Path(at): Path<InConference>,
 ) -> Result<Response, Problem> {
-    let view = api.feed.view(&conference(&name)?).ok_or(Refusal::NoSuchConference)?;
+    let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
     Ok(json(view.as_ref()))
 }
 
@@ -74,29 +72,21 @@ pub(crate) async fn show_conference(
     delete,
     path = "/api/v1/conferences/{conference}",
     tag = "conferences",
-    params(
-        ("conference" = String, Path, description = "Its id, or the live one's name.",
-            example = "standup"),
-        ("Idempotency-Key" = Option<String>, Header,
-            description = "Makes a retry safe: the same request with the same key is carried out \
-                once."),
-    ),
+    params(InConference, IdempotencyKey),
     responses(
         (status = 202, description = "Accepted; events tell how it goes.", body = Accepted),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn end_conference(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Path(at): Path<InConference>,
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
-    api.command(&key, conference(&name)?, Verb::End).await
+    api.command(&key, at.conference()?, Verb::End).await
 }
 
 /// A view as JSON.
 pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Response {
-    use axum::response::IntoResponse;
     Json(value).into_response()
 }

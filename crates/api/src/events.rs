@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::Asked;
-use crate::command::{Api, conference};
+use crate::command::Api;
 use crate::conferences::json;
 use crate::follower::Follower;
 use crate::limits::CLIENT_MESSAGE_BYTES_MAX;
+use crate::place::InConference;
 use crate::problem::Problem;
 use crate::serve::Seat;
 use crate::socket;
@@ -33,18 +34,24 @@ pub(crate) struct Since {
 
 /// The first message of a WebSocket that was not told from where on: what there is at that moment.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename = "snapshot")]
-pub(crate) struct Snapshot<'a> {
-    /// The conference; the first event that follows is the one after its `seq`.
-    conference: &'a ConferenceView,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Opening<'a> {
+    /// The first event that follows is the one after the view's `seq`.
+    Snapshot {
+        /// The conference.
+        conference: &'a ConferenceView,
+    },
 }
 
 /// The first message of the WebSocket of all conferences: what there is at that moment.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename = "snapshot")]
-pub(crate) struct SnapshotOfAll<'a> {
-    /// The live conferences, oldest first.
-    conferences: Vec<&'a ConferenceView>,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum OpeningOfAll<'a> {
+    /// The events that follow are not in the views.
+    Snapshot {
+        /// The live conferences, oldest first.
+        conferences: Vec<&'a ConferenceView>,
+    },
 }
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
@@ -63,29 +70,24 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
     get,
     path = "/api/v1/conferences/{conference}/events",
     tag = "events",
-    params(
-        ("conference" = String, Path, description = "Its id, or the live one's name.",
-            example = "standup"),
-        Since,
-    ),
+    params(InConference, Since),
     responses(
         (status = 101, description = "The WebSocket is open.", body = inline(Event)),
         (status = 200, description = "The events that are kept, oldest first.", body = [Event]),
         (status = 410, description = "Events after `after` are not kept any more.",
             body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn follow_conference(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Path(at): Path<InConference>,
     Asked(since): Asked<Since>,
     headers: HeaderMap,
     seat: Option<Extension<Seat>>,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    let conference = conference(&name)?;
+    let conference = at.conference()?;
     let kept = api.feed.events(&conference, since.after.unwrap_or(0));
     let (events, oldest) = kept.ok_or(Refusal::NoSuchConference)?;
     if since.after.is_some_and(|after| after.saturating_add(1) < oldest) {
@@ -97,7 +99,8 @@ pub(crate) async fn follow_conference(
     let upgrade = upgrade.map_err(|rejection| Problem::bad_upgrade(rejection.body_text()))?;
     let (view, follower) =
         Follower::of_one(&api.feed, &conference, since.after).ok_or(Refusal::NoSuchConference)?;
-    let first = since.after.is_none().then(|| socket::text(&Snapshot { conference: &view }));
+    let first =
+        since.after.is_none().then(|| socket::text(&Opening::Snapshot { conference: &view }));
     Ok(open(upgrade, seat, move |socket| socket::run(socket, first, follower)))
 }
 
@@ -114,8 +117,7 @@ pub(crate) async fn follow_conference(
         (status = 101, description = "The WebSocket is open.", body = inline(Event)),
         (status = 426, description = "This is not a WebSocket handshake.", body = Problem,
             content_type = "application/problem+json"),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn follow_all(
@@ -130,7 +132,7 @@ pub(crate) async fn follow_all(
     let upgrade = upgrade.map_err(|rejection| Problem::bad_upgrade(rejection.body_text()))?;
     let (views, follower) = Follower::of_all(&api.feed);
     let live = views.iter().map(Arc::as_ref).filter(|view| view.ended_ms.is_none());
-    let first = socket::text(&SnapshotOfAll { conferences: live.collect() });
+    let first = socket::text(&OpeningOfAll::Snapshot { conferences: live.collect() });
     Ok(open(upgrade, seat, move |socket| socket::run(socket, Some(first), follower)))
 }
 

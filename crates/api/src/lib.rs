@@ -17,6 +17,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod parties;
+mod place;
 mod probes;
 mod problem;
 mod recordings;

@@ -192,9 +192,9 @@ impl Reading {
     fn mixer(&self, out: &mut Out) -> fmt::Result {
         let media = &self.media;
         let bounds = TICK_US_BOUNDS.iter().map(|bound_us| *bound_us as f64 / 1e6);
-        // The encoder writes the greatest number as +Inf, and adds the counts up.
+        // The encoder adds the counts up.
         let buckets: Vec<(f64, u64)> =
-            bounds.chain([f64::MAX]).zip(media.tick_us_buckets).collect();
+            bounds.chain([f64::INFINITY]).zip(media.tick_us_buckets).collect();
         out.histogram(
             "mixer_tick_seconds",
             "Time that a media thread spent in one tick",

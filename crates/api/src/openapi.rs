@@ -54,7 +54,7 @@ use crate::{conferences, events, metrics, parties, probes, problem, recordings};
         show,
     ),
     components(schemas(
-        Event, EventKind, events::Snapshot, events::SnapshotOfAll, problem::Problem
+        Event, EventKind, events::Opening, events::OpeningOfAll, problem::Problem
     )),
 )]
 struct Contents;

@@ -5,11 +5,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use model::{Accepted, PartyView, Refusal, Verb};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::body::{Body, IdempotencyKey};
-use crate::command::{Api, conference, party};
+use crate::command::Api;
 use crate::conferences::json;
+use crate::place::{InConference, OfParty};
 use crate::problem::Problem;
 
 /// Whom to call.
@@ -28,19 +29,17 @@ pub(crate) struct Invitation {
     get,
     path = "/api/v1/conferences/{conference}/parties",
     tag = "parties",
-    params(("conference" = String, Path, description = "Its id, or the live one's name.",
-        example = "standup")),
+    params(InConference),
     responses(
         (status = 200, description = "The parties.", body = [PartyView]),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn list_parties(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Path(at): Path<InConference>,
 ) -> Result<Response, Problem> {
-    let view = api.feed.view(&conference(&name)?).ok_or(Refusal::NoSuchConference)?;
+    let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
     Ok(json(&view.parties))
 }
 
@@ -52,27 +51,21 @@ pub(crate) async fn list_parties(
     post,
     path = "/api/v1/conferences/{conference}/parties",
     tag = "parties",
-    params(
-        ("conference" = String, Path, description = "Its id, or a name.", example = "standup"),
-        ("Idempotency-Key" = Option<String>, Header,
-            description = "Makes a retry safe: the same request with the same key is carried out \
-                once."),
-    ),
+    params(InConference, IdempotencyKey),
     request_body = Invitation,
     responses(
         (status = 202, description = "Accepted; Location is the invited party.", body = Accepted),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn invite_party(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Path(at): Path<InConference>,
     key: IdempotencyKey,
     Body(invitation): Body<Invitation>,
 ) -> Result<Response, Problem> {
     let verb = Verb::Invite { target: invitation.target };
-    api.command(&key, conference(&name)?, verb).await
+    api.command(&key, at.conference()?, verb).await
 }
 
 /// Show a party
@@ -80,23 +73,18 @@ pub(crate) async fn invite_party(
     get,
     path = "/api/v1/conferences/{conference}/parties/{party}",
     tag = "parties",
-    params(
-        ("conference" = String, Path, description = "Its id, or the live one's name.",
-            example = "standup"),
-        ("party" = String, Path, description = "Its id.", example = "p0000000000007"),
-    ),
+    params(OfParty),
     responses(
         (status = 200, description = "The party.", body = PartyView),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn show_party(
     State(api): State<Api>,
-    Path((name, id)): Path<(String, String)>,
+    Path(at): Path<OfParty>,
 ) -> Result<Response, Problem> {
-    let view = api.feed.view(&conference(&name)?).ok_or(Refusal::NoSuchConference)?;
-    let party = view.party(party(&id)?).ok_or(Refusal::NoSuchParty)?;
+    let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
+    let party = view.party(at.party()?).ok_or(Refusal::NoSuchParty)?;
     Ok(json(party))
 }
 
@@ -107,26 +95,27 @@ pub(crate) async fn show_party(
     delete,
     path = "/api/v1/conferences/{conference}/parties/{party}",
     tag = "parties",
-    params(
-        ("conference" = String, Path, description = "Its id, or the live one's name.",
-            example = "standup"),
-        ("party" = String, Path, description = "Its id.", example = "p0000000000007"),
-        ("Idempotency-Key" = Option<String>, Header,
-            description = "Makes a retry safe: the same request with the same key is carried out \
-                once."),
-    ),
+    params(OfParty, IdempotencyKey),
     responses(
         (status = 202, description = "Accepted; events tell how it goes.", body = Accepted),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn remove_party(
     State(api): State<Api>,
-    Path((name, id)): Path<(String, String)>,
+    Path(at): Path<OfParty>,
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
-    api.command(&key, conference(&name)?, Verb::Remove { party: party(&id)? }).await
+    api.command(&key, at.conference()?, Verb::Remove { party: at.party()? }).await
+}
+
+/// A path that ends with what is done to a party.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct Done {
+    /// What is done to it.
+    #[param(inline)]
+    doing: Doing,
 }
 
 /// What can be done to a party by the last word of the path.
@@ -150,33 +139,25 @@ pub(crate) enum Doing {
     post,
     path = "/api/v1/conferences/{conference}/parties/{party}/{doing}",
     tag = "parties",
-    params(
-        ("conference" = String, Path, description = "Its id, or the live one's name.",
-            example = "standup"),
-        ("party" = String, Path, description = "Its id.", example = "p0000000000007"),
-        ("doing" = inline(Doing), Path, description = "What is done to it."),
-        ("Idempotency-Key" = Option<String>, Header,
-            description = "Makes a retry safe: the same request with the same key is carried out \
-                once."),
-    ),
+    params(OfParty, Done, IdempotencyKey),
     responses(
         (status = 202, description = "Accepted; events tell how it goes.", body = Accepted),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn change_party(
     State(api): State<Api>,
-    path: Result<Path<(String, String, Doing)>, PathRejection>,
+    Path(at): Path<OfParty>,
+    done: Result<Path<Done>, PathRejection>,
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
-    let Path((name, id, doing)) = path.map_err(|_| Problem::not_found())?;
-    let (conference, party) = (conference(&name)?, party(&id)?);
-    let verb = match doing {
+    let Path(done) = done.map_err(|_| Problem::not_found())?;
+    let party = at.party()?;
+    let verb = match done.doing {
         Doing::Mute => Verb::Mute { party },
         Doing::Unmute => Verb::Unmute { party },
         Doing::Hold => Verb::Hold { party },
         Doing::Resume => Verb::Resume { party },
     };
-    api.command(&key, conference, verb).await
+    api.command(&key, at.conference()?, verb).await
 }

@@ -1,11 +1,14 @@
 //! What went wrong, as every error of the api tells it: problem details (RFC 9457).
 
+use std::collections::BTreeMap;
+
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::Refusal;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{self, ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 /// The media type of problem details (RFC 9457 §3).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -193,6 +196,18 @@ impl Problem {
     pub(crate) fn from_status(status: StatusCode) -> Problem {
         let detail = status.canonical_reason().unwrap_or("The request failed.");
         Problem::new(status, "http_error", detail)
+    }
+}
+
+/// Any route may answer with a problem.
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new()
+            .description("What went wrong.")
+            .content(PROBLEM_JSON, content)
+            .build();
+        BTreeMap::from([("default".to_owned(), RefOr::T(response))])
     }
 }
 

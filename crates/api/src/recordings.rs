@@ -14,8 +14,9 @@ use tokio::io::AsyncReadExt;
 use utoipa::ToSchema;
 
 use crate::body::{Body, IdempotencyKey};
-use crate::command::{Api, conference};
+use crate::command::Api;
 use crate::limits::RECORDING_CHUNK_BYTES;
+use crate::place::InConference;
 use crate::problem::Problem;
 
 /// Whether a conference shall be recorded.
@@ -34,27 +35,20 @@ pub(crate) struct Recording {
     put,
     path = "/api/v1/conferences/{conference}/recording",
     tag = "recordings",
-    params(
-        ("conference" = String, Path, description = "Its id, or the live one's name.",
-            example = "standup"),
-        ("Idempotency-Key" = Option<String>, Header,
-            description = "Makes a retry safe: the same request with the same key is carried out \
-                once."),
-    ),
+    params(InConference, IdempotencyKey),
     request_body = Recording,
     responses(
         (status = 202, description = "Accepted; Location is the recording.", body = Accepted),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn set_recording(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Path(at): Path<InConference>,
     key: IdempotencyKey,
     Body(recording): Body<Recording>,
 ) -> Result<Response, Problem> {
-    api.command(&key, conference(&name)?, Verb::Record { on: recording.on }).await
+    api.command(&key, at.conference()?, Verb::Record { on: recording.on }).await
 }
 
 /// Download a recording
@@ -68,8 +62,7 @@ pub(crate) async fn set_recording(
     responses(
         (status = 200, description = "The file.", content_type = "audio/wav",
             body = inline(Wav)),
-        (status = "default", description = "Any problem.", body = Problem,
-            content_type = "application/problem+json"),
+        Problem,
     ),
 )]
 pub(crate) async fn download_recording(

@@ -34,7 +34,12 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             (stream, seat) = accept(&listener, &seats) => {
                 connections.spawn(converse(stream, seat, router.clone(), closing.subscribe()));
             }
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    // Only this connection is lost by it.
+                    tracing::error!(%error, "a request panicked");
+                }
+            }
         }
     }
     drop(listener);

@@ -1,1 +1,242 @@
-//! (to come)
+//! SIP sockets (UDP and TCP) and names, around `sip`.
+//!
+//! ```text
+//!  datagram::receive ─┐                                    ┌─▶ UDP: at once, on the caller's thread
+//!  connection::read ──┼▶ Inbound ─▶ endpoint ─▶ Gateway::send
+//!  resolve ───────────┘                                    └─▶ TCP: the connection's queue
+//! ```
+//!
+//! It decides nothing about calls. Nothing here waits for anything but its own socket: sending and
+//! resolving return at once, every queue is bounded, and a peer that is slow to speak, to finish or
+//! to read is cut. Of an overload UDP feels the loss, which SIP repairs; TCP feels the wait.
+#![allow(clippy::disallowed_methods, reason = "a shell owns clocks")]
+
+mod connection;
+mod connections;
+mod datagram;
+pub mod limits;
+mod listener;
+mod patience;
+mod resolve;
+mod settings;
+mod stats;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sip::{ConnectionId, Flow, ResolveId, Transport};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::connections::{Connections, Handed};
+use crate::limits::{ERROR_PAUSE, RESOLVES_MAX};
+pub use crate::settings::{BindError, Settings};
+use crate::stats::Counters;
+pub use crate::stats::GatewayStats;
+
+/// What comes from the sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// One whole message: a datagram, or cut from a stream.
+    Message {
+        /// Where it came from, which is where its answer goes.
+        flow: Flow,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// The connection is no more. What waited on it has been told as unreachable before.
+    ConnectionClosed(ConnectionId),
+    /// What [`Gateway::resolve`] was asked.
+    Resolved {
+        /// As it was asked.
+        id: ResolveId,
+        /// The host's addresses that a listener can reach; empty if there are none.
+        addresses: Vec<SocketAddr>,
+    },
+    /// A message could not be sent: as many of these as messages.
+    Unreachable {
+        /// As the message was sent.
+        flow: Flow,
+    },
+}
+
+/// The sockets of one server. Dropping it closes those that listen; connections write what waits
+/// and then close.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    listeners: Vec<(Transport, SocketAddr)>,
+    lookups: Arc<Semaphore>,
+    runtime: Handle,
+    /// Ends the listening tasks when it is dropped.
+    _listening: JoinSet<()>,
+}
+
+/// What every task of the gateway knows.
+#[derive(Debug)]
+struct Shared {
+    inbound: mpsc::Sender<Inbound>,
+    counters: Counters,
+    connections: Connections,
+    settings: Settings,
+}
+
+impl Gateway {
+    /// Listens on every address of the settings, with UDP and TCP. What comes is in the receiver,
+    /// in the order in which each peer sent it.
+    ///
+    /// # Errors
+    /// [`BindError`] names the first address that cannot be had; then nothing listens.
+    pub async fn bind(settings: Settings) -> Result<(Gateway, mpsc::Receiver<Inbound>), BindError> {
+        let bound = listener::bind_all(&settings.bind).await?;
+        let (inbound, receiver) = mpsc::channel(settings.inbound_queued_max);
+        let shared = Arc::new(Shared {
+            inbound,
+            counters: Counters::default(),
+            connections: Connections::default(),
+            settings,
+        });
+        let mut listening = JoinSet::new();
+        let mut sockets = Vec::new();
+        let mut listeners = Vec::new();
+        for listener::Listener { address, udp, tcp } in bound {
+            let udp = Arc::new(udp);
+            listeners.extend([(Transport::Udp, address), (Transport::Tcp, address)]);
+            sockets.push((address, Arc::clone(&udp)));
+            listening.spawn(datagram::receive(udp, address, Arc::clone(&shared)));
+            listening.spawn(accept(tcp, address, Arc::clone(&shared)));
+        }
+        let gateway = Gateway {
+            shared,
+            sockets,
+            listeners,
+            lookups: Arc::new(Semaphore::new(RESOLVES_MAX)),
+            runtime: Handle::current(),
+            _listening: listening,
+        };
+        Ok((gateway, receiver))
+    }
+
+    /// Where it listens: the addresses of the settings in their order, wildcards expanded with the
+    /// loopback last, each with UDP and then TCP.
+    pub fn listeners(&self) -> &[(Transport, SocketAddr)] {
+        &self.listeners
+    }
+
+    /// Sends a message. Never waits; that it could not be sent is told by
+    /// [`Inbound::Unreachable`], unless the queue of [`Inbound`] is full.
+    ///
+    /// Over UDP it goes out from `flow.local`. Over TCP it goes by the flow's connection, else by
+    /// one that leads to `flow.remote`, else by one that is opened from the address of
+    /// `flow.local`.
+    pub fn send(&self, flow: Flow, bytes: Vec<u8>) {
+        let sent = match flow.transport {
+            Transport::Udp => self.send_datagram(&flow, &bytes),
+            Transport::Tcp => self.send_by_connection(flow, bytes),
+        };
+        if !sent {
+            self.shared.counters.unreachable.add();
+            if self.shared.inbound.try_send(Inbound::Unreachable { flow }).is_err() {
+                tracing::debug!(remote = %flow.remote, "nobody hears that it is unreachable");
+            }
+        }
+    }
+
+    /// Looks up a host's addresses; [`Inbound::Resolved`] answers, always, after 5 s at the latest.
+    /// Without a port it is SIP's.
+    pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transport: Transport) {
+        let shared = Arc::clone(&self.shared);
+        let lookups = Arc::clone(&self.lookups);
+        let locals: Vec<SocketAddr> = self.sockets.iter().map(|(local, _)| *local).collect();
+        self.runtime.spawn(async move {
+            let mut addresses = resolve::addresses(&host, port, transport, lookups).await;
+            addresses
+                .retain(|remote| locals.iter().any(|local| listener::reaches(*local, *remote)));
+            if addresses.is_empty() {
+                shared.counters.names_unresolved.add();
+            }
+            shared.tell(Inbound::Resolved { id, addresses }).await;
+        });
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> GatewayStats {
+        self.shared.counters.read(self.shared.connections.count())
+    }
+
+    fn send_datagram(&self, flow: &Flow, bytes: &[u8]) -> bool {
+        let socket = self.sockets.iter().find(|(local, _)| *local == flow.local);
+        let Some((_, socket)) = socket else { return false };
+        match socket.try_send_to(bytes, flow.remote) {
+            Ok(_length) => self.shared.counters.messages_out.add(),
+            // The kernel's buffer is full; SIP repeats what was lost.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.shared.counters.datagrams_unsent.add();
+            }
+            Err(error) => {
+                tracing::debug!(remote = %flow.remote, %error, "a datagram was not sent");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn send_by_connection(&self, flow: Flow, bytes: Vec<u8>) -> bool {
+        let shared = &self.shared;
+        match shared.connections.hand_over(flow, bytes, &shared.settings) {
+            Handed::Queued => true,
+            Handed::Opening(entered) => {
+                let shared = Arc::clone(shared);
+                self.runtime.spawn(connection::opened(flow.local, flow.remote, entered, shared));
+                true
+            }
+            Handed::Refused => false,
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.shared.connections.close();
+    }
+}
+
+impl Shared {
+    /// Tells the endpoint, waiting for it where its queue is full.
+    async fn tell(&self, what: Inbound) {
+        if self.inbound.send(what).await.is_err() {
+            tracing::trace!("the endpoint is gone");
+        }
+    }
+
+    async fn unreachable(&self, flow: Flow) {
+        self.counters.unreachable.add();
+        self.tell(Inbound::Unreachable { flow }).await;
+    }
+}
+
+/// Accepts connections for as long as the gateway listens.
+async fn accept(listener: TcpListener, local: SocketAddr, shared: Arc<Shared>) {
+    loop {
+        let (stream, remote) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%local, %error, "a connection could not be accepted");
+                tokio::time::sleep(ERROR_PAUSE).await;
+                continue;
+            }
+        };
+        match shared.connections.accept(remote, &shared.settings) {
+            Some(entered) => {
+                shared.counters.connections_accepted.add();
+                let shared = Arc::clone(&shared);
+                tokio::spawn(connection::accepted(stream, local, remote, entered, shared));
+            }
+            None => shared.counters.connections_refused.add(),
+        }
+    }
+}

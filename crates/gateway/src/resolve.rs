@@ -66,7 +66,10 @@ mod tests {
     #[tokio::test]
     async fn an_address_is_its_own_answer_and_has_the_port_of_sip() {
         assert_eq!(resolve("192.0.2.7", None, 1).await, ["192.0.2.7:5060".parse().unwrap()]);
-        assert_eq!(resolve("[2001:db8::7]", Some(9), 1).await, ["[2001:db8::7]:9".parse().unwrap()]);
+        assert_eq!(
+            resolve("[2001:db8::7]", Some(9), 1).await,
+            ["[2001:db8::7]:9".parse().unwrap()]
+        );
     }
 
     #[tokio::test]

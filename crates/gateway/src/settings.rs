@@ -63,10 +63,13 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BindError { transport, address, source } = self;
         write!(f, "SIP cannot listen on {address} ({}): ", transport.param_name())?;
-        match source.kind() {
-            io::ErrorKind::AddrInUse => f.write_str("address in use"),
-            io::ErrorKind::AddrNotAvailable => f.write_str("not an address of this machine"),
-            _ => write!(f, "{source}"),
+        let kind = source.kind();
+        if kind == io::ErrorKind::AddrInUse {
+            f.write_str("address in use")
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            f.write_str("not an address of this machine")
+        } else {
+            write!(f, "{source}")
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct GatewayStats {
     pub messages_out: u64,
     /// Datagrams dropped because the endpoint was not fast enough.
     pub datagrams_dropped: u64,
+    /// Datagrams dropped because the kernel's buffer was full.
+    pub datagrams_unsent: u64,
     /// Keep-alives that came.
     pub keepalives: u64,
     /// Messages that could not be sent.
@@ -52,6 +54,7 @@ pub(crate) struct Counters {
     pub(crate) messages_in: Counter,
     pub(crate) messages_out: Counter,
     pub(crate) datagrams_dropped: Counter,
+    pub(crate) datagrams_unsent: Counter,
     pub(crate) keepalives: Counter,
     pub(crate) unreachable: Counter,
     pub(crate) names_unresolved: Counter,
@@ -68,6 +71,7 @@ impl Counters {
             messages_in: self.messages_in.read(),
             messages_out: self.messages_out.read(),
             datagrams_dropped: self.datagrams_dropped.read(),
+            datagrams_unsent: self.datagrams_unsent.read(),
             keepalives: self.keepalives.read(),
             unreachable: self.unreachable.read(),
             names_unresolved: self.names_unresolved.read(),

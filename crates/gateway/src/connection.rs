@@ -1,0 +1,228 @@
+//! The life of one connection.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip::framing::{FramingError, Item, Splitter};
+use sip::{ConnectionId, Flow, Transport};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc::{Receiver, WeakSender};
+use tokio::time::{timeout, timeout_at};
+
+use crate::connections::{Entered, Outgoing};
+use crate::limits::{CONNECT_WITHIN, LINGER, PROBE_EVERY, PROBES_MAX, READ_BYTES};
+use crate::patience::Patience;
+use crate::{Inbound, Shared};
+
+/// Why a connection ended.
+#[derive(Debug)]
+enum End {
+    /// The peer has said its last.
+    Eof,
+    /// What came cannot be cut into messages.
+    Garbage(FramingError),
+    /// The peer's time is up.
+    Slow,
+    /// The connection broke, or never came to be.
+    Failed(io::Error),
+    /// We want it no more.
+    Closed,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Eof => f.write_str("the peer has closed it"),
+            End::Garbage(error) => write!(f, "{error}"),
+            End::Slow => f.write_str("the peer is too slow"),
+            End::Failed(error) => write!(f, "{error}"),
+            End::Closed => f.write_str("it is not wanted any more"),
+        }
+    }
+}
+
+/// Talks with a peer that has connected to us.
+pub(crate) async fn accepted(
+    stream: TcpStream,
+    local: SocketAddr,
+    remote: SocketAddr,
+    entered: Entered,
+    shared: Arc<Shared>,
+) {
+    let Entered { id, mut queue, pongs } = entered;
+    let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+    let patience = Patience::with_stranger(Instant::now(), &shared.settings);
+    let end = talk(stream, flow, patience, &mut queue, &pongs, &shared).await;
+    finish(flow, id, end, queue, &shared).await;
+}
+
+/// Connects to a peer and talks with it.
+pub(crate) async fn opened(
+    local: SocketAddr,
+    remote: SocketAddr,
+    entered: Entered,
+    shared: Arc<Shared>,
+) {
+    let Entered { id, mut queue, pongs } = entered;
+    let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+    let end = match timeout(CONNECT_WITHIN, connect(local, remote)).await {
+        Ok(Ok(stream)) => {
+            let patience = Patience::with_callee(Instant::now(), &shared.settings);
+            talk(stream, flow, patience, &mut queue, &pongs, &shared).await
+        }
+        Ok(Err(error)) => End::Failed(error),
+        Err(_elapsed) => End::Slow,
+    };
+    finish(flow, id, end, queue, &shared).await;
+}
+
+/// From the listener's address, and a port of the system's choice.
+async fn connect(local: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match remote {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(local.ip(), 0))?;
+    socket.connect(remote).await
+}
+
+/// Reads and writes at once, until one of both ends.
+async fn talk(
+    mut stream: TcpStream,
+    flow: Flow,
+    patience: Patience,
+    queue: &mut Receiver<Outgoing>,
+    pongs: &WeakSender<Outgoing>,
+    shared: &Shared,
+) -> End {
+    let probes = TcpKeepalive::new()
+        .with_time(PROBE_EVERY)
+        .with_interval(PROBE_EVERY)
+        .with_retries(PROBES_MAX);
+    let prepared =
+        stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&probes));
+    if let Err(error) = prepared {
+        return End::Failed(error);
+    }
+    let (reader, writer) = stream.split();
+    let mut write = pin!(write(writer, queue, shared));
+    let end = tokio::select! {
+        end = read(reader, flow, patience, pongs, shared) => end,
+        end = &mut write => return end,
+    };
+    match end {
+        // What the peer has asked may yet be answered.
+        End::Eof | End::Garbage(_) => match timeout(LINGER, write).await {
+            Ok(_) | Err(_) => end,
+        },
+        End::Slow | End::Failed(_) | End::Closed => end,
+    }
+}
+
+async fn read(
+    mut stream: impl AsyncRead + Unpin,
+    flow: Flow,
+    mut patience: Patience,
+    pongs: &WeakSender<Outgoing>,
+    shared: &Shared,
+) -> End {
+    let mut splitter = Splitter::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let bytes = match timeout_at(patience.ends_at().into(), stream.read(&mut buffer)).await {
+            Ok(Ok(0)) => return End::Eof,
+            Ok(Ok(length)) => &buffer[..length],
+            Ok(Err(error)) => return End::Failed(error),
+            Err(_elapsed) => return End::Slow,
+        };
+        splitter.push(bytes);
+        let mut whole_message = false;
+        loop {
+            match splitter.next_item() {
+                Ok(Some(Item::Message(bytes))) => {
+                    whole_message = true;
+                    shared.counters.messages_in.add();
+                    // The stream waits for the endpoint; the peer will feel it.
+                    if shared.inbound.send(Inbound::Message { flow, bytes }).await.is_err() {
+                        return End::Closed;
+                    }
+                }
+                Ok(Some(Item::Ping)) => {
+                    shared.counters.keepalives.add();
+                    answer_ping(pongs);
+                }
+                Ok(None) => break,
+                Err(error) => return End::Garbage(error),
+            }
+        }
+        patience.heard(Instant::now(), whole_message, splitter.waiting_bytes());
+    }
+}
+
+fn answer_ping(pongs: &WeakSender<Outgoing>) {
+    if let Some(queue) = pongs.upgrade()
+        && queue.try_send(Outgoing::Pong).is_err()
+    {
+        tracing::trace!("a peer that does not read gets no answer to its keep-alive");
+    }
+}
+
+async fn write(
+    mut stream: impl AsyncWrite + Unpin,
+    queue: &mut Receiver<Outgoing>,
+    shared: &Shared,
+) -> End {
+    while let Some(outgoing) = queue.recv().await {
+        let bytes = match &outgoing {
+            Outgoing::Message { bytes, .. } => bytes.as_slice(),
+            Outgoing::Pong => b"\r\n",
+        };
+        let end = match timeout(shared.settings.write_within, stream.write_all(bytes)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(End::Failed(error)),
+            Err(_elapsed) => Some(End::Slow),
+        };
+        match (outgoing, end) {
+            (Outgoing::Message { .. }, None) => shared.counters.messages_out.add(),
+            (Outgoing::Pong, None) => {}
+            (Outgoing::Message { flow, .. }, Some(end)) => {
+                shared.unreachable(flow).await;
+                return end;
+            }
+            (Outgoing::Pong, Some(end)) => return end,
+        }
+    }
+    End::Closed
+}
+
+/// Takes the connection out and tells what will not be sent any more.
+async fn finish(
+    flow: Flow,
+    id: ConnectionId,
+    end: End,
+    mut queue: Receiver<Outgoing>,
+    shared: &Shared,
+) {
+    tracing::debug!(remote = %flow.remote, why = %end, "connection ended");
+    let was_cut = shared.connections.remove(id);
+    if was_cut || matches!(end, End::Slow) {
+        shared.counters.connections_slow.add();
+    }
+    if matches!(end, End::Garbage(_)) {
+        shared.counters.connections_garbage.add();
+    }
+    queue.close();
+    while let Some(outgoing) = queue.recv().await {
+        match outgoing {
+            Outgoing::Message { flow, .. } => shared.unreachable(flow).await,
+            Outgoing::Pong => {}
+        }
+    }
+    shared.tell(Inbound::ConnectionClosed(id)).await;
+}

@@ -1,0 +1,260 @@
+//! Which connections there are.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sip::{ConnectionId, Flow};
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+
+use crate::Settings;
+use crate::limits::OUTGOING_QUEUED_MAX;
+
+/// What is to be written to a connection.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// A message, and the flow on which it was to go.
+    Message { flow: Flow, bytes: Vec<u8> },
+    /// The answer to a keep-alive (RFC 5626 §4.4.1).
+    Pong,
+}
+
+/// A connection that was entered: its number and what is to be written to it.
+///
+/// The table holds the queue's other end. When the table lets it go, the connection writes what
+/// is left and ends.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) id: ConnectionId,
+    pub(crate) queue: Receiver<Outgoing>,
+    pub(crate) pongs: mpsc::WeakSender<Outgoing>,
+}
+
+/// What became of a message that was handed over.
+#[derive(Debug)]
+pub(crate) enum Handed {
+    /// It waits on a connection.
+    Queued,
+    /// It waits on a connection that is to be opened.
+    Opening(Entered),
+    /// There is no way to its peer.
+    Refused,
+}
+
+/// All connections. The lock is held for a few map operations at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    last_id: u64,
+    by_id: BTreeMap<ConnectionId, Entry>,
+    /// The latest connection with each peer that still takes messages.
+    id_by_remote: BTreeMap<SocketAddr, ConnectionId>,
+    accepted_by_ip: BTreeMap<IpAddr, usize>,
+    /// No connection is entered any more.
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    remote: SocketAddr,
+    accepted: bool,
+    /// None once the connection is cut.
+    queue: Option<Sender<Outgoing>>,
+}
+
+impl Connections {
+    /// Enters a connection that a peer has opened; none if there are too many.
+    pub(crate) fn accept(&self, remote: SocketAddr, settings: &Settings) -> Option<Entered> {
+        let mut table = self.lock();
+        let from_ip = table.accepted_by_ip.get(&remote.ip()).copied().unwrap_or(0);
+        if from_ip >= settings.connections_per_ip_max {
+            return None;
+        }
+        let entered = table.enter(remote, true, settings.connections_max)?;
+        table.accepted_by_ip.insert(remote.ip(), from_ip + 1);
+        Some(entered)
+    }
+
+    /// Hands a message to its flow's connection, else to one that leads to the same peer, else to
+    /// one that the caller is to open. A peer that leaves too much unread is cut.
+    pub(crate) fn hand_over(&self, flow: Flow, bytes: Vec<u8>, settings: &Settings) -> Handed {
+        let mut table = self.lock();
+        let outgoing = Outgoing::Message { flow, bytes };
+        let named = flow.connection.filter(|id| table.queue(*id).is_some());
+        let known = named.or_else(|| table.id_by_remote.get(&flow.remote).copied());
+        let (id, opening) = match known {
+            Some(id) => (id, None),
+            None => match table.enter(flow.remote, false, settings.connections_max) {
+                Some(entered) => (entered.id, Some(entered)),
+                None => return Handed::Refused,
+            },
+        };
+        match table.queue(id).map(|queue| queue.try_send(outgoing)) {
+            Some(Ok(())) => opening.map_or(Handed::Queued, Handed::Opening),
+            Some(Err(TrySendError::Full(_))) => {
+                table.cut(id);
+                Handed::Refused
+            }
+            // It is just ending.
+            Some(Err(TrySendError::Closed(_))) | None => Handed::Refused,
+        }
+    }
+
+    /// Takes out a connection that has ended. True if it had been cut.
+    pub(crate) fn remove(&self, id: ConnectionId) -> bool {
+        let mut table = self.lock();
+        let closed = table.closed;
+        let Some(entry) = table.by_id.remove(&id) else { return false };
+        table.forget_remote(id, entry.remote);
+        if entry.accepted
+            && let Some(from_ip) = table.accepted_by_ip.get_mut(&entry.remote.ip())
+        {
+            *from_ip -= 1;
+            if *from_ip == 0 {
+                table.accepted_by_ip.remove(&entry.remote.ip());
+            }
+        }
+        entry.queue.is_none() && !closed
+    }
+
+    /// Lets all connections write what waits, and end.
+    pub(crate) fn close(&self) {
+        let mut table = self.lock();
+        table.closed = true;
+        table.id_by_remote.clear();
+        table.by_id.values_mut().for_each(|entry| entry.queue = None);
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().by_id.len()
+    }
+
+    /// A panic elsewhere leaves the table whole: no operation on it is left half done.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn enter(
+        &mut self,
+        remote: SocketAddr,
+        accepted: bool,
+        connections_max: usize,
+    ) -> Option<Entered> {
+        if self.closed || self.by_id.len() >= connections_max {
+            return None;
+        }
+        self.last_id += 1;
+        let id = ConnectionId(self.last_id);
+        let (sender, queue) = mpsc::channel(OUTGOING_QUEUED_MAX);
+        let pongs = sender.downgrade();
+        self.by_id.insert(id, Entry { remote, accepted, queue: Some(sender) });
+        self.id_by_remote.insert(remote, id);
+        Some(Entered { id, queue, pongs })
+    }
+
+    fn queue(&self, id: ConnectionId) -> Option<&Sender<Outgoing>> {
+        self.by_id.get(&id)?.queue.as_ref()
+    }
+
+    fn cut(&mut self, id: ConnectionId) {
+        let Some(entry) = self.by_id.get_mut(&id) else { return };
+        entry.queue = None;
+        let remote = entry.remote;
+        self.forget_remote(id, remote);
+    }
+
+    fn forget_remote(&mut self, id: ConnectionId, remote: SocketAddr) {
+        if self.id_by_remote.get(&remote) == Some(&id) {
+            self.id_by_remote.remove(&remote);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sip::Transport;
+
+    fn settings() -> Settings {
+        Settings { connections_max: 3, connections_per_ip_max: 2, ..Settings::default() }
+    }
+
+    fn flow(connection: Option<ConnectionId>, remote: &str) -> Flow {
+        let local = "192.0.2.1:5060".parse().unwrap();
+        Flow { transport: Transport::Tcp, local, remote: remote.parse().unwrap(), connection }
+    }
+
+    fn accept(connections: &Connections, remote: &str) -> Option<Entered> {
+        connections.accept(remote.parse().unwrap(), &settings())
+    }
+
+    fn hand_over(connections: &Connections, flow: Flow) -> Handed {
+        connections.hand_over(flow, b"x".to_vec(), &settings())
+    }
+
+    #[test]
+    fn one_address_cannot_fill_the_table() {
+        let connections = Connections::default();
+        let first = accept(&connections, "10.0.0.1:1").unwrap();
+        let _second = accept(&connections, "10.0.0.1:2").unwrap();
+        assert!(accept(&connections, "10.0.0.1:3").is_none());
+        let _third = accept(&connections, "10.0.0.2:1").unwrap();
+        assert!(accept(&connections, "10.0.0.3:1").is_none(), "three are all that there may be");
+        assert!(!connections.remove(first.id));
+        assert!(accept(&connections, "10.0.0.1:3").is_some());
+    }
+
+    #[test]
+    fn a_message_goes_by_its_connection_else_by_its_peer_else_by_one_to_be_opened() {
+        let connections = Connections::default();
+        let mut one = accept(&connections, "10.0.0.1:1").unwrap();
+        let mut two = accept(&connections, "10.0.0.2:1").unwrap();
+        let named = flow(Some(one.id), "10.0.0.2:1");
+        assert!(matches!(hand_over(&connections, named), Handed::Queued));
+        assert!(matches!(one.queue.try_recv(), Ok(Outgoing::Message { .. })));
+        assert!(!connections.remove(one.id));
+        assert!(matches!(hand_over(&connections, named), Handed::Queued));
+        assert!(matches!(two.queue.try_recv(), Ok(Outgoing::Message { .. })));
+        let elsewhere = flow(Some(one.id), "10.0.0.3:5060");
+        let Handed::Opening(mut opening) = hand_over(&connections, elsewhere) else {
+            panic!("a connection to be opened")
+        };
+        assert!(opening.id > two.id, "numbers are never used twice");
+        assert!(matches!(hand_over(&connections, elsewhere), Handed::Queued));
+        assert!(matches!(opening.queue.try_recv(), Ok(Outgoing::Message { .. })));
+        assert!(matches!(opening.queue.try_recv(), Ok(Outgoing::Message { .. })));
+    }
+
+    #[test]
+    fn a_peer_that_leaves_too_much_unread_is_cut() {
+        let connections = Connections::default();
+        let mut entered = accept(&connections, "10.0.0.1:1").unwrap();
+        let flow = flow(Some(entered.id), "10.0.0.1:1");
+        for _ in 0..OUTGOING_QUEUED_MAX {
+            assert!(matches!(hand_over(&connections, flow), Handed::Queued));
+        }
+        assert!(matches!(hand_over(&connections, flow), Handed::Refused));
+        assert_eq!(connections.count(), 1, "it counts until its socket is closed");
+        let left = std::iter::from_fn(|| entered.queue.try_recv().ok()).count();
+        assert_eq!(left, OUTGOING_QUEUED_MAX);
+        assert_eq!(entered.queue.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
+        assert!(connections.remove(entered.id), "it was cut");
+    }
+
+    #[test]
+    fn nothing_is_entered_after_the_close() {
+        let connections = Connections::default();
+        let entered = accept(&connections, "10.0.0.1:1").unwrap();
+        connections.close();
+        assert!(accept(&connections, "10.0.0.2:1").is_none());
+        assert!(matches!(hand_over(&connections, flow(None, "10.0.0.1:1")), Handed::Refused));
+        assert!(!connections.remove(entered.id), "it was closed, not cut");
+    }
+}

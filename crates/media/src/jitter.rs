@@ -161,7 +161,8 @@ mod tests {
     fn drained(buffer: &mut JitterBuffer) -> Vec<(i64, u8)> {
         let mut packets = Vec::new();
         while let Some(packet) = buffer.first() {
-            packets.push((packet.position.sequence, buffer.payload(&packet)[0]));
+            let first = buffer.payload(&packet).first().copied().unwrap_or(0);
+            packets.push((packet.position.sequence, first));
             buffer.pop();
         }
         packets

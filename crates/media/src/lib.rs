@@ -1,1 +1,60 @@
-//! (to come)
+//! One conference, one tick: ports, jitter buffers, the mix, packets out.
+//!
+//! A [`Stage`] is all that one media thread owns. It has no clock, no socket and no thread: arrival
+//! times and turns are arguments, datagrams come and go as bytes. The same packets and orders give
+//! the same packets, bit for bit.
+//!
+//! ```text
+//!  control side                         media thread
+//!  Desk::compile(order) ── Cue ──────►  Stage::apply
+//!                                       Stage::receive(port, remote, arrival, bytes)
+//!                                       Stage::turn(number, outbox) ──► datagrams
+//!  drop             ◄─── Spent ───────  Stage::next_spent
+//!  MediaReport      ◄──────────────────  Stage::next_report
+//! ```
+//!
+//! After its construction a stage neither allocates nor frees: whatever an order needs is made by
+//! the [`Desk`] and comes in the [`Cue`]; whatever it replaces goes back as [`Spent`].
+//!
+//! | what | where |
+//! |---|---|
+//! | from where packets may come | `source` |
+//! | one line of time for a leg's packets | `timeline` |
+//! | packets in order; how long they wait | `jitter`, `delay` |
+//! | packets into frames, concealment, the delay kept | `playout`, `fifo`, `stretch` |
+//! | a leg's media end | `port` |
+//! | who hears whom, with sums | `plan` |
+//! | encoders, private and shared | `voice` |
+//! | a conference's tick | `mixer` |
+//! | recorders | `tap` |
+
+mod cue;
+mod delay;
+mod desk;
+mod fifo;
+mod jitter;
+mod ledger;
+pub mod limits;
+mod mixer;
+mod music;
+mod outbox;
+mod plan;
+mod playout;
+mod port;
+mod rate;
+mod source;
+mod stage;
+mod stretch;
+mod tap;
+mod timeline;
+mod voice;
+
+pub use cue::{Cue, Spent};
+pub use desk::{Desk, OrderError};
+pub use mixer::Mixer;
+pub use music::Music;
+pub use outbox::{Datagram, Outbox};
+pub use plan::Plan;
+pub use port::{Link, Port};
+pub use stage::{PortKey, Stage};
+pub use tap::Tap;

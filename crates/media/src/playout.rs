@@ -13,14 +13,12 @@
 //! | nothing | made-up sound for 60 ms, during which time stands still; then silence |
 
 use audio::{Decoder, activity};
-use model::Codec;
 
 use crate::delay::DelayEstimate;
 use crate::fifo::Fifo;
 use crate::jitter::{Inserted, JitterBuffer, Waiting};
 use crate::ledger::Ledger;
 use crate::limits::{BUFFERED_MS_MAX, CONCEAL_MS_MAX, DELAY_MS_MAX};
-use crate::rate::has_memory;
 use crate::stretch;
 use crate::timeline::Position;
 
@@ -60,7 +58,6 @@ enum State {
 
 /// One leg's way from packets to frames.
 pub(crate) struct PlayoutBuffer {
-    codec: Codec,
     per_ms: i64,
     decoder: Decoder,
     packets: JitterBuffer,
@@ -84,10 +81,9 @@ pub(crate) struct PlayoutBuffer {
 
 impl PlayoutBuffer {
     /// An empty one around a decoder.
-    pub(crate) fn new(codec: Codec, decoder: Decoder) -> PlayoutBuffer {
+    pub(crate) fn new(decoder: Decoder) -> PlayoutBuffer {
         let per_ms = decoder.codec().rate_hz() as usize / 1_000;
         PlayoutBuffer {
-            codec,
             per_ms: per_ms as i64,
             packets: JitterBuffer::new(decoder.codec()),
             decoder,
@@ -164,9 +160,9 @@ impl PlayoutBuffer {
         }
     }
 
-    /// Lets a tick pass that nobody hears, without decoding. Only for codecs without memory.
+    /// Lets a tick pass that nobody hears, without decoding. A decoder with memory lands on what
+    /// comes after it as after a loss.
     pub(crate) fn discard(&mut self, now: i64, ledger: &mut Ledger) {
-        debug_assert!(!has_memory(self.codec), "a decoder with memory hears every packet");
         self.fifo.clear();
         self.state = State::Idle;
         let due = self.delay.due(now).unwrap_or(i64::MIN);
@@ -277,7 +273,8 @@ impl PlayoutBuffer {
         let payload = self.packets.payload(packet);
         let silent = activity::payload_is_silence(self.decoder.codec(), payload);
         let at_rest = silent && self.silent_packets >= SILENT_PACKETS;
-        self.silent_packets = if silent { (self.silent_packets + 1).min(SILENT_PACKETS) } else { 0 };
+        self.silent_packets =
+            if silent { (self.silent_packets + 1).min(SILENT_PACKETS) } else { 0 };
         let Some(room) = self.fifo.room(length) else { return false };
         if at_rest {
             room.fill(0);
@@ -369,7 +366,9 @@ impl PlayoutBuffer {
     fn fill_from_packets(&mut self, now: i64, wanted: usize, ledger: &mut Ledger) {
         while self.fifo.len() < wanted {
             let ready = |packet: &Waiting| {
-                packet.samples > 0 && packet.position.at <= self.cursor && packet.end() > self.cursor
+                packet.samples > 0
+                    && packet.position.at <= self.cursor
+                    && packet.end() > self.cursor
             };
             let before = self.fifo.len();
             if self.packets.first().is_some_and(|packet| ready(&packet)) {

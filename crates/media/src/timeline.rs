@@ -83,7 +83,8 @@ impl Timeline {
         }
         if samples == 0 {
             // The timestamp of an event is that of its beginning, so it says nothing.
-            let ahead = Newest { position: Position { at: newest.position.at, ..position }, ..newest };
+            let ahead =
+                Newest { position: Position { at: newest.position.at, ..position }, ..newest };
             self.newest = Some(ahead);
             return Some(position);
         }
@@ -94,12 +95,6 @@ impl Timeline {
             position = self.position(extended);
         }
         Some(self.advance(position, samples, arrival))
-    }
-
-    /// The position at the clock's pace, in ticks of the RTP clock: for what must end in time.
-    pub(crate) fn clock(&self, arrival: i64) -> Option<u64> {
-        let newest = self.newest?;
-        u64::try_from((newest.position.at + arrival - newest.arrival) / self.scale).ok()
     }
 
     /// A position in ticks of the RTP clock.
@@ -187,13 +182,14 @@ mod tests {
 
     #[test]
     fn another_ssrc_goes_on_where_the_one_before_ended() {
-        let places = placed(&[(1, 5, 1_000, 0), (2, 900, 77, 21), (2, 901, 237, 40), (1, 6, 1_160, 41)]);
+        let places =
+            placed(&[(1, 5, 1_000, 0), (2, 900, 77, 21), (2, 901, 237, 40), (1, 6, 1_160, 41)]);
         assert_eq!(places, [Some((0, 0)), Some((1, 160)), Some((2, 320)), None]);
     }
 
     #[test]
     fn a_timestamp_that_jumps_with_no_time_passing_goes_on() {
-        for jump in [1_000_000_u32, 0x9000_0000, 40_u32.wrapping_neg() * 160] {
+        for jump in [1_000_000_u32, 0x9000_0000, (40_u32 * 160).wrapping_neg()] {
             let next = 160_u32.wrapping_add(jump);
             let places =
                 placed(&[(1, 1, 0, 0), (1, 2, next, 20), (1, 3, next.wrapping_add(160), 40)]);

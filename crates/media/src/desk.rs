@@ -1,0 +1,329 @@
+//! The other half of a stage, off the media thread: it knows who is there, and makes orders ready.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use audio::CodecError;
+use model::{
+    Chance, ConferenceId, Connection, LegId, MediaOrder, RecordingId, Routing, TapFrame, TapRate,
+};
+use rtrb::Producer;
+
+use crate::cue::{Change, Cue, Routed};
+use crate::limits::{MIXERS_MAX, PHASES, PORTS_MAX, TAPS_PER_CONFERENCE_MAX};
+use crate::mixer::Mixer;
+use crate::plan::{Plan, Seat};
+use crate::port::{Link, Port};
+use crate::rate::Rate;
+use crate::stage::{MixerKey, PortKey};
+use crate::tap::Tap;
+
+/// Why an order is not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderError {
+    /// No port was opened for this leg, or it was closed.
+    UnknownLeg(LegId),
+    /// A port is open for this leg.
+    LegOpen(LegId),
+    /// There is no such conference.
+    UnknownConference(ConferenceId),
+    /// There is no such recording in that conference.
+    UnknownRecording(RecordingId),
+    /// All ports, mixers or taps are in use.
+    Full,
+    /// A recorder is let in with its ring, by [`Desk::open_tap`].
+    NeedsRing,
+    /// The codec's library refused.
+    Codec(CodecError),
+}
+
+impl std::fmt::Display for OrderError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OrderError::UnknownLeg(leg) => write!(f, "leg {leg} has no port"),
+            OrderError::LegOpen(leg) => write!(f, "leg {leg} has a port already"),
+            OrderError::UnknownConference(conference) => {
+                write!(f, "conference {conference} has no mixer")
+            }
+            OrderError::UnknownRecording(recording) => {
+                write!(f, "recording {recording} has no tap")
+            }
+            OrderError::Full => f.write_str("all ports, mixers or taps are in use"),
+            OrderError::NeedsRing => f.write_str("a tap needs a ring"),
+            OrderError::Codec(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OrderError {}
+
+impl From<CodecError> for OrderError {
+    fn from(error: CodecError) -> OrderError {
+        OrderError::Codec(error)
+    }
+}
+
+struct Leg {
+    key: PortKey,
+    conference: ConferenceId,
+    terms: Option<Connection>,
+}
+
+struct Conference {
+    key: MixerKey,
+    legs: Vec<LegId>,
+    routing: Routing,
+    taps: Vec<(RecordingId, Rate)>,
+}
+
+/// Keys that are free, oldest first, so that each rests as long as possible.
+struct Keys(VecDeque<u32>);
+
+impl Keys {
+    fn new(count: usize) -> Keys {
+        Keys((0..count as u32).collect())
+    }
+
+    fn take(&mut self) -> Result<u32, OrderError> {
+        self.0.pop_front().ok_or(OrderError::Full)
+    }
+
+    fn give_back(&mut self, key: u32) {
+        self.0.push_back(key);
+    }
+}
+
+/// Makes orders into cues for one stage. Cues must reach the stage in the order in which they were
+/// made.
+pub struct Desk {
+    chance: Chance,
+    legs: BTreeMap<LegId, Leg>,
+    conferences: BTreeMap<ConferenceId, Conference>,
+    port_keys: Keys,
+    mixer_keys: Keys,
+}
+
+impl Desk {
+    /// A desk for an empty stage. The streams' random numbers come from the seed.
+    pub fn new(seed: u64) -> Desk {
+        Desk {
+            chance: Chance::new(seed),
+            legs: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            port_keys: Keys::new(PORTS_MAX),
+            mixer_keys: Keys::new(MIXERS_MAX),
+        }
+    }
+
+    /// Makes an order ready. [`MediaOrder::OpenTap`] is refused: see [`Desk::open_tap`].
+    ///
+    /// # Errors
+    /// [`OrderError`]; then nothing has changed.
+    pub fn compile(&mut self, order: &MediaOrder) -> Result<Cue, OrderError> {
+        let change = match order {
+            MediaOrder::Open { leg, conference, local: _ } => self.open(*leg, *conference)?,
+            MediaOrder::Connect { leg, connection } => self.connect(*leg, connection)?,
+            MediaOrder::Close { leg } => self.close(*leg)?,
+            MediaOrder::Route { conference, routing } => self.route(*conference, routing)?,
+            MediaOrder::OpenTap { .. } => return Err(OrderError::NeedsRing),
+            MediaOrder::CloseTap { conference, recording } => {
+                self.close_tap(*conference, *recording)?
+            }
+            MediaOrder::CloseConference { conference } => self.close_conference(*conference)?,
+        };
+        Ok(Cue(change))
+    }
+
+    /// Lets a recorder in. It is given a frame in every tick from its conference's next one on;
+    /// what it hears is in the routing.
+    ///
+    /// # Errors
+    /// [`OrderError::UnknownConference`], [`OrderError::Full`].
+    pub fn open_tap(
+        &mut self,
+        conference: ConferenceId,
+        recording: RecordingId,
+        rate: TapRate,
+        frames: Producer<TapFrame>,
+    ) -> Result<Cue, OrderError> {
+        let rate = Rate::of_tap(rate);
+        let room = self.conference(conference)?;
+        if room.taps.len() == TAPS_PER_CONFERENCE_MAX {
+            return Err(OrderError::Full);
+        }
+        room.taps.push((recording, rate));
+        let routed = self.plan(conference);
+        let tap = Box::new(Tap::new(recording, rate, frames));
+        Ok(Cue(Change::OpenTap { tap, routed }))
+    }
+
+    /// The key of a leg's port.
+    pub fn port(&self, leg: LegId) -> Option<PortKey> {
+        self.legs.get(&leg).map(|leg| leg.key)
+    }
+
+    /// Whether a conference is here.
+    pub fn has_conference(&self, conference: ConferenceId) -> bool {
+        self.conferences.contains_key(&conference)
+    }
+
+    /// Legs that are here.
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    fn open(&mut self, leg: LegId, conference: ConferenceId) -> Result<Change, OrderError> {
+        if self.legs.contains_key(&leg) {
+            return Err(OrderError::LegOpen(leg));
+        }
+        let key = PortKey(self.port_keys.take()?);
+        let mixer = match self.enter(conference) {
+            Ok(mixer) => mixer,
+            Err(full) => {
+                self.port_keys.give_back(key.0);
+                return Err(full);
+            }
+        };
+        let room = self.conference(conference)?;
+        room.legs.push(leg);
+        let mixer_key = room.key;
+        self.legs.insert(leg, Leg { key, conference, terms: None });
+        let port = Box::new(Port::new(leg, mixer_key, &mut self.chance));
+        Ok(Change::Open { key, port, mixer })
+    }
+
+    fn connect(&mut self, leg: LegId, terms: &Connection) -> Result<Change, OrderError> {
+        let known = self.legs.get_mut(&leg).ok_or(OrderError::UnknownLeg(leg))?;
+        let (port, conference) = (known.key, known.conference);
+        let suits = known.terms.as_ref().is_some_and(|before| Link::suits(before, terms));
+        let link = if suits { None } else { Some(Box::new(Link::new(terms.clone())?)) };
+        known.terms = Some(terms.clone());
+        let routed = self.plan(conference);
+        Ok(match link {
+            Some(link) => Change::Connect { port, link, routed },
+            None => Change::Amend { port, terms: terms.clone(), routed },
+        })
+    }
+
+    fn close(&mut self, leg: LegId) -> Result<Change, OrderError> {
+        let known = self.legs.remove(&leg).ok_or(OrderError::UnknownLeg(leg))?;
+        self.port_keys.give_back(known.key.0);
+        if let Ok(room) = self.conference(known.conference) {
+            room.legs.retain(|other| *other != leg);
+        }
+        Ok(Change::Close { port: known.key, routed: self.plan(known.conference) })
+    }
+
+    fn route(&mut self, conference: ConferenceId, routing: &Routing) -> Result<Change, OrderError> {
+        let mixer = if routing.places.is_empty() { None } else { self.enter(conference)? };
+        self.conference(conference)?.routing = routing.clone();
+        Ok(Change::Route { routed: self.plan(conference), mixer })
+    }
+
+    fn close_tap(
+        &mut self,
+        conference: ConferenceId,
+        recording: RecordingId,
+    ) -> Result<Change, OrderError> {
+        let room = self.conference(conference)?;
+        let place = room.taps.iter().position(|(id, _)| *id == recording);
+        room.taps.remove(place.ok_or(OrderError::UnknownRecording(recording))?);
+        Ok(Change::CloseTap { recording, routed: self.plan(conference) })
+    }
+
+    fn close_conference(&mut self, conference: ConferenceId) -> Result<Change, OrderError> {
+        let room = self.conferences.remove(&conference);
+        let room = room.ok_or(OrderError::UnknownConference(conference))?;
+        self.mixer_keys.give_back(room.key.0);
+        Ok(Change::CloseMixer { mixer: room.key })
+    }
+
+    /// Makes a mixer if the conference has none.
+    fn enter(&mut self, conference: ConferenceId) -> Result<Option<Box<Mixer>>, OrderError> {
+        if self.conferences.contains_key(&conference) {
+            return Ok(None);
+        }
+        let key = MixerKey(self.mixer_keys.take()?);
+        let (legs, taps, routing) = (Vec::new(), Vec::new(), Routing::default());
+        self.conferences.insert(conference, Conference { key, legs, routing, taps });
+        Ok(Some(Box::new(Mixer::new(conference.0 % PHASES))))
+    }
+
+    fn conference(&mut self, conference: ConferenceId) -> Result<&mut Conference, OrderError> {
+        let room = self.conferences.get_mut(&conference);
+        room.ok_or(OrderError::UnknownConference(conference))
+    }
+
+    /// The plan of a conference as things stand; none if it is closed.
+    fn plan(&self, conference: ConferenceId) -> Option<Routed> {
+        let room = self.conferences.get(&conference)?;
+        let seat = |leg: &LegId| {
+            let known = self.legs.get(leg)?;
+            let terms = known.terms.as_ref()?;
+            let Connection { codec, fec, ptime_ms, .. } = *terms;
+            Some(Seat { leg: *leg, port: known.key, codec, fec, ptime_ms })
+        };
+        let seats: Vec<Seat> = room.legs.iter().filter_map(seat).collect();
+        let plan = Box::new(Plan::compile(&room.routing, &seats, &room.taps));
+        Some(Routed { mixer: room.key, plan })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Codec, Source};
+
+    fn terms() -> Connection {
+        Connection {
+            codec: Codec::Pcmu,
+            payload_type: 0,
+            receive_payload_type: 0,
+            telephone_event: None,
+            ptime_ms: 20,
+            fec: false,
+            remote: "192.0.2.1:4000".parse().unwrap(),
+            source: Source::Signalled { signalling: "192.0.2.1".parse().unwrap() },
+            sends: true,
+            receives: true,
+        }
+    }
+
+    fn open(leg: u64, conference: u64) -> MediaOrder {
+        let (leg, conference) = (LegId(leg), ConferenceId(conference));
+        MediaOrder::Open { leg, conference, local: "192.0.2.9".parse().unwrap() }
+    }
+
+    #[test]
+    fn orders_about_what_is_not_there_are_refused() {
+        let mut desk = Desk::new(1);
+        let (leg, conference, recording) = (LegId(1), ConferenceId(2), RecordingId(3));
+        let connect = MediaOrder::Connect { leg, connection: terms() };
+        let route = MediaOrder::Route { conference, routing: Routing::default() };
+        let close_tap = MediaOrder::CloseTap { conference, recording };
+        let refused = |desk: &mut Desk, order| desk.compile(&order).err();
+        assert_eq!(refused(&mut desk, connect), Some(OrderError::UnknownLeg(leg)));
+        assert_eq!(
+            refused(&mut desk, MediaOrder::Close { leg }),
+            Some(OrderError::UnknownLeg(leg))
+        );
+        assert_eq!(refused(&mut desk, route), Some(OrderError::UnknownConference(conference)));
+        assert_eq!(refused(&mut desk, open(1, 2)), None);
+        assert_eq!(refused(&mut desk, open(1, 2)), Some(OrderError::LegOpen(leg)));
+        assert_eq!(refused(&mut desk, close_tap), Some(OrderError::UnknownRecording(recording)));
+    }
+
+    #[test]
+    fn a_key_rests_before_it_is_used_again_and_full_is_full() {
+        let mut desk = Desk::new(1);
+        for leg in 0..PORTS_MAX as u64 {
+            assert!(desk.compile(&open(leg, 1)).is_ok());
+        }
+        assert_eq!(desk.compile(&open(9_999, 1)).err(), Some(OrderError::Full));
+        assert_eq!(desk.compile(&open(9_999, 2)).err(), Some(OrderError::Full));
+        assert!(!desk.has_conference(ConferenceId(2)));
+        let freed = desk.port(LegId(7));
+        assert!(desk.compile(&MediaOrder::Close { leg: LegId(7) }).is_ok());
+        assert!(desk.compile(&open(9_999, 1)).is_ok());
+        assert_eq!(desk.port(LegId(9_999)), freed);
+    }
+}

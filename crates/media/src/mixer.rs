@@ -1,0 +1,327 @@
+//! One conference, one tick: hear, sum, give, tap.
+
+use std::collections::VecDeque;
+
+use audio::{limiter, mix};
+use model::RecordingId;
+use model::limits::TAP_SAMPLES_MAX;
+
+use crate::cue::Spent;
+use crate::ledger::Ledger;
+use crate::limits::{PRIVATE_TICKS, RAMP_MS, SPENT_QUEUED_MAX, TAPS_PER_CONFERENCE_MAX};
+use crate::music::Music;
+use crate::outbox::Outbox;
+use crate::plan::{Bus, Ear, Member, Plan};
+use crate::port::{Link, Sender, Standing};
+use crate::rate::{Rate, has_memory};
+use crate::stage::Ports;
+use crate::tap::Tap;
+use crate::voice::SharedVoice;
+
+/// One conference's mixer.
+pub struct Mixer {
+    /// In which turn of a tick it is rendered.
+    pub(crate) phase: u64,
+    plan: Box<Plan>,
+    /// Takes the plan's place at the next tick.
+    next: Option<Box<Plan>>,
+    taps: Vec<Box<Tap>>,
+}
+
+/// What a mixer works with in a tick.
+pub(crate) struct Floor<'a> {
+    pub(crate) ports: &'a mut Ports,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) music: &'a Music,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) spent: &'a mut VecDeque<Spent>,
+    pub(crate) now_us: u64,
+}
+
+/// Room for one listener's frame on its way.
+pub(crate) struct Scratch {
+    sum: [i32; TAP_SAMPLES_MAX],
+    old: [i32; TAP_SAMPLES_MAX],
+    pcm: [i16; TAP_SAMPLES_MAX],
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Scratch {
+        Scratch { sum: [0; TAP_SAMPLES_MAX], old: [0; TAP_SAMPLES_MAX], pcm: [0; TAP_SAMPLES_MAX] }
+    }
+
+    fn load(&mut self, bus: Option<&Bus>, samples: usize) {
+        load(&mut self.sum[..samples], bus);
+    }
+
+    fn load_old(&mut self, bus: Option<&Bus>, samples: usize) {
+        load(&mut self.old[..samples], bus);
+    }
+
+    /// Goes from what was heard before to what is heard from now on.
+    fn fade(&mut self, rate: Rate) {
+        let samples = rate.per_tick();
+        mix::crossfade(&self.old[..samples], &mut self.sum[..samples], RAMP_MS * rate.per_ms());
+    }
+
+    /// Limits last, and without memory, so that all who hear the same get the same.
+    fn limited(&mut self, samples: usize) -> &[i16] {
+        limiter::limit(&self.sum[..samples], &mut self.pcm[..samples]);
+        &self.pcm[..samples]
+    }
+
+    /// What one listener hears, its own voice taken out.
+    fn without_own(
+        &mut self,
+        plan: &Plan,
+        before: Option<&Plan>,
+        member: &Member,
+        link: &Link,
+    ) -> &[i16] {
+        let (rate, own) = (link.rate(), link.frame(link.rate()));
+        let samples = rate.per_tick();
+        self.load(plan.bus(Some(member.ear), rate), samples);
+        if link.sounding && member.own_gain > 0 {
+            mix::subtract_scaled(&mut self.sum[..samples], own, member.own_gain);
+        }
+        if let Some(before) = before {
+            let bus = before.bus(link.standing.map(|standing| standing.ear), rate);
+            self.load_old(bus, samples);
+            let own_gain = link.standing.map_or(0, |standing| standing.own_gain);
+            // Without a bus there was nothing that the own voice could be in.
+            if link.sounding && own_gain > 0 && bus.is_some() {
+                mix::subtract_scaled(&mut self.old[..samples], own, own_gain);
+            }
+            self.fade(rate);
+        }
+        self.limited(samples)
+    }
+}
+
+fn load(out: &mut [i32], bus: Option<&Bus>) {
+    match bus {
+        Some(bus) => out.copy_from_slice(&bus.sum),
+        None => out.fill(0),
+    }
+}
+
+impl Mixer {
+    /// A mixer in which nobody is.
+    pub(crate) fn new(phase: u64) -> Mixer {
+        let taps = Vec::with_capacity(TAPS_PER_CONFERENCE_MAX);
+        Mixer { phase, plan: Box::default(), next: None, taps }
+    }
+
+    /// Sets the plan from the next tick on, and returns the one that never played.
+    pub(crate) fn route(&mut self, plan: Box<Plan>) -> Option<Box<Plan>> {
+        self.next.replace(plan)
+    }
+
+    /// Lets a recorder in; back it comes if there are too many.
+    pub(crate) fn open_tap(&mut self, tap: Box<Tap>) -> Option<Box<Tap>> {
+        if self.taps.len() == TAPS_PER_CONFERENCE_MAX {
+            return Some(tap);
+        }
+        self.taps.push(tap);
+        None
+    }
+
+    /// Takes a recorder out.
+    pub(crate) fn close_tap(&mut self, recording: RecordingId) -> Option<Box<Tap>> {
+        let place = self.taps.iter().position(|tap| tap.recording == recording)?;
+        Some(self.taps.swap_remove(place))
+    }
+
+    /// The conference is over: nobody is heard any more.
+    pub(crate) fn dismiss(&self, ports: &mut Ports) {
+        for member in &self.plan.members {
+            if let Some(port) = ports.port_mut(member.port, member.leg) {
+                port.plays = false;
+            }
+        }
+    }
+
+    /// Renders one tick.
+    pub(crate) fn render(&mut self, tick: u64, floor: &mut Floor<'_>) {
+        let room = floor.spent.len() < SPENT_QUEUED_MAX;
+        match self.next.take_if(|_| room) {
+            None => {
+                hear(&mut self.plan, None, tick, floor);
+                self.plan.sum(floor.ports, tick, floor.music);
+                give(&mut self.plan, None, tick, floor);
+                tap(&mut self.taps, &self.plan, None, tick, floor);
+            }
+            Some(mut next) => {
+                next.succeed(&mut self.plan, floor.ports);
+                hear(&mut next, Some(&self.plan), tick, floor);
+                self.plan.sum(floor.ports, tick, floor.music);
+                next.sum(floor.ports, tick, floor.music);
+                give(&mut next, Some(&self.plan), tick, floor);
+                tap(&mut self.taps, &next, Some(&self.plan), tick, floor);
+                step_over(&self.plan, &next, floor.ports);
+                floor.spent.push_back(Spent::Plan(std::mem::replace(&mut self.plan, next)));
+            }
+        }
+    }
+}
+
+/// Plays each leg's frame, and decides who needs a voice of its own. In the tick in which the plan
+/// changes, those who left are heard a last time.
+fn hear(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
+    let time = (tick, floor.now_us);
+    for member in &plan.members {
+        let Some(link) = floor.ports.link_mut(member.port, member.leg) else { continue };
+        let old = link.standing.filter(|_| before.is_some());
+        let wanted = member.wanted.or(old.map(|old| old.wanted).unwrap_or_default());
+        link.hear(member.leg, time, wanted, floor.ledger);
+        let ear = &plan.ears[usize::from(member.ear)];
+        let shared = member.shared.map(|index| &mut plan.shared[usize::from(index)]);
+        let moved = before.map(|before| Moved { before, ear });
+        choose(link, member, moved, shared, tick);
+    }
+    for member in before.into_iter().flat_map(|before| &before.members) {
+        if let Some(link) = floor.ports.link_mut(member.port, member.leg) {
+            link.hear(member.leg, time, member.wanted, floor.ledger);
+        }
+    }
+}
+
+/// The tick in which the plan changes, as one listener's ear group sees it.
+struct Moved<'a> {
+    before: &'a Plan,
+    ear: &'a Ear,
+}
+
+impl Moved<'_> {
+    /// Whether a listener stood elsewhere than most of those with whom it hears from now on.
+    fn apart(&self, standing: Option<Standing>) -> bool {
+        standing.map(|standing| standing.ear) != self.ear.from
+    }
+
+    /// Whether a listener was in another ear group, or in none.
+    fn elsewhere(&self, standing: Option<Standing>) -> bool {
+        standing.is_none_or(|standing| {
+            self.before.ears[usize::from(standing.ear)].group != self.ear.group
+        })
+    }
+}
+
+/// Decides whether a listener gets a payload of its own in this tick, and lets the far decoder
+/// land where the encoder changes.
+fn choose(
+    link: &mut Link,
+    member: &Member,
+    moved: Option<Moved<'_>>,
+    shared: Option<&mut SharedVoice>,
+    tick: u64,
+) {
+    let has_memory = has_memory(link.terms.codec);
+    let own = link.sounding && member.own_gain > 0;
+    let own_before = link.sounding && link.standing.is_some_and(|standing| standing.own_gain > 0);
+    let fades_apart = moved.as_ref().is_some_and(|moved| own_before || moved.apart(link.standing));
+    if own && has_memory {
+        link.voice.until = tick + PRIVATE_TICKS;
+    }
+    let Some(shared) = shared else {
+        link.voice.active = Some(true);
+        return;
+    };
+    let private = own || fades_apart || tick < link.voice.until;
+    let elsewhere = moved.is_some_and(|moved| moved.elsewhere(link.standing));
+    if has_memory {
+        match (link.voice.active, private) {
+            (Some(false), true) if elsewhere => link.voice.land(),
+            (Some(false), true) => link.voice.continue_from(shared),
+            (Some(false), false) if elsewhere => shared.land(),
+            (Some(true) | None, false) => shared.land(),
+            (Some(true) | None, true) | (Some(false), false) => {}
+        }
+    }
+    link.voice.active = Some(private);
+}
+
+/// Gives each listener what it hears: one payload for all who hear the same, one for each who
+/// must not hear its own voice.
+fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
+    for index in 0..plan.members.len() {
+        let member = plan.members[index];
+        let Some(port) = floor.ports.port_mut(member.port, member.leg) else { continue };
+        let Some(link) = &mut port.link else { continue };
+        port.outgoing.advance(tick, link.clock_hz());
+        let Some(remote) = link.gate.reply_to().filter(|_| link.terms.sends) else {
+            port.pause();
+            continue;
+        };
+        let (outbox, ledger) = (&mut *floor.outbox, &mut *floor.ledger);
+        let mut sender = Sender { key: member.port, remote, outbox, ledger };
+        let shared = member.shared.filter(|_| link.voice.active == Some(false));
+        let Some(shared) = shared else {
+            let pcm = floor.scratch.without_own(plan, before, &member, link);
+            port.send_private(pcm, &mut sender);
+            continue;
+        };
+        let voice = &mut plan.shared[usize::from(shared)];
+        let bus = &plan.buses[usize::from(member.bus)];
+        let from = plan.ears[usize::from(member.ear)].from;
+        let old = before.map(|before| before.bus(from, bus.rate));
+        let silent = bus.silent && old.flatten().is_none_or(|old| old.silent);
+        if voice.begin(tick, silent) {
+            let samples = bus.sum.len();
+            floor.scratch.load(Some(bus), samples);
+            if let Some(old) = old {
+                floor.scratch.load_old(old, samples);
+                floor.scratch.fade(bus.rate);
+            }
+            voice.encode(floor.scratch.limited(samples), silent, sender.ledger);
+        }
+        let clock_per_packet = link.clock_hz() as i32 / 50 / voice.packets() as i32;
+        let payload_type = link.terms.payload_type;
+        for number in 0..voice.packets() {
+            let offset = number as i32 * clock_per_packet;
+            let payload = voice.payload(number, sender.ledger);
+            sender.send(&mut port.outgoing, payload_type, offset, payload);
+        }
+    }
+}
+
+/// Gives each recorder its frame, whether there is something to hear or not.
+fn tap(
+    taps: &mut [Box<Tap>],
+    plan: &Plan,
+    before: Option<&Plan>,
+    tick: u64,
+    floor: &mut Floor<'_>,
+) {
+    for tap in taps {
+        let samples = tap.rate.per_tick();
+        let ear = plan.tap_ear(tap.recording);
+        floor.scratch.load(plan.bus(ear, tap.rate), samples);
+        if let Some(before) = before {
+            floor.scratch.load_old(before.bus(tap.ear, tap.rate), samples);
+            floor.scratch.fade(tap.rate);
+        }
+        tap.samples().copy_from_slice(floor.scratch.limited(samples));
+        tap.ear = ear;
+        if !tap.push(tick) {
+            floor.ledger.stats.tap_frames_lost += 1;
+        }
+    }
+}
+
+/// Everybody stands where the next plan says.
+fn step_over(before: &Plan, next: &Plan, ports: &mut Ports) {
+    for member in &before.members {
+        if let Some(port) = ports.port_mut(member.port, member.leg) {
+            port.plays = false;
+        }
+    }
+    for member in &next.members {
+        let Some(port) = ports.port_mut(member.port, member.leg) else { continue };
+        port.plays = true;
+        if let Some(link) = &mut port.link {
+            let Member { ear, own_gain, wanted, .. } = *member;
+            link.standing = Some(Standing { ear, own_gain, wanted });
+        }
+    }
+}

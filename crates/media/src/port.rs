@@ -1,0 +1,410 @@
+//! One leg's media end.
+
+use std::net::SocketAddr;
+
+use audio::{Activity, CodecError, Decoder, Resampler};
+use model::{Chance, Connection, LegId, MediaReport};
+use wire::rtp::{Header, Packet, Rtp, classify};
+use wire::telephone_event::{Digits, Event};
+
+use crate::ledger::Ledger;
+use crate::limits::{PTIME_MS_MAX, TICK_MS};
+use crate::outbox::Outbox;
+use crate::plan::Wanted;
+use crate::playout::{Playout, PlayoutBuffer};
+use crate::rate::{Rate, audio_codec, has_memory};
+use crate::source::SourceGate;
+use crate::stage::{MixerKey, PortKey};
+use crate::timeline::Timeline;
+use crate::voice::PrivateVoice;
+
+/// A key press whose packets stopped so long ago was reported one way or another \[ms\].
+const PRESS_MS_FORGOTTEN: u64 = 2_000;
+
+/// What lives as long as the leg: who it is, and the stream that it is sent.
+pub struct Port {
+    pub(crate) leg: LegId,
+    pub(crate) mixer: MixerKey,
+    pub(crate) link: Option<Box<Link>>,
+    pub(crate) outgoing: Outgoing,
+    /// Whether the plan that plays knows it.
+    pub(crate) plays: bool,
+}
+
+impl Port {
+    /// A port with which nothing was agreed: it takes no packet and sends none.
+    pub(crate) fn new(leg: LegId, mixer: MixerKey, chance: &mut Chance) -> Port {
+        Port { leg, mixer, link: None, outgoing: Outgoing::new(chance), plays: false }
+    }
+
+    /// Takes a datagram that came for this leg.
+    pub(crate) fn receive(
+        &mut self,
+        remote: SocketAddr,
+        arrival_us: u64,
+        bytes: &[u8],
+        ledger: &mut Ledger,
+    ) {
+        let taken = match &mut self.link {
+            Some(link) => link.receive(self.leg, remote, arrival_us, bytes, ledger),
+            None => false,
+        };
+        if !taken {
+            ledger.stats.packets_refused += 1;
+        }
+    }
+}
+
+/// The stream of packets to the far end. It is one stream for the leg's life, whatever is agreed.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    ssrc: u32,
+    sequence: u16,
+    /// Of the tick that is rendered.
+    timestamp: u32,
+    marker: bool,
+    tick: Option<u64>,
+}
+
+impl Outgoing {
+    /// RFC 3550 section 5.1: all three counters begin at random.
+    fn new(chance: &mut Chance) -> Outgoing {
+        Outgoing {
+            ssrc: chance.draw() as u32,
+            sequence: chance.draw() as u16,
+            timestamp: chance.draw() as u32,
+            marker: true,
+            tick: None,
+        }
+    }
+
+    /// Goes on to a tick. Time passes whether packets are sent or not (RFC 3550 section 5.1).
+    pub(crate) fn advance(&mut self, tick: u64, clock_hz: u32) {
+        let passed = self.tick.map_or(1, |last| tick.saturating_sub(last));
+        let per_tick = u64::from(clock_hz) * TICK_MS / 1_000;
+        self.timestamp = self.timestamp.wrapping_add(passed.wrapping_mul(per_tick) as u32);
+        self.marker |= passed > 1;
+        self.tick = Some(tick);
+    }
+
+    /// Nothing is sent: the next packet begins a spurt (RFC 3551 section 4.1).
+    pub(crate) fn pause(&mut self) {
+        self.marker = true;
+    }
+
+    /// The header of the next packet, whose first sample is `offset` RTP clock ticks after the
+    /// tick's first.
+    fn header(&mut self, payload_type: u8, offset: i32) -> Header {
+        let header = Header {
+            payload_type,
+            marker: self.marker,
+            sequence: self.sequence,
+            timestamp: self.timestamp.wrapping_add_signed(offset),
+            ssrc: self.ssrc,
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.marker = false;
+        header
+    }
+}
+
+/// Where a leg stands in the plan that plays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) ear: u16,
+    pub(crate) own_gain: u16,
+    pub(crate) wanted: Wanted,
+}
+
+/// What was agreed with the far end, and all that depends on its codec.
+pub struct Link {
+    pub(crate) terms: Connection,
+    pub(crate) gate: SourceGate,
+    timeline: Timeline,
+    playout: PlayoutBuffer,
+    digits: Digits,
+    /// Where the key press that came last stood when it came: on the clock of events, and in
+    /// samples.
+    pressed: Option<(u64, i64)>,
+    activity: Activity,
+    /// As it was last reported.
+    talking: bool,
+    /// To the rates that are not its own.
+    resamplers: [Option<Resampler>; Rate::COUNT],
+    frames: [Box<[i16]>; Rate::COUNT],
+    /// Whether the frames of this tick hold sound.
+    pub(crate) sounding: bool,
+    /// Whether the last frame did: its end is still in the resamplers.
+    tail: bool,
+    /// The tick for which the frames are.
+    heard: Option<u64>,
+    pub(crate) voice: PrivateVoice,
+    /// Samples that wait until they are a whole packet.
+    collected: Vec<i16>,
+    pub(crate) standing: Option<Standing>,
+}
+
+impl Link {
+    /// Makes decoder, encoder and buffers.
+    ///
+    /// # Errors
+    /// [`CodecError`] if the codec's library refuses.
+    pub(crate) fn new(terms: Connection) -> Result<Link, CodecError> {
+        let codec = audio_codec(terms.codec);
+        let rate = Rate::of_codec(terms.codec);
+        let resampler = |to: Rate| (to != rate).then(|| Resampler::new(rate.hz(), to.hz()));
+        Ok(Link {
+            gate: SourceGate::new(&terms),
+            timeline: Timeline::new(codec),
+            playout: PlayoutBuffer::new(Decoder::new(codec)?),
+            digits: Digits::new(event_clock_hz(&terms)),
+            pressed: None,
+            activity: Activity::new(rate.hz()),
+            talking: false,
+            resamplers: Rate::ALL.map(resampler),
+            frames: Rate::ALL.map(|rate| vec![0; rate.per_tick()].into_boxed_slice()),
+            sounding: false,
+            tail: false,
+            heard: None,
+            voice: PrivateVoice::new(&terms)?,
+            collected: Vec::with_capacity((PTIME_MS_MAX + TICK_MS as usize) * rate.per_ms()),
+            standing: None,
+            terms,
+        })
+    }
+
+    /// Whether other terms can be met with the same decoder and encoder.
+    pub(crate) fn suits(before: &Connection, after: &Connection) -> bool {
+        before.codec == after.codec
+            && before.fec == after.fec
+            && event_clock_hz(before) == event_clock_hz(after)
+    }
+
+    /// Takes other terms for the same codec.
+    pub(crate) fn amend(&mut self, terms: Connection) {
+        self.gate.amend(&terms);
+        if terms.ptime_ms != self.terms.ptime_ms {
+            self.collected.clear();
+        }
+        self.terms = terms;
+    }
+
+    /// Goes on where the link with another codec was.
+    pub(crate) fn succeed(&mut self, before: &Link) {
+        self.gate = before.gate.clone();
+        self.gate.amend(&self.terms);
+        self.talking = before.talking;
+        self.standing = before.standing;
+    }
+
+    /// The rate of its codec.
+    pub(crate) fn rate(&self) -> Rate {
+        Rate::of_codec(self.terms.codec)
+    }
+
+    /// The rate of the clock of its RTP timestamps \[Hz\].
+    pub(crate) fn clock_hz(&self) -> u32 {
+        audio_codec(self.terms.codec).rtp_clock_hz()
+    }
+
+    /// This tick's samples at a rate that was wanted.
+    pub(crate) fn frame(&self, rate: Rate) -> &[i16] {
+        &self.frames[rate.index()]
+    }
+
+    /// Takes a datagram; false if it is not one for this leg.
+    fn receive(
+        &mut self,
+        leg: LegId,
+        remote: SocketAddr,
+        arrival_us: u64,
+        bytes: &[u8],
+        ledger: &mut Ledger,
+    ) -> bool {
+        if !self.gate.fits(remote) {
+            return false;
+        }
+        match classify(bytes) {
+            Packet::Rtp => {}
+            Packet::Rtcp => return true,
+            Packet::Stun | Packet::Dtls | Packet::Unknown => return false,
+        }
+        let Ok(rtp) = Rtp::parse(bytes) else { return false };
+        let is_sound = rtp.payload_type == self.terms.receive_payload_type;
+        let is_event = self.is_event(rtp.payload_type);
+        if self.gate.is_open() {
+            if !is_sound && !is_event {
+                return false;
+            }
+            self.gate.latch(remote);
+        }
+        ledger.stats.packets_in += 1;
+        self.take(leg, &rtp, arrival_us, (is_sound, is_event), ledger);
+        true
+    }
+
+    fn is_event(&self, payload_type: u8) -> bool {
+        let agreed = self.terms.telephone_event;
+        agreed.is_some_and(|event| event.receive_payload_type == payload_type)
+    }
+
+    /// Takes a packet of the leg's own stream.
+    fn take(
+        &mut self,
+        leg: LegId,
+        rtp: &Rtp<'_>,
+        arrival_us: u64,
+        (is_sound, is_event): (bool, bool),
+        ledger: &mut Ledger,
+    ) {
+        let samples = if is_sound { self.playout.samples_of(rtp.payload) } else { 0 };
+        let arrival = self.playout.samples_at(arrival_us);
+        let Some(position) = self.timeline.place(rtp, samples, arrival) else {
+            ledger.stats.packets_late += 1;
+            return;
+        };
+        if is_event && let Some(event) = Event::parse(rtp.payload) {
+            let timestamp = self.timeline.timestamp(position);
+            self.pressed = Some((timestamp + u64::from(event.duration), arrival));
+            for digit in self.digits.receive(timestamp, rtp.marker, event) {
+                ledger.report(MediaReport::Digit { leg, digit: digit.key.to_char() });
+            }
+        }
+        let payload = if samples > 0 { rtp.payload } else { &[] };
+        self.playout.insert(position, samples, payload, arrival, ledger);
+    }
+
+    /// Plays this tick's frame, once, and brings it to the rates that are wanted. What nobody
+    /// hears is not decoded where the codec has no memory.
+    pub(crate) fn hear(
+        &mut self,
+        leg: LegId,
+        (tick, now_us): (u64, u64),
+        wanted: Wanted,
+        ledger: &mut Ledger,
+    ) {
+        if self.heard == Some(tick) {
+            return;
+        }
+        self.heard = Some(tick);
+        let now = self.playout.samples_at(now_us);
+        let own = self.rate().index();
+        let frame = &mut self.frames[own];
+        let sounds = if !self.terms.receives || !wanted.heard && !has_memory(self.terms.codec) {
+            self.playout.discard(now, ledger);
+            frame.fill(0);
+            false
+        } else {
+            let playout = self.playout.play(now, frame, ledger);
+            playout != Playout::Silence && !audio::activity::is_silent(frame)
+        };
+        self.sounding = sounds || self.tail;
+        self.tail = sounds;
+        if self.sounding {
+            let (before, rest) = self.frames.split_at_mut(own);
+            let Some((frame, after)) = rest.split_first_mut() else { return };
+            let others = before.iter_mut().chain(after);
+            let resamplers = self.resamplers.iter_mut().zip(wanted.rates);
+            // The resampler to the own rate is none, and its frame is not among the others.
+            let resamplers = resamplers.filter_map(|(r, wanted)| r.as_mut().map(|r| (r, wanted)));
+            for ((resampler, wanted), out) in resamplers.zip(others) {
+                if wanted {
+                    resampler.process(frame, out);
+                }
+            }
+        }
+        self.follow_activity(leg, wanted.heard && sounds, ledger);
+        self.end_digit(leg, now, ledger);
+    }
+
+    /// Reports when the leg begins or stops to speak. A report that finds no room is made a tick
+    /// later.
+    fn follow_activity(&mut self, leg: LegId, sounds: bool, ledger: &mut Ledger) {
+        if !sounds && !self.talking {
+            return;
+        }
+        let talking = self.activity.push(&self.frames[self.rate().index()]).speaking;
+        if talking != self.talking && ledger.report(MediaReport::Talking { leg, talking }) {
+            self.talking = talking;
+        }
+    }
+
+    /// A key whose last packets were lost is released in time.
+    fn end_digit(&mut self, leg: LegId, now: i64, ledger: &mut Ledger) {
+        let Some((timestamp, arrival)) = self.pressed else { return };
+        let passed = u64::try_from(now - arrival).unwrap_or(0);
+        let ticks = passed * u64::from(event_clock_hz(&self.terms)) / u64::from(self.rate().hz());
+        if let Some(digit) = self.digits.elapse(timestamp + ticks) {
+            ledger.report(MediaReport::Digit { leg, digit: digit.key.to_char() });
+        }
+        if passed > PRESS_MS_FORGOTTEN * self.rate().per_ms() as u64 {
+            self.pressed = None;
+        }
+    }
+}
+
+/// The clock of telephone-events; where none were agreed, that of the codec.
+fn event_clock_hz(terms: &Connection) -> u32 {
+    let codec_clock_hz = audio_codec(terms.codec).rtp_clock_hz();
+    terms.telephone_event.map_or(codec_clock_hz, |event| event.clock_rate_hz.max(1))
+}
+
+/// Where a leg's packets go in this tick.
+pub(crate) struct Sender<'a> {
+    pub(crate) key: PortKey,
+    pub(crate) remote: SocketAddr,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) ledger: &'a mut Ledger,
+}
+
+impl Sender<'_> {
+    /// Sends one packet, whose first sample is `offset` RTP clock ticks after the tick's first.
+    pub(crate) fn send(
+        &mut self,
+        outgoing: &mut Outgoing,
+        payload_type: u8,
+        offset: i32,
+        payload: &[u8],
+    ) {
+        if payload.is_empty() {
+            // The encoder refused; the far end conceals one packet.
+            outgoing.pause();
+            return;
+        }
+        let header = outgoing.header(payload_type, offset);
+        if self.outbox.push(self.key, self.remote, &header, payload) {
+            self.ledger.stats.packets_out += 1;
+        } else {
+            self.ledger.stats.send_errors += 1;
+        }
+    }
+}
+
+impl Port {
+    /// Encodes a tick's samples with the leg's own encoder and sends as many packets as are whole.
+    pub(crate) fn send_private(&mut self, pcm: &[i16], sender: &mut Sender<'_>) {
+        let Some(link) = &mut self.link else { return };
+        let per_ms = link.rate().per_ms();
+        let length = usize::from(link.terms.ptime_ms) * per_ms;
+        let clock_per_ms = (link.clock_hz() / 1_000) as i32;
+        let waiting_ms = (link.collected.len() / per_ms) as i32;
+        link.collected.extend_from_slice(pcm);
+        let whole = link.collected.len() / length * length;
+        for (number, packet) in (0..).zip(link.collected[..whole].chunks(length)) {
+            let offset_ms = number * i32::from(link.terms.ptime_ms) - waiting_ms;
+            let payload = link.voice.encode(packet);
+            sender.ledger.stats.encodes += 1;
+            let payload_type = link.terms.payload_type;
+            sender.send(&mut self.outgoing, payload_type, offset_ms * clock_per_ms, payload);
+        }
+        link.collected.drain(..whole);
+    }
+
+    /// Nothing is sent in this tick.
+    pub(crate) fn pause(&mut self) {
+        self.outgoing.pause();
+        if let Some(link) = &mut self.link {
+            link.collected.clear();
+        }
+    }
+}

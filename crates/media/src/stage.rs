@@ -1,0 +1,246 @@
+//! All that one media thread owns.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use model::LegId;
+use model::MediaReport;
+use model::stats::MediaStats;
+
+use crate::cue::{Change, Cue, Routed, Spent};
+use crate::ledger::Ledger;
+use crate::limits::{MIXERS_MAX, PHASES, PORTS_MAX, SPENT_QUEUED_MAX, SPENT_ROOM_MIN, TURN_US};
+use crate::mixer::{Floor, Mixer, Scratch};
+use crate::music::Music;
+use crate::outbox::Outbox;
+use crate::port::{Link, Port};
+
+/// Which of a stage's ports. The shell's sockets have the same numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortKey(pub(crate) u32);
+
+impl PortKey {
+    /// Its place in tables, below [`PORTS_MAX`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The key with this place.
+    pub fn from_index(index: usize) -> Option<PortKey> {
+        u32::try_from(index).ok().filter(|_| index < PORTS_MAX).map(PortKey)
+    }
+}
+
+/// Which of a stage's mixers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MixerKey(pub(crate) u32);
+
+/// The ports by key.
+pub(crate) struct Ports {
+    slots: Box<[Option<Box<Port>>]>,
+}
+
+impl Ports {
+    fn new() -> Ports {
+        Ports { slots: std::iter::repeat_with(|| None).take(PORTS_MAX).collect() }
+    }
+
+    fn slot(&mut self, key: PortKey) -> &mut Option<Box<Port>> {
+        &mut self.slots[key.index()]
+    }
+
+    /// A leg's port, if the slot is still that leg's.
+    pub(crate) fn port_mut(&mut self, key: PortKey, leg: LegId) -> Option<&mut Port> {
+        self.slot(key).as_deref_mut().filter(|port| port.leg == leg)
+    }
+
+    /// What was agreed with a leg.
+    pub(crate) fn link(&self, key: PortKey, leg: LegId) -> Option<&Link> {
+        let port = self.slots[key.index()].as_deref().filter(|port| port.leg == leg)?;
+        port.link.as_deref()
+    }
+
+    /// What was agreed with a leg.
+    pub(crate) fn link_mut(&mut self, key: PortKey, leg: LegId) -> Option<&mut Link> {
+        self.port_mut(key, leg)?.link.as_deref_mut()
+    }
+}
+
+/// The ports, mixers and counters of one media thread.
+///
+/// Nothing here allocates or frees after [`Stage::new`]: what comes is brought by a [`Cue`], what
+/// goes is fetched by [`Stage::next_spent`].
+pub struct Stage {
+    ports: Ports,
+    mixers: Box<[Option<Box<Mixer>>]>,
+    /// Ports that are closed but still heard in the plan that plays.
+    leaving: Vec<PortKey>,
+    ledger: Ledger,
+    music: Music,
+    scratch: Box<Scratch>,
+    spent: VecDeque<Spent>,
+}
+
+impl Stage {
+    /// An empty stage with room for all that the server may hold.
+    pub fn new(music: Music) -> Stage {
+        Stage {
+            ports: Ports::new(),
+            mixers: std::iter::repeat_with(|| None).take(MIXERS_MAX).collect(),
+            leaving: Vec::with_capacity(PORTS_MAX),
+            ledger: Ledger::new(),
+            music,
+            scratch: Box::new(Scratch::new()),
+            spent: VecDeque::with_capacity(SPENT_QUEUED_MAX),
+        }
+    }
+
+    /// Whether there is room for what a cue replaces. If not, fetch what is spent first.
+    pub fn takes_cues(&self) -> bool {
+        self.spent.len() + SPENT_ROOM_MIN <= SPENT_QUEUED_MAX
+    }
+
+    /// Carries out a cue. A plan plays from its conference's next tick on.
+    pub fn apply(&mut self, cue: Cue) {
+        match cue.0 {
+            Change::Open { key, port, mixer } => {
+                if let Some(mixer) = mixer {
+                    self.set_up(port.mixer, mixer);
+                }
+                if let Some(before) = self.ports.slot(key).replace(port) {
+                    self.spent.push_back(Spent::Port(key, before));
+                } else {
+                    self.ledger.stats.ports_open += 1;
+                }
+            }
+            Change::Connect { port, link, routed } => {
+                self.connect(port, link);
+                self.route(routed);
+            }
+            Change::Amend { port, terms, routed } => {
+                if let Some(link) = self.ports.slot(port).as_mut().and_then(|p| p.link.as_mut()) {
+                    link.amend(terms);
+                }
+                self.route(routed);
+            }
+            Change::Close { port, routed } => {
+                self.leaving.push(port);
+                self.route(routed);
+            }
+            Change::Route { routed, mixer } => {
+                if let Some((mixer, routed)) = mixer.zip(routed.as_ref()) {
+                    self.set_up(routed.mixer, mixer);
+                }
+                self.route(routed);
+            }
+            Change::OpenTap { tap, routed } => {
+                let tap = match self.mixer(&routed) {
+                    Some(mixer) => mixer.open_tap(tap),
+                    None => Some(tap),
+                };
+                self.spent.extend(tap.map(Spent::Tap));
+                self.route(routed);
+            }
+            Change::CloseTap { recording, routed } => {
+                let tap = self.mixer(&routed).and_then(|mixer| mixer.close_tap(recording));
+                self.spent.extend(tap.map(Spent::Tap));
+                self.route(routed);
+            }
+            Change::CloseMixer { mixer } => {
+                if let Some(mixer) = self.mixers[mixer.0 as usize].take() {
+                    mixer.dismiss(&mut self.ports);
+                    self.spent.push_back(Spent::Mixer(mixer));
+                }
+            }
+        }
+    }
+
+    /// Takes a datagram that came to a port's socket, `arrival_us` after the worker's start.
+    pub fn receive(&mut self, port: PortKey, remote: SocketAddr, arrival_us: u64, bytes: &[u8]) {
+        match self.ports.slot(port) {
+            Some(port) => port.receive(remote, arrival_us, bytes, &mut self.ledger),
+            None => self.ledger.stats.packets_refused += 1,
+        }
+    }
+
+    /// Renders the turn of that number: all conferences whose phase it is. Turns are 5 ms apart,
+    /// and turn 0 is at the worker's start. Datagrams are added to the outbox.
+    pub fn turn(&mut self, turn: u64, outbox: &mut Outbox) {
+        let mut floor = Floor {
+            ports: &mut self.ports,
+            ledger: &mut self.ledger,
+            music: &self.music,
+            scratch: &mut self.scratch,
+            outbox,
+            spent: &mut self.spent,
+            now_us: turn * TURN_US,
+        };
+        let due = |mixer: &&mut Box<Mixer>| mixer.phase == turn % PHASES;
+        for mixer in self.mixers.iter_mut().flatten().filter(due) {
+            mixer.render(turn / PHASES, &mut floor);
+        }
+        self.let_go();
+    }
+
+    /// The oldest report that was not fetched yet.
+    pub fn next_report(&mut self) -> Option<MediaReport> {
+        self.ledger.next_report()
+    }
+
+    /// Something that is of no use any more.
+    pub fn next_spent(&mut self) -> Option<Spent> {
+        self.spent.pop_front()
+    }
+
+    /// What was counted since the start. What only a shell can know is zero.
+    pub fn stats(&self) -> &MediaStats {
+        &self.ledger.stats
+    }
+
+    fn set_up(&mut self, key: MixerKey, mixer: Box<Mixer>) {
+        let before = self.mixers[key.0 as usize].replace(mixer);
+        self.spent.extend(before.map(Spent::Mixer));
+    }
+
+    fn connect(&mut self, port: PortKey, mut link: Box<Link>) {
+        let Some(port) = self.ports.slot(port) else {
+            self.spent.push_back(Spent::Link(link));
+            return;
+        };
+        if let Some(before) = port.link.take() {
+            link.succeed(&before);
+            self.spent.push_back(Spent::Link(before));
+        }
+        port.link = Some(link);
+    }
+
+    fn mixer(&mut self, routed: &Option<Routed>) -> Option<&mut Mixer> {
+        self.mixers[routed.as_ref()?.mixer.0 as usize].as_deref_mut()
+    }
+
+    fn route(&mut self, routed: Option<Routed>) {
+        let Some(Routed { mixer, plan }) = routed else { return };
+        let unused = match &mut self.mixers[mixer.0 as usize] {
+            Some(mixer) => mixer.route(plan),
+            None => Some(plan),
+        };
+        self.spent.extend(unused.map(Spent::Plan));
+    }
+
+    /// Lets closed ports go that nobody hears any more.
+    fn let_go(&mut self) {
+        let Stage { ports, leaving, ledger, spent, .. } = self;
+        leaving.retain(|key| {
+            let slot = ports.slot(*key);
+            let heard = slot.as_ref().is_some_and(|port| port.plays);
+            if heard || spent.len() == SPENT_QUEUED_MAX {
+                return true;
+            }
+            if let Some(port) = slot.take() {
+                ledger.stats.ports_open -= 1;
+                spent.push_back(Spent::Port(*key, port));
+            }
+            false
+        });
+    }
+}

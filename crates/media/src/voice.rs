@@ -1,0 +1,170 @@
+//! Encoders, and who shares them.
+
+use audio::{CodecError, Encoder, EncoderSettings};
+use model::{Codec, Connection, EarGroup};
+
+use crate::ledger::Ledger;
+use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::rate::audio_codec;
+
+/// Loss that an encoder is told to expect where forward error correction was agreed \[percent\]:
+/// libopus adds none for zero, and at 5 the redundancy costs a fifth of the bits.
+const FEC_LOSS_PERCENT: u8 = 5;
+
+/// Frames of silence after which Opus's payload no longer changes, with much to spare.
+const OPUS_SETTLED_FRAMES: u32 = 50;
+
+/// How a leg's encoder is set.
+fn settings(codec: Codec, fec: bool) -> EncoderSettings {
+    let loss_percent = if fec { FEC_LOSS_PERCENT } else { 0 };
+    EncoderSettings { fec, loss_percent, ..EncoderSettings::of(audio_codec(codec)) }
+}
+
+/// One encoded packet.
+struct Payload {
+    bytes: [u8; PAYLOAD_BYTES_MAX],
+    length: usize,
+}
+
+impl Payload {
+    const EMPTY: Payload = Payload { bytes: [0; PAYLOAD_BYTES_MAX], length: 0 };
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// The encoder of one leg: for a talker, whose own voice is not in what it hears, and for packets
+/// longer than a tick.
+pub(crate) struct PrivateVoice {
+    encoder: Encoder,
+    payload: Payload,
+    /// Until which tick it is kept after the leg fell silent.
+    pub(crate) until: u64,
+    /// Whether it speaks to the far end. None before the first tick.
+    pub(crate) active: Option<bool>,
+}
+
+impl PrivateVoice {
+    pub(crate) fn new(terms: &Connection) -> Result<PrivateVoice, CodecError> {
+        let encoder = Encoder::new(settings(terms.codec, terms.fec))?;
+        Ok(PrivateVoice { encoder, payload: Payload::EMPTY, until: 0, active: None })
+    }
+
+    /// Encodes one packet; an empty one if the encoder refuses.
+    pub(crate) fn encode(&mut self, pcm: &[i16]) -> &[u8] {
+        self.payload.length = self.encoder.encode(pcm, &mut self.payload.bytes);
+        self.payload.bytes()
+    }
+
+    /// Goes on for a listener who heard a shared voice.
+    pub(crate) fn continue_from(&mut self, shared: &SharedVoice) {
+        self.encoder.copy_state_from(&shared.memory.encoder);
+    }
+
+    /// The next packet stands for itself.
+    pub(crate) fn land(&mut self) {
+        self.encoder.land_next();
+    }
+}
+
+/// Listeners who get the same payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct VoiceKey {
+    /// What they hear; none is nothing.
+    pub(crate) ear: Option<EarGroup>,
+    pub(crate) codec: Codec,
+    pub(crate) fec: bool,
+    /// Two packets of 10 ms in a tick in place of one of 20.
+    pub(crate) halves: bool,
+}
+
+/// What goes over from plan to plan.
+struct Memory {
+    encoder: Encoder,
+    payloads: [Payload; 2],
+    /// Frames of silence that were encoded since there was sound.
+    silent_frames: u32,
+}
+
+/// An encoder for all who hear alike and did not speak.
+pub(crate) struct SharedVoice {
+    pub(crate) key: VoiceKey,
+    memory: Memory,
+    /// The tick for which the payloads are.
+    encoded: Option<u64>,
+    used: bool,
+}
+
+impl SharedVoice {
+    pub(crate) fn new(key: VoiceKey) -> SharedVoice {
+        let encoder = Encoder::new(settings(key.codec, key.fec));
+        let memory = Memory {
+            // As with any other memory, there is no going on without it.
+            encoder: encoder.expect("the settings are our own, so only memory can be missing"),
+            payloads: [Payload::EMPTY, Payload::EMPTY],
+            silent_frames: 0,
+        };
+        SharedVoice { key, memory, encoded: None, used: false }
+    }
+
+    /// Goes on where the voice of the same key in another plan was, which gets the fresh memory.
+    pub(crate) fn take_over(&mut self, before: &mut SharedVoice) {
+        std::mem::swap(&mut self.memory, &mut before.memory);
+    }
+
+    /// Somebody who heard something else joins: the next payload stands for itself.
+    pub(crate) fn land(&mut self) {
+        self.memory.encoder.land_next();
+        self.memory.silent_frames = 0;
+    }
+
+    /// Whether the payloads of the tick are still to be made. With silence to say, those of the
+    /// last tick may do.
+    pub(crate) fn begin(&mut self, tick: u64, silent: bool) -> bool {
+        if self.encoded == Some(tick) {
+            return false;
+        }
+        self.encoded = Some(tick);
+        self.used = false;
+        let settled = match self.key.codec {
+            Codec::Pcmu | Codec::Pcma => self.memory.silent_frames > 0,
+            // Its payload for silence never settles.
+            Codec::G722 => false,
+            Codec::Opus => self.memory.silent_frames > OPUS_SETTLED_FRAMES,
+        };
+        if settled && !silent {
+            // The far decoder heard the same payload many times, the encoder did not.
+            self.memory.encoder.land_next();
+        }
+        !(settled && silent)
+    }
+
+    /// Encodes a tick's samples.
+    pub(crate) fn encode(&mut self, pcm: &[i16], silent: bool, ledger: &mut Ledger) {
+        let packets = self.packets();
+        let Memory { encoder, payloads, silent_frames } = &mut self.memory;
+        let parts = pcm.chunks(pcm.len() / packets).zip(payloads);
+        for (part, payload) in parts {
+            payload.length = encoder.encode(part, &mut payload.bytes);
+            ledger.stats.encodes += 1;
+        }
+        *silent_frames = if silent { silent_frames.saturating_add(1) } else { 0 };
+    }
+
+    /// Packets in a tick.
+    pub(crate) fn packets(&self) -> usize {
+        if self.key.halves { 2 } else { 1 }
+    }
+
+    /// A packet of the tick. All but the first who ask share it.
+    pub(crate) fn payload(&mut self, number: usize, ledger: &mut Ledger) -> &[u8] {
+        if number == 0 {
+            if self.used {
+                ledger.stats.encodes_shared += self.packets() as u64;
+            }
+            self.used = true;
+        }
+        self.memory.payloads[number].bytes()
+    }
+}

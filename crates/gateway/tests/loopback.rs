@@ -132,8 +132,11 @@ async fn a_keepalive_over_tcp_is_answered() {
 
 #[tokio::test]
 async fn a_stranger_who_says_nothing_whole_is_cut() {
-    let settings =
-        Settings { first_message_within: Duration::from_millis(50), ..Settings::default() };
+    let settings = Settings {
+        first_message_within: Duration::from_millis(50),
+        message_within: 2 * PATIENCE,
+        ..Settings::default()
+    };
     let mut house = house(settings).await;
     let mut phone = TcpStream::connect(house.address).await.unwrap();
     phone.write_all(&OPTIONS[..20]).await.unwrap();

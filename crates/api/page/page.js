@@ -164,11 +164,12 @@ function showCard(card) {
   }
   press(card.root.querySelector(".record"), Boolean(card.view.recording), "Stop recording", "Record");
   if (card.view.recording) card.recordings.add(card.view.recording.id);
-  listRecordings(card.root.querySelector(".recordings"), card.recordings);
+  listRecordings(card.root.querySelector(".recordings"), [...card.recordings]);
 }
 
 function listRecordings(list, ids) {
-  list.replaceChildren(...[...ids].map((id) => {
+  if (list.childElementCount === ids.length) return;
+  list.replaceChildren(...ids.map((id) => {
     const link = document.createElement("a");
     link.href = url("recordings", id);
     link.download = id + ".wav";
@@ -189,6 +190,7 @@ async function recordingsOf(id) {
 function removeCard(id) {
   cards.get(id)?.root.remove();
   cards.delete(id);
+  showCount();
 }
 
 function showCount() {
@@ -199,11 +201,15 @@ function showCount() {
     cards.size ? `${cards.size} live, ${people} ${people === 1 ? "party" : "parties"}` : "";
 }
 
-function tick(event, name) {
+/** One line of the ticker. Who talks is shown by the lamps; it would drown the rest. */
+function tick(event, view) {
   const { type, at_ms, conference, seq, by, cause, ...rest } = event;
+  if (type === "participant.talking") return;
+  const party = view?.parties.find((one) => one.id === rest.party);
+  if (party) rest.party = party.display_name ?? party.address;
   const line = document.createElement("li");
   const words = Object.entries(rest).map(([key, value]) => `${key} ${value}`).join(", ");
-  for (const text of [clock(at_ms), name ?? conference, `${type} ${words}`]) {
+  for (const text of [clock(at_ms), view?.name ?? conference, `${type} ${words}`]) {
     const cell = document.createElement("span");
     cell.textContent = text;
     line.append(cell);
@@ -235,11 +241,25 @@ async function showSnapshot(conferences) {
 function showEvent(event) {
   let card = cards.get(event.conference);
   if (!card && event.type === "conversation.created") card = makeCard(begin(event));
-  tick(event, card?.view.name);
+  tick(event, card?.view);
   if (!card) return;
   apply(card.view, event);
+  if (card.view.recording) card.recordings.add(card.view.recording.id);
   if (card.view.ended_ms !== undefined) removeCard(event.conference);
-  else showCard(card);
+  else showSoon(card);
+}
+
+/** Cards to show at the next frame: a burst of events is shown once. */
+const stale = new Set();
+
+function showSoon(card) {
+  if (stale.size === 0) requestAnimationFrame(showStale);
+  stale.add(card);
+}
+
+function showStale() {
+  for (const card of stale) showCard(card);
+  stale.clear();
   showCount();
 }
 

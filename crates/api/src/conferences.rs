@@ -41,7 +41,7 @@ pub(crate) async fn list_conferences(
 ) -> Response {
     let mut views = api.feed.views();
     views.retain(|view| which.ended || view.ended_ms.is_none());
-    json(&views.iter().map(AsRef::as_ref).collect::<Vec<&ConferenceView>>())
+    Json(&views.iter().map(AsRef::as_ref).collect::<Vec<&ConferenceView>>()).into_response()
 }
 
 /// Show a conference
@@ -62,7 +62,7 @@ pub(crate) async fn show_conference(
     Path(at): Path<InConference>,
 ) -> Result<Response, Problem> {
     let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
-    Ok(json(view.as_ref()))
+    Ok(Json(view.as_ref()).into_response())
 }
 
 /// End a conference
@@ -84,9 +84,4 @@ pub(crate) async fn end_conference(
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
     api.command(&key, at.conference()?, Verb::End).await
-}
-
-/// A view as JSON.
-pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Response {
-    Json(value).into_response()
 }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::Json;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::UPGRADE;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use model::{ConferenceView, Event, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::Asked;
 use crate::command::Api;
-use crate::conferences::json;
 use crate::follower::Follower;
 use crate::limits::CLIENT_MESSAGE_BYTES_MAX;
 use crate::place::InConference;
@@ -62,8 +62,9 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 /// repeat. With `after` it begins with the event that follows; without, with a message
 /// `{"type": "snapshot", "conference": …}`, and goes on from there. It closes with 1000 after
 /// `conversation.ended`, with 1001 when the server shuts down, and with 1013 when the client is so
-/// slow that what comes next is not kept any more. A client that comes back names the last `seq`
-/// that it saw in `after`. What a client sends is not read.
+/// slow that what comes next is not kept any more. A client that comes back names the conference by
+/// its id, for a name may have a successor, and in `after` the last `seq` that it saw. What a client
+/// sends is not read.
 ///
 /// As a plain GET: the events that are kept in memory, the latest 4,096 at most.
 #[utoipa::path(
@@ -94,7 +95,7 @@ pub(crate) async fn follow_conference(
         return Err(Problem::events_gone(oldest));
     }
     if !headers.contains_key(UPGRADE) {
-        return Ok(json(&events.iter().map(AsRef::as_ref).collect::<Vec<&Event>>()));
+        return Ok(Json(&events.iter().map(AsRef::as_ref).collect::<Vec<&Event>>()).into_response());
     }
     let upgrade = upgrade.map_err(|rejection| Problem::bad_upgrade(rejection.body_text()))?;
     let (view, follower) =

@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::limits::{ENDED_CONFERENCES_KEPT, EVENTS_KEPT_PER_CONFERENCE};
-use model::{
-    ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind, RecordingId,
-};
+use model::{ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind};
 use tokio::sync::watch;
 
 use crate::limits::{EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
@@ -193,11 +191,6 @@ impl Feed {
                 return;
             }
         }
-    }
-
-    /// The recordings that run.
-    pub(crate) fn recordings(&self) -> Vec<RecordingId> {
-        self.views().iter().filter_map(|view| view.recording.map(|running| running.id)).collect()
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {

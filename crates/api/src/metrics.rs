@@ -59,7 +59,6 @@ pub(crate) async fn scrape(State(api): State<Api>) -> Result<Response, Problem> 
         signal: api.switch.signal_stats().await,
         media: api.switch.media_stats(),
         conferences: api.feed.views(),
-        recordings: api.feed.recordings().len(),
     };
     let text = reading.text().map_err(|_| Problem::machine_failed())?;
     Ok(([(CONTENT_TYPE, OPENMETRICS)], text).into_response())
@@ -73,7 +72,6 @@ struct Reading {
     signal: SignalStats,
     media: MediaStats,
     conferences: Vec<Arc<ConferenceView>>,
-    recordings: usize,
 }
 
 impl Reading {
@@ -128,7 +126,8 @@ impl Reading {
             "Parties, by what they do and the codec that the server sends them",
             parties.into_iter().map(|(labels, count)| (labels, f64::from(count))),
         )?;
-        out.gauge("recordings_active", "Recordings that run", self.recordings as f64)
+        let recordings = live().filter(|view| view.recording.is_some()).count();
+        out.gauge("recordings_active", "Recordings that run", recordings as f64)
     }
 
     fn signalling(&self, out: &mut Out) -> fmt::Result {

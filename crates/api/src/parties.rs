@@ -1,15 +1,15 @@
 //! Parties: who is in, who shall come, and what each may do.
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use model::{Accepted, PartyView, Refusal, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::{Body, IdempotencyKey};
 use crate::command::Api;
-use crate::conferences::json;
 use crate::place::{InConference, OfParty};
 use crate::problem::Problem;
 
@@ -40,7 +40,7 @@ pub(crate) async fn list_parties(
     Path(at): Path<InConference>,
 ) -> Result<Response, Problem> {
     let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
-    Ok(json(&view.parties))
+    Ok(Json(&view.parties).into_response())
 }
 
 /// Call somebody in
@@ -85,7 +85,7 @@ pub(crate) async fn show_party(
 ) -> Result<Response, Problem> {
     let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
     let party = view.party(at.party()?).ok_or(Refusal::NoSuchParty)?;
-    Ok(json(party))
+    Ok(Json(party).into_response())
 }
 
 /// Remove a party

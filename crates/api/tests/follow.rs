@@ -1,4 +1,5 @@
 //! WebSockets over a real loopback listener.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod fake;
 

@@ -1,4 +1,5 @@
 //! The routes, asked one by one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod fake;
 

@@ -7,8 +7,10 @@ use crate::reply::{ACCEPT, ALLOW, Refusal};
 /// Judges method, Request-URI and extensions, in the order of §8.2.
 pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
     let request = &arrival.request;
+    let target: Uri =
+        request.target.parse().map_err(|_| Refusal::bad_request("Bad Request-URI"))?;
     method(request)?;
-    target(request)?;
+    scheme(&target)?;
     max_forwards(request)?;
     let required = request.headers.values(&HeaderName::Require);
     if !required.is_empty() {
@@ -48,18 +50,16 @@ fn method(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn target(request: &Request) -> Result<(), Refusal> {
-    let unsupported = || Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME);
-    match request.target.parse() {
+fn scheme(target: &Uri) -> Result<(), Refusal> {
+    match target {
         // §19.1.1: a Request-URI has no headers; obeying them would be a hole.
-        Ok(Uri::Sip(sip)) if sip.headers.is_some() => {
+        Uri::Sip(sip) if sip.headers.is_some() => {
             Err(Refusal::bad_request("Headers In Request-URI"))
         }
         // `sips:` promises TLS all the way (RFC 5630 §3.1), which no listener here has.
-        Ok(Uri::Sip(sip)) if sip.secure => Err(unsupported()),
-        Ok(Uri::Sip(_) | Uri::Tel(_)) => Ok(()),
-        Ok(Uri::Other(_)) => Err(unsupported()),
-        Err(_) => Err(Refusal::bad_request("Bad Request-URI")),
+        Uri::Sip(sip) if sip.secure => Err(Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME)),
+        Uri::Sip(_) | Uri::Tel(_) => Ok(()),
+        Uri::Other(_) => Err(Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME)),
     }
 }
 

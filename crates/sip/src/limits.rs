@@ -41,6 +41,10 @@ pub const FORKS_MAX: usize = 16;
 /// three minutes (RFC 3261 §16.6), so a proxy in the way speaks first.
 pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(200);
 
+/// Longest life of an INVITE that got provisional responses only: [`ANSWER_WAIT_MAX`], and 64·T1 for the
+/// answer to its CANCEL.
+pub const FINAL_WAIT_MAX: Duration = Duration::from_secs(240);
+
 /// A provisional response is repeated each minute while a caller waits (RFC 3261 §13.3.1.1).
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 

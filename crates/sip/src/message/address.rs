@@ -61,7 +61,7 @@ impl FromStr for NameAddr {
             if display.contains(['"', '>', ';']) {
                 return Err(AddressError);
             }
-            (display.to_owned(), &text[open..])
+            (display.chars().map(lexis::printable).collect(), &text[open..])
         } else {
             (String::new(), text)
         };

@@ -50,20 +50,27 @@ pub(super) fn split(text: &str, separator: u8) -> Vec<&str> {
     parts
 }
 
-/// Reads a quoted string at the start of the text: its meaning without escapes, and the rest.
+/// The letter, or a blank for a control character: those are for nobody to see, least of all in a
+/// log.
+pub(super) fn printable(letter: char) -> char {
+    if letter.is_control() { ' ' } else { letter }
+}
+
+/// Reads a quoted string at the start of the text: its meaning without escapes and control
+/// characters, and the rest.
 pub(super) fn quoted_string(text: &str) -> Option<(String, &str)> {
     let inner = text.strip_prefix('"')?;
     let mut meaning = String::new();
     let mut escaped = false;
     for (at, letter) in inner.char_indices() {
         if escaped {
-            meaning.push(letter);
+            meaning.push(printable(letter));
             escaped = false;
         } else {
             match letter {
                 '\\' => escaped = true,
                 '"' => return Some((meaning, &inner[at + 1..])),
-                _ => meaning.push(letter),
+                _ => meaning.push(printable(letter)),
             }
         }
     }
@@ -75,14 +82,10 @@ pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {
-        match letter {
-            '"' | '\\' => {
-                quoted.push('\\');
-                quoted.push(letter);
-            }
-            _ if letter.is_control() => quoted.push(' '),
-            _ => quoted.push(letter),
+        if matches!(letter, '"' | '\\') {
+            quoted.push('\\');
         }
+        quoted.push(printable(letter));
     }
     quoted.push('"');
     quoted

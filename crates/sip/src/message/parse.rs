@@ -158,12 +158,17 @@ fn request_line(line: &str, headers: Headers, body: Vec<u8>) -> Result<RequestLi
     let version = version.ok_or_else(no_request)?;
     let bad = if version != "2.0" {
         Some(("Version Not Supported", StatusCode::VERSION_NOT_SUPPORTED))
-    } else if rest.ends_with(' ') || target.is_empty() || target.contains([' ', '\t', '<', '>']) {
+    } else if rest.ends_with(' ') || target.is_empty() || target.contains(outside_uri) {
         Some(("Bad Request Line", StatusCode::BAD_REQUEST))
     } else {
         None
     };
     Ok((Request { method, target: target.to_owned(), headers, body }, bad))
+}
+
+/// Whether a letter can be in no URI.
+fn outside_uri(letter: char) -> bool {
+    letter.is_ascii_control() || matches!(letter, ' ' | '<' | '>')
 }
 
 #[cfg(test)]

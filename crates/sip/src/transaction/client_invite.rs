@@ -30,6 +30,9 @@ pub(crate) enum Input {
     TimerA,
     /// Nothing was heard in time.
     TimerB,
+    /// A final response has been owed for too long. The RFC knows it of proxies only (§16.6), but a
+    /// re-INVITE whose final response is lost with its connection must not stay for ever.
+    TimerC,
     /// No more refusals are to be expected.
     TimerD,
     /// No more 2xx are to be expected.
@@ -38,9 +41,13 @@ pub(crate) enum Input {
     TransportError,
 }
 
-const REFUSED: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Acknowledge, Report, Start(Timer::D)];
-const REFUSED_RELIABLY: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Acknowledge, Report];
-const ACCEPTED: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Report, Start(Timer::M)];
+const HEARD: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Start(Timer::C), Report];
+const REFUSED: &[Action] =
+    &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Acknowledge, Report, Start(Timer::D)];
+const REFUSED_RELIABLY: &[Action] =
+    &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Acknowledge, Report];
+const ACCEPTED: &[Action] =
+    &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Report, Start(Timer::M)];
 
 /// The move for an input; `None` when nothing happens.
 pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<State>> {
@@ -53,26 +60,34 @@ pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<St
         Move::to(S::Completed, REFUSED)
     };
     match (state, input) {
-        (S::Calling, I::Provisional) => {
-            Some(Move::to(S::Proceeding, &[Stop(Timer::A), Stop(Timer::B), Report]))
-        }
+        (S::Calling, I::Provisional) => Some(Move::to(S::Proceeding, HEARD)),
         (S::Proceeding, I::Provisional) => Some(Move::to(S::Proceeding, &[Report])),
         (S::Calling | S::Proceeding, I::Success) => Some(Move::to(S::Accepted, ACCEPTED)),
         (S::Calling | S::Proceeding, I::Failure) => Some(refused),
         (S::Calling, I::TimerA) => Some(Move::to(S::Calling, &[Resend, Start(Timer::A)])),
         (S::Calling, I::TimerB) => Some(Move::to(S::Terminated, &[TellTimeout])),
         (S::Calling, I::TransportError) => Some(Move::to(S::Terminated, &[TellTransport])),
+        (S::Proceeding, I::TimerC) => Some(Move::to(S::Terminated, &[TellTimeout])),
         (S::Completed, I::Failure) => Some(Move::to(S::Completed, &[Acknowledge])),
         // The user has its final response already; only the ACK was lost.
         (S::Completed, I::TimerD | I::TransportError) => Some(Move::to(S::Terminated, &[])),
         (S::Accepted, I::Success) => Some(Move::to(S::Accepted, &[Report])),
         (S::Accepted, I::TimerM) => Some(Move::to(S::Terminated, &[])),
-        (S::Calling, I::TimerD | I::TimerM)
+        (S::Calling, I::TimerC | I::TimerD | I::TimerM)
         | (S::Proceeding, I::TimerA | I::TimerB | I::TimerD | I::TimerM | I::TransportError)
-        | (S::Completed, I::Provisional | I::Success | I::TimerA | I::TimerB | I::TimerM)
+        | (
+            S::Completed,
+            I::Provisional | I::Success | I::TimerA | I::TimerB | I::TimerC | I::TimerM,
+        )
         | (
             S::Accepted,
-            I::Provisional | I::Failure | I::TimerA | I::TimerB | I::TimerD | I::TransportError,
+            I::Provisional
+            | I::Failure
+            | I::TimerA
+            | I::TimerB
+            | I::TimerC
+            | I::TimerD
+            | I::TransportError,
         )
         | (S::Terminated, _) => None,
     }
@@ -92,6 +107,7 @@ mod tests {
             I::Failure,
             I::TimerA,
             I::TimerB,
+            I::TimerC,
             I::TimerD,
             I::TimerM,
             I::TransportError,

@@ -159,6 +159,7 @@ impl Clients {
         let done = match timer {
             Timer::A => self.invite(now, outbox, id, Invite::TimerA, None),
             Timer::B => self.invite(now, outbox, id, Invite::TimerB, None),
+            Timer::C => self.invite(now, outbox, id, Invite::TimerC, None),
             Timer::D => self.invite(now, outbox, id, Invite::TimerD, None),
             Timer::M => self.invite(now, outbox, id, Invite::TimerM, None),
             Timer::E => self.other(now, outbox, id, Other::TimerE),

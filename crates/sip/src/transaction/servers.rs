@@ -175,7 +175,14 @@ impl Servers {
                 self.other(now, outbox, id, server::Input::TimerJ, None);
                 return true;
             }
-            Timer::A | Timer::B | Timer::D | Timer::E | Timer::F | Timer::K | Timer::M => {
+            Timer::A
+            | Timer::B
+            | Timer::C
+            | Timer::D
+            | Timer::E
+            | Timer::F
+            | Timer::K
+            | Timer::M => {
                 return true;
             }
         };

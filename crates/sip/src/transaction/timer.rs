@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::FINAL_WAIT_MAX;
+
 /// Round-trip estimate.
 pub(crate) const T1: Duration = Duration::from_millis(500);
 /// Longest pause between copies of a non-INVITE request or an INVITE response.
@@ -16,6 +18,7 @@ pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(32);
 pub(crate) enum Timer {
     A,
     B,
+    C,
     D,
     E,
     F,
@@ -29,9 +32,10 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Timer; 12] = [
+    pub(super) const ALL: [Timer; 13] = [
         Timer::A,
         Timer::B,
+        Timer::C,
         Timer::D,
         Timer::E,
         Timer::F,
@@ -49,6 +53,7 @@ impl Timer {
         match self {
             Timer::A => "Timer A: INVITE again",
             Timer::B => "Timer B: INVITE unanswered",
+            Timer::C => "Timer C: INVITE never answered for good",
             Timer::D => "Timer D: refusals absorbed",
             Timer::E => "Timer E: request again",
             Timer::F => "Timer F: request unanswered",
@@ -67,6 +72,7 @@ impl Timer {
         match self {
             Timer::A | Timer::E | Timer::G => interval,
             Timer::I | Timer::K => T4,
+            Timer::C => FINAL_WAIT_MAX,
             // Timer D is "at least 32 s" (§17.1.1.2).
             Timer::B | Timer::D | Timer::F | Timer::H | Timer::J | Timer::L | Timer::M => {
                 TRANSACTION_TIMEOUT
@@ -80,6 +86,7 @@ impl Timer {
             Timer::E | Timer::G => (interval * 2).min(T2),
             Timer::A => interval * 2,
             Timer::B
+            | Timer::C
             | Timer::D
             | Timer::F
             | Timer::H

@@ -1,4 +1,8 @@
 //! The endpoint among its like, among strangers, and against noise; all in virtual time.
 
 mod flows;
+mod reader;
+mod storm;
+mod stranger;
+mod torture;
 mod world;

@@ -54,6 +54,10 @@ pub(crate) struct World {
     pub(crate) luck: Luck,
     /// Of a thousand UDP messages, so many are lost.
     pub(crate) loss_per_mille: u64,
+    /// Messages to addresses where no node is, with their flow: what a scripted stranger gets.
+    pub(crate) caught: Vec<(Flow, Vec<u8>)>,
+    /// Every message between nodes.
+    pub(crate) written: Vec<Vec<u8>>,
     /// Messages still to be lost: sender's name and beginning of the summary.
     doomed: Vec<(&'static str, &'static str)>,
     in_flight: BTreeMap<(Instant, u64), Packet>,
@@ -78,6 +82,8 @@ impl World {
             ladder: String::new(),
             luck: Luck::new(seed),
             loss_per_mille: 0,
+            caught: Vec::new(),
+            written: Vec::new(),
             doomed: Vec::new(),
             in_flight: BTreeMap::new(),
             sent: 0,
@@ -262,6 +268,7 @@ impl World {
         };
         let Some(to) = to else {
             self.note(format!("{sender} ──▶ {}  {summary} (nobody there)", flow.remote));
+            self.caught.push((flow, bytes));
             return;
         };
         let doomed = self
@@ -293,6 +300,7 @@ impl World {
             remote,
             connection: stream.map(|(stream, _)| ConnectionId(stream)),
         };
+        self.written.push(bytes.clone());
         self.sent += 1;
         let at = (self.now + LATENCY, self.sent);
         self.in_flight.insert(at, Packet { to, flow: arriving, bytes });

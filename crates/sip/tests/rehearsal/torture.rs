@@ -1,0 +1,310 @@
+//! The torture messages of RFC 4475 and RFC 5118, and noise made from them.
+
+use std::time::Duration;
+
+use sip::framing::Splitter;
+use sip::limits::MESSAGE_BYTES_MAX;
+use sip::message::{CSeq, MediaType, Message, NameAddr, Reason, StatusCode, Uri, Via, parse};
+use sip::{Alive, SessionEvent, SessionId};
+
+use crate::world::{Luck, World};
+
+const ADDRESS: &str = "192.0.2.99:5060";
+
+macro_rules! fixtures {
+    ($($name:literal => $expected:literal,)*) => {
+        /// Name, bytes, and the statuses that are answered at once. `-` for a message that is
+        /// dropped, `!` for one that is also counted as malformed.
+        const FIXTURES: &[(&str, &[u8], &str)] = &[$((
+            $name,
+            include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"), "/../../fixtures/sip/torture/", $name, ".dat"
+            )),
+            $expected,
+        ),)*];
+    };
+}
+
+fixtures! {
+    // RFC 4475 §3.1.1: valid.
+    "wsinv" => "481", // its To has a tag
+    "intmeth" => "501",
+    "esc01" => "100",
+    "escnull" => "405",
+    "esc02" => "501",
+    "lwsdisp" => "200",
+    "longreq" => "100",
+    "dblreq" => "405", // what follows the first message is cut off
+    "semiuri" => "200",
+    "transports" => "200",
+    "mpart01" => "405",
+    "unreason" => "-",
+    "noreason" => "-",
+    // §3.1.2: invalid.
+    "badinv01" => "400!",
+    "clerr" => "400!",
+    "ncl" => "400!",
+    "scalar02" => "400!",
+    "scalarlg" => "-!",
+    "quotbal" => "400!",
+    "ltgtruri" => "400!",
+    "lwsruri" => "400!",
+    "lwsstart" => "400!",
+    "trws" => "400!",
+    "escruri" => "400",
+    "baddate" => "100", // nobody asks for the date
+    "regbadct" => "405",
+    "badaspec" => "200", // blanks around the address mean nothing else
+    "baddn" => "200", // nor does a comma before the bracket
+    "badvers" => "505!",
+    "mismatch01" => "400!",
+    "mismatch02" => "400!",
+    "bigcode" => "-!",
+    // §3.2 and §3.3: transactions and applications.
+    "badbranch" => "200",
+    "insuf" => "-!",
+    "unkscm" => "416",
+    "novelsc" => "416",
+    "unksm2" => "405",
+    "bext01" => "420",
+    "invut" => "415",
+    "regaut01" => "405",
+    "multi01" => "400!",
+    "mcl01" => "400!",
+    "bcast" => "-!",
+    "zeromf" => "200",
+    "sdp01" => "406",
+    "inv2543" => "100",
+    // RFC 5118.
+    "ipv6-good" => "405",
+    "ipv6-bad" => "400",
+    "port-ambiguous" => "405",
+    "port-unambiguous" => "405",
+    "via-received-param-with-delim" => "481",
+    "via-received-param-no-delim" => "200",
+    "ipv4-mapped-ipv6" => "200",
+    "ipv6-bug-abnf-3-colons" => "400",
+}
+
+/// What a fresh endpoint makes of a message, in the words of the table.
+fn outcome(bytes: &[u8]) -> String {
+    let mut world = World::new(1, 1);
+    world.inject(0, ADDRESS, bytes);
+    let mut outcome = String::new();
+    for (_, answer) in &world.caught {
+        match parse(answer) {
+            Ok(Message::Response(response)) => outcome += &response.status.to_string(),
+            other => panic!("no response: {other:?}"),
+        }
+    }
+    if outcome.is_empty() {
+        outcome.push('-');
+    }
+    if world.nodes[0].endpoint.stats().malformed > 0 {
+        outcome.push('!');
+    }
+    outcome
+}
+
+#[test]
+fn each_torture_message_is_taken_as_the_rfc_has_it() {
+    let outcomes: Vec<_> =
+        FIXTURES.iter().map(|(name, bytes, _)| (*name, outcome(bytes))).collect();
+    let expected: Vec<_> =
+        FIXTURES.iter().map(|(name, _, expected)| (*name, (*expected).to_owned())).collect();
+    assert_eq!(outcomes, expected);
+}
+
+/// Ends what is told of, so that nothing may be left.
+fn end_all(world: &mut World) {
+    let told: Vec<SessionId> = world.nodes[0].told.iter().map(|(id, _)| *id).collect();
+    for id in told {
+        world.end(0, id);
+    }
+    world.nodes[0].told.clear();
+    world.caught.clear();
+    world.ladder.clear();
+}
+
+/// Changes a message in one of the ways that networks and attackers know.
+fn mutate(bytes: &mut Vec<u8>, luck: &mut Luck) {
+    const SALT: [&[u8]; 14] = [
+        b"\r\n",
+        b"\r\n\r\n",
+        b";",
+        b",",
+        b"\"",
+        b"<",
+        b">",
+        b"%",
+        b"=",
+        b":",
+        b"@",
+        b"\xff",
+        b" ",
+        b"99999999999999999999",
+    ];
+    for _ in 0..=luck.below(3) {
+        let at = luck.below(bytes.len().max(1) as u64) as usize;
+        let until = (at + luck.below(40) as usize).min(bytes.len());
+        match luck.below(6) {
+            0 if at < bytes.len() => bytes[at] = luck.below(256) as u8,
+            1 => drop(bytes.drain(at..until)),
+            2 => {
+                let copy = bytes[at..until].to_vec();
+                bytes.splice(at..at, copy);
+            }
+            3 => {
+                let salt = SALT[luck.below(SALT.len() as u64) as usize];
+                bytes.splice(at..at, salt.iter().copied());
+            }
+            4 => bytes.truncate(at),
+            _ => {
+                let (_, other, _) = FIXTURES[luck.below(FIXTURES.len() as u64) as usize];
+                let cut = luck.below(other.len() as u64) as usize;
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[cut..]);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_mutated_message_brings_the_endpoint_down_or_stays() {
+    const ROUNDS: u64 = 100_000;
+    let seed = 4475;
+    let mut world = World::new(1, seed);
+    let mut luck = Luck::new(seed);
+    let mut calls = 0;
+    for round in 0..ROUNDS {
+        let (_, fixture, _) = FIXTURES[luck.below(FIXTURES.len() as u64) as usize];
+        let mut bytes = fixture.to_vec();
+        mutate(&mut bytes, &mut luck);
+        world.inject(0, ADDRESS, &bytes);
+        if round % 100 == 99 {
+            let accepted: Vec<SessionId> = world.nodes[0].told.iter().map(|(id, _)| *id).collect();
+            calls += accepted.len();
+            for id in accepted.into_iter().step_by(2) {
+                // Some have been refused or ended meanwhile.
+                let now = world.now;
+                let answered = world.nodes[0].endpoint.accept(now, id, b"v=0".to_vec()).is_ok();
+                calls += usize::from(answered);
+            }
+            end_all(&mut world);
+            world.run_ms(500);
+        }
+    }
+    // Every transaction of the last 64·T1 may be alive, and nothing older.
+    assert!(world.nodes[0].endpoint.alive().server_transactions < 64 * 100 + 100);
+    world.run(Duration::from_secs(60));
+    end_all(&mut world);
+    world.settle();
+    assert!(calls > 300, "{calls}: noise that never gets through proves little");
+}
+
+/// Reads a value, and if that can be done, writes and reads it again.
+fn reread<T>(value: &str)
+where
+    T: std::str::FromStr + std::fmt::Display + PartialEq + std::fmt::Debug,
+{
+    if let Ok(read) = value.parse::<T>() {
+        let written = read.to_string();
+        assert_eq!(written.parse::<T>().ok(), Some(read), "{value:?} was written {written:?}");
+    }
+}
+
+#[test]
+fn whatever_can_be_read_is_the_same_when_written_and_read_again() {
+    let mut luck = Luck::new(5118);
+    for _ in 0..50_000 {
+        let (_, fixture, _) = FIXTURES[luck.below(FIXTURES.len() as u64) as usize];
+        let mut bytes = fixture.to_vec();
+        mutate(&mut bytes, &mut luck);
+        let Ok(message) = parse(&bytes) else { continue };
+        let (headers, again) = match &message {
+            Message::Request(request) => (&request.headers, request.to_bytes()),
+            Message::Response(response) => (&response.headers, response.to_bytes()),
+        };
+        assert!(parse(&again).is_ok(), "{}", String::from_utf8_lossy(&again));
+        for header in headers.iter() {
+            let value = String::from_utf8_lossy(&header.value);
+            reread::<NameAddr>(&value);
+            reread::<Via>(&value);
+            reread::<CSeq>(&value);
+            reread::<MediaType>(&value);
+            reread::<Reason>(&value);
+        }
+        if let Message::Request(request) = &message {
+            reread::<Uri>(&request.target);
+        }
+    }
+}
+
+#[test]
+fn noise_on_a_stream_is_cut_or_refused_and_never_piles_up() {
+    let mut luck = Luck::new(18);
+    let mut cut = 0;
+    for _ in 0..5_000 {
+        let mut splitter = Splitter::new();
+        for _ in 0..4 {
+            let (_, fixture, _) = FIXTURES[luck.below(FIXTURES.len() as u64) as usize];
+            let mut bytes = fixture.to_vec();
+            if luck.below(2) == 0 {
+                mutate(&mut bytes, &mut luck);
+            }
+            splitter.push(&bytes);
+            let mut lost = false;
+            loop {
+                match splitter.next_item() {
+                    Ok(Some(_)) => cut += 1,
+                    Ok(None) => break,
+                    Err(_) => {
+                        lost = true;
+                        break;
+                    }
+                }
+            }
+            assert!(splitter.waiting_bytes() <= MESSAGE_BYTES_MAX);
+            if lost {
+                break;
+            }
+        }
+    }
+    assert!(cut > 5_000, "{cut}");
+}
+
+#[test]
+fn noise_around_a_real_call_does_not_touch_it() {
+    let seed = 3261;
+    let mut world = World::new(2, seed);
+    let calling = world.call(sip::Transport::Udp);
+    world.run_ms(100);
+    let called = world.last_session(1);
+    world.accept(1, called).expect("an INVITE that waits");
+    world.run_ms(100);
+    let mut luck = Luck::new(seed);
+    // A BYE that has everything right but the tags.
+    let Some(SessionEvent::Incoming(incoming)) = world.events_of(1, called).first().copied() else {
+        panic!("no call");
+    };
+    let bye = format!(
+        "BYE sip:b@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKguess\r\n\
+         From: {}\r\nTo: <sip:b@x>;tag=0123456789abcdef\r\nCall-ID: {}\r\nCSeq: 900 BYE\r\n\r\n",
+        incoming.from, incoming.call_id,
+    );
+    for _ in 0..20_000 {
+        let mut bytes = bye.clone().into_bytes();
+        mutate(&mut bytes, &mut luck);
+        world.inject(1, "10.0.0.1:5060", &bytes);
+        world.ladder.clear();
+    }
+    assert!(world.events_of(1, called).len() == 2, "{:?}", world.events_of(1, called));
+    world.run_ms(100);
+    world.end(0, calling);
+    world.run_ms(1_000);
+    let stats = world.nodes[1].endpoint.stats();
+    assert_eq!(stats.responses_sent.of(&sip::message::Method::Bye, StatusCode::OK), 1);
+    end_all(&mut world);
+    world.settle();
+    assert_eq!(world.nodes[1].endpoint.alive(), Alive::default());
+}

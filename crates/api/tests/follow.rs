@@ -168,8 +168,8 @@ async fn a_shutdown_lets_everybody_go() {
     assert!(TcpStream::connect(served.address).await.is_err());
 }
 
-/// Clients come, read some, break off and come back, while events are published in between.
-#[tokio::test]
+/// Clients come, read some, break off and come back, while events are published on other threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn catching_up_leaves_no_hole_and_no_repeat() {
     for seed in 0..12 {
         println!("seed {seed}");

@@ -10,7 +10,7 @@ use crate::limits::{SESSIONS_MAX, TRANSACTIONS_MAX};
 pub struct Config {
     /// The value of Server and User-Agent. Without a version: strangers need not know it.
     pub server_name: String,
-    /// The addresses that the shell listens on. One at 0.0.0.0 or [::] needs `advertised`.
+    /// The addresses that the shell listens on. One at `0.0.0.0` or `[::]` needs `advertised`.
     pub listeners: Vec<(Transport, SocketAddr)>,
     /// The address that others reach us at, if it is not that of the listeners (behind NAT). It is
     /// put into Via and Contact of flows of its own address family.

@@ -86,18 +86,20 @@ impl Dialog {
         }
     }
 
-    /// Whether a message with that tag of the other side belongs here (§12: a missing tag is empty).
+    /// Whether a message with that tag of the other side belongs here (§12: a missing tag is
+    /// empty).
     pub(crate) fn is_with(&self, remote_tag: Option<&str>) -> bool {
         self.remote.tag().unwrap_or("") == remote_tag.unwrap_or("")
     }
 
     /// Where requests in this dialog go.
     ///
-    /// 1. A peer that called us with no proxy between and asked for `rport` (RFC 3581), and any peer
-    ///    that we speak to over a connection without a proxy, keeps to its flow: it may sit behind
-    ///    NAT, where its Contact cannot be reached. Over TCP while the connection lives.
-    /// 2. Otherwise the next hop is the first route or the Contact (§12.2.1.1), if that is an address
-    ///    that can be reached: a private one told by a peer that we see at a public one cannot.
+    /// 1. A peer that called us with no proxy between and asked for `rport` (RFC 3581), and any
+    ///    peer that we speak to over a connection without a proxy, keeps to its flow: it may sit
+    ///    behind NAT, where its Contact cannot be reached. Over TCP while the connection lives.
+    /// 2. Otherwise the next hop is the first route or the Contact (§12.2.1.1), if that is an
+    ///    address that can be reached: a private one told by a peer that we see at a public one
+    ///    cannot.
     /// 3. What is left (a host name, a private address) goes along the flow: whoever sent the last
     ///    message of the dialog knows the way.
     pub(crate) fn next_hop(&self, config: &Config) -> Flow {

@@ -43,8 +43,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint with nothing going on. The seed makes its tags, branches and Call-IDs: it must come
-    /// from the operating system's randomness, or sessions can be guessed.
+    /// An endpoint with nothing going on. The seed makes its tags, branches and Call-IDs: it must
+    /// come from the operating system's randomness, or sessions can be guessed.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Endpoint {
         Endpoint {

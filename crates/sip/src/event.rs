@@ -52,7 +52,8 @@ pub enum SessionEvent {
     /// endpoint has acknowledged.
     Established {
         /// The answer to our offer. `None` for an incoming session that came with an offer, or if
-        /// the other side owes it: an outgoing session may have had it in [`SessionEvent::Ringing`].
+        /// the other side owes it: an outgoing session may have had it in
+        /// [`SessionEvent::Ringing`].
         sdp: Option<Vec<u8>>,
     },
     /// The other side wants the media changed: answer with `accept` or `reject`.
@@ -129,7 +130,8 @@ pub enum EndCause {
         /// The reason phrase.
         phrase: String,
     },
-    /// The other side was not heard in time: no final response, no ACK, or no response in the dialog.
+    /// The other side was not heard in time: no final response, no ACK, or no response in the
+    /// dialog.
     TimedOut,
     /// Nothing could be sent.
     TransportFailed,

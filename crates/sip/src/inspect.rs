@@ -63,8 +63,8 @@ fn scheme(target: &Uri) -> Result<(), Refusal> {
     }
 }
 
-/// An endpoint serves a request on its last hop (RFC 4475 §3.3.11). An INVITE, though, makes us call
-/// others, and that is where loops are broken (RFC 7332 §3).
+/// An endpoint serves a request on its last hop (RFC 4475 §3.3.11). An INVITE, though, makes us
+/// call others, and that is where loops are broken (RFC 7332 §3).
 fn max_forwards(request: &Request) -> Result<(), Refusal> {
     match hops_left(&request.headers) {
         None => Err(Refusal::bad_request("Bad Max-Forwards")),

@@ -8,8 +8,8 @@ pub const MESSAGE_BYTES_MAX: usize = 65_536;
 /// Most header lines of one message. The longest real ones have about 60 (Via and Route per hop).
 pub const HEADERS_MAX: usize = 256;
 
-/// Most comma separated values that are read of one header over all its lines: more than the 70 hops
-/// that a request may take, each of which adds a Via.
+/// Most comma separated values that are read of one header over all its lines: more than the 70
+/// hops that a request may take, each of which adds a Via.
 pub const HEADER_VALUES_MAX: usize = 128;
 
 /// Most parameters of one URI or header value; real ones have fewer than ten.
@@ -29,8 +29,8 @@ pub const SESSIONS_MAX: usize = 8_192;
 /// INFO) for 64·T1; over the limit a request is answered 503 and nothing is kept.
 pub const TRANSACTIONS_MAX: usize = 4 * SESSIONS_MAX;
 
-/// Addresses of one dialled name that are tried in turn (RFC 3263 §4.3): with Timer B at 32 s nobody
-/// waits for more.
+/// Addresses of one dialled name that are tried in turn (RFC 3263 §4.3): with Timer B at 32 s
+/// nobody waits for more.
 pub const TARGETS_MAX: usize = 4;
 
 /// Answers (2xx) of different forks to one INVITE that are acknowledged and ended; the rest are
@@ -41,8 +41,8 @@ pub const FORKS_MAX: usize = 16;
 /// three minutes (RFC 3261 §16.6), so a proxy in the way speaks first.
 pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(200);
 
-/// Longest life of an INVITE that got provisional responses only: [`ANSWER_WAIT_MAX`], and 64·T1 for the
-/// answer to its CANCEL.
+/// Longest life of an INVITE that got provisional responses only: [`ANSWER_WAIT_MAX`], and 64·T1
+/// for the answer to its CANCEL.
 pub const FINAL_WAIT_MAX: Duration = Duration::from_secs(240);
 
 /// A provisional response is repeated each minute while a caller waits (RFC 3261 §13.3.1.1).

@@ -1,8 +1,8 @@
 //! Tags, branches and Call-IDs: unguessable for those outside, the same in each run of one seed.
 //!
-//! A dialog is guarded by nothing but its tags (RFC 3261 §19.3 asks for 32 random bits). Whoever sees
-//! one must not be able to tell the next, so the tokens are SipHash-2-4 of a counter under a secret key
-//! and not the bare output of a fast generator, which could be run onwards.
+//! A dialog is guarded by nothing but its tags (RFC 3261 §19.3 asks for 32 random bits). Whoever
+//! sees one must not be able to tell the next, so the tokens are SipHash-2-4 of a counter under a
+//! secret key and not the bare output of a fast generator, which could be run onwards.
 
 use std::fmt::Write as _;
 

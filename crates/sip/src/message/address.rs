@@ -56,7 +56,8 @@ impl FromStr for NameAddr {
             }
             (display, lexis::trim(rest))
         } else if let Some(open) = text.find('<') {
-            // Only tokens are allowed here, but clients send commas and UTF-8; nothing is ambiguous.
+            // Only tokens are allowed here, but clients send commas and UTF-8; nothing is
+            // ambiguous.
             let display = lexis::trim(&text[..open]);
             if display.contains(['"', '>', ';']) {
                 return Err(AddressError);

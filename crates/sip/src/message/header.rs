@@ -174,11 +174,6 @@ impl Headers {
         }
     }
 
-    /// Removes all lines of that name.
-    pub fn remove(&mut self, name: &HeaderName) {
-        self.0.retain(|header| header.name != *name);
-    }
-
     /// The lines of those names, in their order here.
     #[must_use]
     pub fn only(&self, names: &[HeaderName]) -> Headers {

@@ -31,8 +31,8 @@ fn occurrences<'a>(body: &'a [u8], delimiter: &'a [u8]) -> impl Iterator<Item = 
         .filter(at_line_start)
 }
 
-/// The content of one part, if it has the type. A part is headers, an empty line and content, so the
-/// parser of messages reads it behind a start line.
+/// The content of one part, if it has the type. A part is headers, an empty line and content, so
+/// the parser of messages reads it behind a start line.
 fn matching(part: &[u8], kind: &str, subtype: &str) -> Option<Vec<u8>> {
     let line_end = part.iter().position(|byte| *byte == b'\n')?;
     let message = [b"SIP/2.0 200 OK\r\n", &part[line_end + 1..]].concat();

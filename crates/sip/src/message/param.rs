@@ -36,7 +36,8 @@ impl Params {
         Some(params)
     }
 
-    /// The value of that parameter; empty for one that stands alone, `None` for one that is missing.
+    /// The value of that parameter; empty for one that stands alone, `None` for one that is
+    /// missing.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;

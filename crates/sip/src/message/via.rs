@@ -31,7 +31,8 @@ pub struct ViaError;
 const COOKIE: &str = "z9hG4bK";
 
 impl Via {
-    /// Our own Via for a request that leaves from `sent_by`; asks for the source port (RFC 3581 §3).
+    /// Our own Via for a request that leaves from `sent_by`; asks for the source port (RFC 3581
+    /// §3).
     #[must_use]
     pub fn new(transport: Transport, sent_by: SocketAddr, branch: &str) -> Via {
         let mut params = Params::default();

@@ -11,11 +11,12 @@ use crate::transaction::{T1, T2, TRANSACTION_TIMEOUT};
 
 impl Endpoint {
     /// Answers what waits — the INVITE of an incoming session, a re-INVITE or an UPDATE — with 200.
-    /// `sdp` is the answer; for an INVITE without an offer it is our offer, and the answer comes with
-    /// [`crate::SessionEvent::Established`] or [`crate::SessionEvent::Reanswered`].
+    /// `sdp` is the answer; for an INVITE without an offer it is our offer, and the answer comes
+    /// with [`crate::SessionEvent::Established`] or [`crate::SessionEvent::Reanswered`].
     ///
     /// # Errors
-    /// [`SessionError::Unknown`], or [`SessionError::NothingPending`] if the other side took it back.
+    /// [`SessionError::Unknown`], or [`SessionError::NothingPending`] if the other side took it
+    /// back.
     pub fn accept(
         &mut self,
         now: Instant,

@@ -9,11 +9,11 @@ use crate::message::{Reason, StatusCode};
 
 impl Endpoint {
     /// Ends a session: an incoming one that is not answered is refused, an outgoing one cancelled,
-    /// one that is up gets BYE. [`EndCause::LocalEnd`] is told at once; what signalling remains goes on
-    /// by itself. Does nothing for a session that is over.
+    /// one that is up gets BYE. [`EndCause::LocalEnd`] is told at once; what signalling remains
+    /// goes on by itself. Does nothing for a session that is over.
     ///
-    /// `cause` goes along as Reason (RFC 3326). An incoming call is refused with its status if it is
-    /// a SIP one from 400 on, else with 480.
+    /// `cause` goes along as Reason (RFC 3326). An incoming call is refused with its status if it
+    /// is a SIP one from 400 on, else with 480.
     pub fn end(&mut self, now: Instant, id: SessionId, cause: Option<Reason>) {
         self.end_as(now, id, cause, EndCause::LocalEnd);
     }

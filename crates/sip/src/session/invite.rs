@@ -21,7 +21,8 @@ pub struct Invite {
     pub from: NameAddr,
     /// The offer, a session description.
     pub offer: Vec<u8>,
-    /// Where the INVITE goes instead of to the host of `to`: a trunk or proxy. A `tel:` URI needs one.
+    /// Where the INVITE goes instead of to the host of `to`: a trunk or proxy. A `tel:` URI needs
+    /// one.
     pub route: Option<Uri>,
     /// Hops it may take: 70, or one less than the call had that it is made for (RFC 7332 §3).
     pub max_forwards: u8,

@@ -1,7 +1,8 @@
 //! Sessions: the life of one INVITE dialog, one file per verb.
 //!
-//! A session is one value with one state. What the user wants (`accept`, `end` …) and what the other
-//! side does (CANCEL, BYE …) are methods of [`crate::Endpoint`], each in the file of its name.
+//! A session is one value with one state. What the user wants (`accept`, `end` …) and what the
+//! other side does (CANCEL, BYE …) are methods of [`crate::Endpoint`], each in the file of its
+//! name.
 
 mod accept;
 mod ack;

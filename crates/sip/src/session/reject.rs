@@ -9,8 +9,8 @@ use crate::limits::PHRASE_BYTES_MAX;
 use crate::message::{HeaderName, StatusCode};
 
 impl Endpoint {
-    /// Refuses what waits. The INVITE of an incoming session ends it ([`EndCause::LocalEnd`]); after
-    /// a refused re-INVITE or UPDATE it goes on as it was. `phrase` replaces the usual one.
+    /// Refuses what waits. The INVITE of an incoming session ends it ([`EndCause::LocalEnd`]);
+    /// after a refused re-INVITE or UPDATE it goes on as it was. `phrase` replaces the usual one.
     ///
     /// # Errors
     /// [`SessionError::Unknown`], [`SessionError::NothingPending`] if the other side took it back,

@@ -1,7 +1,7 @@
 //! Transactions: a request and its responses (RFC 3261 §17, RFC 6026).
 //!
-//! The four machines are tables without data, one file each; their moves are committed as pictures in
-//! `snapshots/`. [`Clients`] and [`Servers`] hold what lives, and do what the tables say.
+//! The four machines are tables without data, one file each; their moves are committed as pictures
+//! in `snapshots/`. [`Clients`] and [`Servers`] hold what lives, and do what the tables say.
 
 mod client;
 mod client_invite;

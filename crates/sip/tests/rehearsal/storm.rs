@@ -1,5 +1,5 @@
-//! Everybody does anything at any time over a bad network. Whatever happens, each session ends once,
-//! and nothing is left.
+//! Everybody does anything at any time over a bad network. Whatever happens, each session ends
+//! once, and nothing is left.
 
 use std::collections::BTreeMap;
 

@@ -37,7 +37,8 @@ impl Phone {
         let branch = if method == "CANCEL" { "INVITE" } else { method };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let text = format!(
-            "{method} sip:b@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK{branch}{cseq}\
+            "{method} sip:b@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;\
+             branch=z9hG4bK{branch}{cseq}\
              \r\nFrom: <sip:phone@x>;tag=p\r\nTo: <sip:b@x>{to_tag}\r\nCall-ID: call\r\n\
              CSeq: {cseq} {method}\r\nContact: <sip:phone@{ADDRESS}>\r\n{}{kind}\
              Content-Length: {}\r\n\r\n{body}",
@@ -204,9 +205,10 @@ fn an_invite_that_comes_on_two_ways_is_taken_once() {
     let mut phone = Phone::new();
     phone.send("INVITE", "offer");
     let id = phone.world.last_session(1);
-    phone.more = "X-Way: other\r\n";
-    let other = "INVITE sip:b@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKother\r\n\
-                 From: <sip:phone@x>;tag=p\r\nTo: <sip:b@x>\r\nCall-ID: call\r\nCSeq: 1 INVITE\r\n\r\n";
+    let other = "INVITE sip:b@10.0.0.2 SIP/2.0\r\n\
+                 Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKother\r\n\
+                 From: <sip:phone@x>;tag=p\r\nTo: <sip:b@x>\r\nCall-ID: call\r\n\
+                 CSeq: 1 INVITE\r\n\r\n";
     assert_eq!(statuses(&phone.send_text(other)), [482]);
     phone.end(id);
 }

@@ -1,4 +1,5 @@
-//! Endpoints in virtual time over a network that can lose messages, and the ladder of what happened.
+//! Endpoints in virtual time over a network that can lose messages, and the ladder of what
+//! happened.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -13,7 +13,7 @@ use crate::music::Music;
 use crate::outbox::Outbox;
 use crate::plan::{Bus, Ear, Member, Plan};
 use crate::port::{Link, Sender, Standing};
-use crate::rate::{Rate, has_memory};
+use crate::rate::{Rate, has_memory, lands};
 use crate::stage::Ports;
 use crate::tap::Tap;
 use crate::voice::SharedVoice;
@@ -25,6 +25,7 @@ pub struct Mixer {
     plan: Box<Plan>,
     /// Takes the plan's place at the next tick.
     next: Option<Box<Plan>>,
+    #[expect(clippy::vec_box, reason = "to take a tap out of its box would free in a tick")]
     taps: Vec<Box<Tap>>,
 }
 
@@ -176,9 +177,8 @@ fn hear(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
         let wanted = member.wanted.or(old.map(|old| old.wanted).unwrap_or_default());
         link.hear(member.leg, time, wanted, floor.ledger);
         let ear = &plan.ears[usize::from(member.ear)];
-        let shared = member.shared.map(|index| &mut plan.shared[usize::from(index)]);
         let moved = before.map(|before| Moved { before, ear });
-        choose(link, member, moved, shared, tick);
+        choose(link, member, moved, &mut plan.shared, tick);
     }
     for member in before.into_iter().flat_map(|before| &before.members) {
         if let Some(link) = floor.ports.link_mut(member.port, member.leg) {
@@ -205,6 +205,21 @@ impl Moved<'_> {
             self.before.ears[usize::from(standing.ear)].group != self.ear.group
         })
     }
+
+    /// The shared voice that a listener heard. If it goes on in the next plan its memory is there.
+    fn voice(&self, link: &Link, next: &[SharedVoice]) -> Option<Heard<'_>> {
+        let heard = &self.before.shared[usize::from(link.standing?.shared?)];
+        let place = next.binary_search_by_key(&heard.key, |voice| voice.key);
+        Some(place.map_or(Heard::Gone(heard), Heard::GoesOn))
+    }
+}
+
+/// A shared voice of the plan before.
+enum Heard<'a> {
+    /// It is the one of this index in the next plan.
+    GoesOn(usize),
+    /// It is in no plan any more.
+    Gone(&'a SharedVoice),
 }
 
 /// Decides whether a listener gets a payload of its own in this tick, and lets the far decoder
@@ -213,32 +228,59 @@ fn choose(
     link: &mut Link,
     member: &Member,
     moved: Option<Moved<'_>>,
-    shared: Option<&mut SharedVoice>,
+    shared: &mut [SharedVoice],
     tick: u64,
 ) {
-    let has_memory = has_memory(link.terms.codec);
+    let codec = link.terms.codec;
     let own = link.sounding && member.own_gain > 0;
     let own_before = link.sounding && link.standing.is_some_and(|standing| standing.own_gain > 0);
     let fades_apart = moved.as_ref().is_some_and(|moved| own_before || moved.apart(link.standing));
-    if own && has_memory {
+    let elsewhere = moved.as_ref().is_some_and(|moved| moved.elsewhere(link.standing));
+    // What a decoder cannot land on it is led to: its own encoder goes on until the states are one.
+    let led = !lands(codec) && (elsewhere || link.voice.active.is_none());
+    if own && has_memory(codec) || led {
         link.voice.until = tick + PRIVATE_TICKS;
     }
-    let Some(shared) = shared else {
-        link.voice.active = Some(true);
-        return;
-    };
-    let private = own || fades_apart || tick < link.voice.until;
-    let elsewhere = moved.is_some_and(|moved| moved.elsewhere(link.standing));
-    if has_memory {
-        match (link.voice.active, private) {
-            (Some(false), true) if elsewhere => link.voice.land(),
-            (Some(false), true) => link.voice.continue_from(shared),
-            (Some(false), false) if elsewhere => shared.land(),
-            (Some(true) | None, false) => shared.land(),
-            (Some(true) | None, true) | (Some(false), false) => {}
-        }
+    let private = own || fades_apart || tick < link.voice.until || member.shared.is_none();
+    if has_memory(codec) {
+        let heard = moved.as_ref().and_then(|moved| moved.voice(link, shared));
+        let target = member.shared.map(usize::from);
+        switch(link, (private, elsewhere), heard, target, shared, tick);
     }
     link.voice.active = Some(private);
+}
+
+/// Lets an encoder with memory go on where the one stopped that the far end heard.
+fn switch(
+    link: &mut Link,
+    (private, elsewhere): (bool, bool),
+    heard: Option<Heard<'_>>,
+    target: Option<usize>,
+    shared: &mut [SharedVoice],
+    tick: u64,
+) {
+    match (link.voice.active, private, target) {
+        (Some(true) | None, true, _) | (_, false, None) => {}
+        (Some(false), true, target) => match (heard, target) {
+            (Some(Heard::Gone(voice)), _) => link.voice.continue_from(voice),
+            (Some(Heard::GoesOn(index)), _) | (None, Some(index)) => {
+                link.voice.continue_from(&shared[index]);
+            }
+            (None, None) => {}
+        },
+        (Some(true), false, Some(target)) => shared[target].welcome(link.voice.encoder(), tick),
+        (None, false, Some(target)) => shared[target].land(),
+        (Some(false), false, Some(_)) if !elsewhere => {}
+        (Some(false), false, Some(target)) => match heard {
+            Some(Heard::Gone(voice)) => shared[target].welcome(voice.encoder(), tick),
+            Some(Heard::GoesOn(index)) => {
+                if let Ok([target, voice]) = shared.get_disjoint_mut([target, index]) {
+                    target.welcome(voice.encoder(), tick);
+                }
+            }
+            None => shared[target].land(),
+        },
+    }
 }
 
 /// Gives each listener what it hears: one payload for all who hear the same, one for each who
@@ -320,8 +362,8 @@ fn step_over(before: &Plan, next: &Plan, ports: &mut Ports) {
         let Some(port) = ports.port_mut(member.port, member.leg) else { continue };
         port.plays = true;
         if let Some(link) = &mut port.link {
-            let Member { ear, own_gain, wanted, .. } = *member;
-            link.standing = Some(Standing { ear, own_gain, wanted });
+            let Member { ear, own_gain, wanted, shared, .. } = *member;
+            link.standing = Some(Standing { ear, own_gain, wanted, shared });
         }
     }
 }

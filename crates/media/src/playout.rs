@@ -24,8 +24,13 @@ use crate::timeline::Position;
 
 /// Made-up sound comes in multiples of this \[ms × 2\]: libopus's shortest frame is 2.5 ms.
 const GRAIN_HALF_MS: usize = 5;
-/// A delay off by less is left alone \[ms\].
-const TOLERANCE_MS: i64 = 8;
+/// A delay that is too long by less is left alone \[ms\]: more than a stretch of 15 ms that was
+/// made because it was too short can leave behind.
+const LONG_MS: i64 = 15;
+/// The same in silence, which costs nothing to leave out \[ms\].
+const LONG_SILENT_MS: i64 = 4;
+/// A delay that is too short by less is left alone \[ms\]: half of the estimate's margin.
+const SHORT_MS: i64 = 2;
 /// Ticks for which a delay must be too long before speech is shortened: 1 s.
 const PATIENCE_TICKS: u32 = 50;
 /// A delay off by so much does not wait for that \[ms\].
@@ -324,13 +329,15 @@ impl PlayoutBuffer {
     /// pitch at a time.
     fn steer(&mut self, now: i64, frame: usize, ledger: &mut Ledger) {
         let Some(lag) = self.lag(now).filter(|_| self.state == State::Playing) else { return };
-        let tolerance = TOLERANCE_MS * self.per_ms;
-        self.long_ticks = if lag > tolerance { self.long_ticks + 1 } else { 0 };
-        self.short_ticks = if lag < -tolerance { self.short_ticks + 1 } else { 0 };
-        if lag.abs() <= tolerance {
+        let silent = self.fifo.is_silent();
+        let long = if silent { LONG_SILENT_MS } else { LONG_MS };
+        let (long, short) = (long * self.per_ms, -SHORT_MS * self.per_ms);
+        self.long_ticks = if lag > long { self.long_ticks + 1 } else { 0 };
+        self.short_ticks = if lag < short { self.short_ticks + 1 } else { 0 };
+        if (short..=long).contains(&lag) {
             return;
         }
-        if self.fifo.is_silent() {
+        if silent {
             self.steer_silence(now, lag, frame, ledger);
         } else if lag > 0 {
             let urgent = lag > PATIENCE_MS_MAX * self.per_ms;

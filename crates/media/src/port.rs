@@ -114,6 +114,8 @@ pub(crate) struct Standing {
     pub(crate) ear: u16,
     pub(crate) own_gain: u16,
     pub(crate) wanted: Wanted,
+    /// Which voice it shared with others.
+    pub(crate) shared: Option<u16>,
 }
 
 /// What was agreed with the far end, and all that depends on its codec.

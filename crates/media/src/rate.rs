@@ -78,3 +78,12 @@ pub(crate) fn has_memory(codec: Codec) -> bool {
         Codec::G722 | Codec::Opus => true,
     }
 }
+
+/// Whether an encoder can make a frame on which a decoder with any past lands. G.722 cannot: there
+/// two states only come closer while they are fed the same.
+pub(crate) fn lands(codec: Codec) -> bool {
+    match codec {
+        Codec::Pcmu | Codec::Pcma | Codec::Opus => true,
+        Codec::G722 => false,
+    }
+}

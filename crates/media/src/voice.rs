@@ -62,9 +62,9 @@ impl PrivateVoice {
         self.encoder.copy_state_from(&shared.memory.encoder);
     }
 
-    /// The next packet stands for itself.
-    pub(crate) fn land(&mut self) {
-        self.encoder.land_next();
+    /// What the far end heard while this was active.
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 }
 
@@ -85,14 +85,15 @@ struct Memory {
     payloads: [Payload; 2],
     /// Frames of silence that were encoded since there was sound.
     silent_frames: u32,
+    /// The tick for which the payloads are.
+    encoded: Option<u64>,
 }
 
 /// An encoder for all who hear alike and did not speak.
 pub(crate) struct SharedVoice {
     pub(crate) key: VoiceKey,
     memory: Memory,
-    /// The tick for which the payloads are.
-    encoded: Option<u64>,
+    /// Whether somebody got the tick's payloads.
     used: bool,
 }
 
@@ -104,13 +105,26 @@ impl SharedVoice {
             encoder: encoder.expect("the settings are our own, so only memory can be missing"),
             payloads: [Payload::EMPTY, Payload::EMPTY],
             silent_frames: 0,
+            encoded: None,
         };
-        SharedVoice { key, memory, encoded: None, used: false }
+        SharedVoice { key, memory, used: false }
     }
 
     /// Goes on where the voice of the same key in another plan was, which gets the fresh memory.
     pub(crate) fn take_over(&mut self, before: &mut SharedVoice) {
         std::mem::swap(&mut self.memory, &mut before.memory);
+    }
+
+    /// Somebody joins who heard another encoder. If nobody is there the voice goes on from that
+    /// one; else the next payload stands for itself.
+    pub(crate) fn welcome(&mut self, heard: &Encoder, tick: u64) {
+        if self.memory.encoded.is_some_and(|encoded| encoded + 1 >= tick) {
+            self.land();
+        } else {
+            self.memory.encoder.copy_state_from(heard);
+            self.memory.silent_frames = 0;
+            self.memory.encoded = tick.checked_sub(1);
+        }
     }
 
     /// Somebody who heard something else joins: the next payload stands for itself.
@@ -122,10 +136,10 @@ impl SharedVoice {
     /// Whether the payloads of the tick are still to be made. With silence to say, those of the
     /// last tick may do.
     pub(crate) fn begin(&mut self, tick: u64, silent: bool) -> bool {
-        if self.encoded == Some(tick) {
+        if self.memory.encoded == Some(tick) {
             return false;
         }
-        self.encoded = Some(tick);
+        self.memory.encoded = Some(tick);
         self.used = false;
         let settled = match self.key.codec {
             Codec::Pcmu | Codec::Pcma => self.memory.silent_frames > 0,
@@ -140,10 +154,15 @@ impl SharedVoice {
         !(settled && silent)
     }
 
+    /// What the far ends heard.
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.memory.encoder
+    }
+
     /// Encodes a tick's samples.
     pub(crate) fn encode(&mut self, pcm: &[i16], silent: bool, ledger: &mut Ledger) {
         let packets = self.packets();
-        let Memory { encoder, payloads, silent_frames } = &mut self.memory;
+        let Memory { encoder, payloads, silent_frames, .. } = &mut self.memory;
         let parts = pcm.chunks(pcm.len() / packets).zip(payloads);
         for (part, payload) in parts {
             payload.length = encoder.encode(part, &mut payload.bytes);

@@ -1,0 +1,344 @@
+//! A stage with telephones around it, in virtual time.
+#![allow(dead_code, reason = "each test file uses a part of the house")]
+#![allow(unreachable_pub, reason = "it is a module of each test file")]
+#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use audio::tone::{Ear, Sine};
+use audio::{Decoder, Encoder, EncoderSettings};
+use media::{Desk, Music, Outbox, Stage};
+use model::routing::TapPlace;
+use model::stats::MediaStats;
+use model::{
+    Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport,
+    Place, RecordingId, Routing, Source, VoiceGroup,
+};
+use wire::rtp::{Header, Rtp, write_header};
+
+/// What telephones speak: tones that no harmonic of another meets.
+pub const TONES_HZ: [f64; 8] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0, 877.0, 953.0];
+/// The loudness of a telephone.
+pub const LOUD: i16 = 6_000;
+
+pub fn audio_codec(codec: Codec) -> audio::Codec {
+    match codec {
+        Codec::Pcmu => audio::Codec::Pcmu,
+        Codec::Pcma => audio::Codec::Pcma,
+        Codec::G722 => audio::Codec::G722,
+        Codec::Opus => audio::Codec::Opus,
+    }
+}
+
+pub fn payload_type(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::G722 => 9,
+        Codec::Opus => 111,
+    }
+}
+
+/// The far end of a leg. It sends a packet every packet time and keeps what it hears.
+pub struct Phone {
+    pub address: SocketAddr,
+    pub codec: Codec,
+    pub ptime_ms: u16,
+    pub sine: Option<Sine>,
+    /// False sends no packets at all.
+    pub sends: bool,
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub timestamp: u32,
+    /// Parts per million by which its clock is fast.
+    pub drift_ppm: f64,
+    /// What the network does to packet n: how late each copy comes \[µs\]; none is a loss.
+    pub network: Box<dyn FnMut(u64) -> Vec<u64>>,
+    pub heard: Vec<i16>,
+    pub headers: Vec<(u16, u32, bool)>,
+    sent: u64,
+    next_us: f64,
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+impl Phone {
+    pub fn new(leg: u64, codec: Codec) -> Phone {
+        Phone {
+            address: SocketAddr::from(([192, 0, 2, 1], 10_000 + leg as u16)),
+            codec,
+            ptime_ms: 20,
+            sine: None,
+            sends: true,
+            ssrc: 1_000 + leg as u32,
+            sequence: 65_500_u16.wrapping_add(leg as u16),
+            timestamp: u32::MAX - 4_000,
+            drift_ppm: 0.0,
+            network: Box::new(|_| vec![0]),
+            heard: Vec::new(),
+            headers: Vec::new(),
+            sent: 0,
+            next_us: 1_000.0 + (leg * 3_777 % 20_000) as f64,
+            encoder: Encoder::new(EncoderSettings::of(audio_codec(codec))).unwrap(),
+            decoder: Decoder::new(audio_codec(codec)).unwrap(),
+        }
+    }
+
+    /// It speaks the tone of that number.
+    pub fn speaking(self, tone: usize) -> Phone {
+        self.speaking_hz(TONES_HZ[tone], LOUD)
+    }
+
+    pub fn speaking_hz(mut self, frequency_hz: f64, amplitude: i16) -> Phone {
+        let rate_hz = audio_codec(self.codec).rate_hz();
+        self.sine = Some(Sine::new(frequency_hz, amplitude, rate_hz));
+        self
+    }
+
+    pub fn terms(&self) -> Connection {
+        let payload_type = payload_type(self.codec);
+        Connection {
+            codec: self.codec,
+            payload_type,
+            receive_payload_type: payload_type,
+            telephone_event: None,
+            ptime_ms: self.ptime_ms,
+            fec: false,
+            remote: self.address,
+            source: Source::Signalled { signalling: self.address.ip() },
+            sends: true,
+            receives: true,
+        }
+    }
+
+    /// The next packet.
+    pub fn packet(&mut self) -> Vec<u8> {
+        let codec = audio_codec(self.codec);
+        let mut pcm = vec![0; codec.samples(self.ptime_ms.into())];
+        if let Some(sine) = &mut self.sine {
+            sine.fill(&mut pcm);
+        }
+        let mut payload = vec![0; 1_275];
+        let length = self.encoder.encode(&pcm, &mut payload);
+        let bytes = rtp_packet(
+            payload_type(self.codec),
+            (self.sequence, self.timestamp, self.ssrc),
+            &payload[..length],
+        );
+        self.sequence = self.sequence.wrapping_add(1);
+        let ticks = codec.rtp_clock_hz() / 1_000 * u32::from(self.ptime_ms);
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        bytes
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        let rtp = Rtp::parse(bytes).unwrap();
+        assert_eq!(rtp.payload_type, payload_type(self.codec));
+        self.headers.push((rtp.sequence, rtp.timestamp, rtp.marker));
+        let mut pcm = [0; 5_760];
+        let samples = self.decoder.decode(rtp.payload, &mut pcm).unwrap();
+        self.heard.extend_from_slice(&pcm[..samples]);
+    }
+
+    /// The tones that it hears in the last second, by number; `TONES_HZ.len()` is the music.
+    pub fn tones_heard(&self) -> BTreeSet<usize> {
+        let rate_hz = audio_codec(self.codec).rate_hz();
+        tones_in(&self.heard, rate_hz)
+    }
+}
+
+/// The tones in the last whole windows of a second of samples.
+pub fn tones_in(pcm: &[i16], rate_hz: u32) -> BTreeSet<usize> {
+    let mut candidates = TONES_HZ.to_vec();
+    candidates.push(audio::music::SIGNATURE_HZ[0]);
+    let mut ear = Ear::new(&candidates, rate_hz);
+    let window = rate_hz as usize / 5 * 4;
+    assert!(pcm.len() >= window, "only {} samples were heard", pcm.len());
+    ear.push(&pcm[pcm.len() - window..]);
+    ear.heard()
+}
+
+pub fn rtp_packet(payload_type: u8, place: (u16, u32, u32), payload: &[u8]) -> Vec<u8> {
+    let (sequence, timestamp, ssrc) = place;
+    let mut bytes = vec![0; 12 + payload.len()];
+    let header = Header { payload_type, marker: false, sequence, timestamp, ssrc };
+    write_header(&mut bytes, &header);
+    bytes[12..].copy_from_slice(payload);
+    bytes
+}
+
+/// The largest step between two samples.
+pub fn largest_step(pcm: &[i16]) -> i32 {
+    pcm.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap_or(0)
+}
+
+/// The largest bend: how much a step differs from the one before. A click is a bend.
+pub fn largest_bend(pcm: &[i16]) -> i32 {
+    let bend = |t: &[i16]| (i32::from(t[2]) - 2 * i32::from(t[1]) + i32::from(t[0])).abs();
+    pcm.windows(3).map(bend).max().unwrap_or(0)
+}
+
+/// Everybody in one ear group and one voice group.
+pub fn all_together(legs: impl IntoIterator<Item = u64>) -> Routing {
+    let (ear, voice) = (EarGroup(0), VoiceGroup(0));
+    let place = |leg| Place { leg: LegId(leg), ear: Some(ear), voice: Some(voice) };
+    Routing {
+        places: legs.into_iter().map(place).collect(),
+        hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
+        taps: vec![],
+    }
+}
+
+/// A recorder with the ear of a group.
+pub fn with_tap(mut routing: Routing, recording: RecordingId, ear: EarGroup) -> Routing {
+    routing.taps.push(TapPlace { recording, ear });
+    routing
+}
+
+pub struct World {
+    pub desk: Desk,
+    pub stage: Stage,
+    pub outbox: Outbox,
+    pub phones: BTreeMap<LegId, Phone>,
+    pub conference: ConferenceId,
+    pub reports: Vec<MediaReport>,
+    pub turn: u64,
+    /// Packets on their way: when each comes, a number to keep them apart, to which leg.
+    network: BTreeMap<(u64, u64), (LegId, SocketAddr, Vec<u8>)>,
+    posted: u64,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with_music(Music::silence())
+    }
+
+    pub fn with_music(music: Music) -> World {
+        World {
+            desk: Desk::new(7),
+            stage: Stage::new(music),
+            outbox: Outbox::new(),
+            phones: BTreeMap::new(),
+            conference: ConferenceId(4),
+            reports: Vec::new(),
+            turn: 0,
+            network: BTreeMap::new(),
+            posted: 0,
+        }
+    }
+
+    pub fn order(&mut self, order: MediaOrder) {
+        let cue = self.desk.compile(&order).unwrap();
+        self.stage.apply(cue);
+    }
+
+    /// Lets a telephone in.
+    pub fn enter(&mut self, leg: u64, phone: Phone) {
+        let (leg, conference) = (LegId(leg), self.conference);
+        let local = "127.0.0.1".parse().unwrap();
+        self.order(MediaOrder::Open { leg, conference, local });
+        self.order(MediaOrder::Connect { leg, connection: phone.terms() });
+        let mut phone = phone;
+        phone.next_us += (self.turn * 5_000) as f64;
+        self.phones.insert(leg, phone);
+    }
+
+    pub fn route(&mut self, routing: Routing) {
+        let conference = self.conference;
+        self.order(MediaOrder::Route { conference, routing });
+    }
+
+    pub fn phone(&mut self, leg: u64) -> &mut Phone {
+        self.phones.get_mut(&LegId(leg)).unwrap()
+    }
+
+    pub fn stats(&self) -> MediaStats {
+        *self.stage.stats()
+    }
+
+    /// A datagram to a leg's port that comes now.
+    pub fn post(&mut self, leg: u64, from: SocketAddr, bytes: Vec<u8>) {
+        let now_us = self.turn * 5_000;
+        self.post_at(now_us, LegId(leg), from, bytes);
+    }
+
+    fn post_at(&mut self, at_us: u64, leg: LegId, from: SocketAddr, bytes: Vec<u8>) {
+        self.posted += 1;
+        self.network.insert((at_us, self.posted), (leg, from, bytes));
+    }
+
+    fn let_phones_speak(&mut self, until_us: u64) {
+        let mut posts = Vec::new();
+        for (leg, phone) in &mut self.phones {
+            while phone.sends && phone.next_us <= until_us as f64 {
+                let bytes = phone.packet();
+                for late_us in (phone.network)(phone.sent) {
+                    posts.push((
+                        phone.next_us as u64 + late_us,
+                        *leg,
+                        phone.address,
+                        bytes.clone(),
+                    ));
+                }
+                phone.sent += 1;
+                let pace = 1_000.0 / (1.0 + phone.drift_ppm / 1e6);
+                phone.next_us += f64::from(phone.ptime_ms) * pace;
+            }
+            if !phone.sends {
+                phone.next_us = phone.next_us.max(until_us as f64);
+            }
+        }
+        for (at_us, leg, from, bytes) in posts {
+            self.post_at(at_us, leg, from, bytes);
+        }
+    }
+
+    /// Receives and renders one turn; what is to be sent is in the outbox.
+    pub fn render(&mut self) {
+        let now_us = self.turn * 5_000;
+        self.let_phones_speak(now_us);
+        while let Some(entry) = self.network.first_entry().filter(|e| e.key().0 <= now_us) {
+            let at_us = entry.key().0;
+            let (leg, from, bytes) = entry.remove();
+            if let Some(port) = self.desk.port(leg) {
+                self.stage.receive(port, from, at_us, &bytes);
+            }
+        }
+        self.outbox.clear();
+        self.stage.turn(self.turn, &mut self.outbox);
+        self.turn += 1;
+    }
+
+    /// One turn of 5 ms, with all that is sent delivered.
+    pub fn step(&mut self) {
+        self.render();
+        let ports: BTreeMap<usize, LegId> = self
+            .phones
+            .keys()
+            .filter_map(|leg| self.desk.port(*leg).map(|port| (port.index(), *leg)))
+            .collect();
+        for datagram in self.outbox.iter() {
+            let Some(leg) = ports.get(&datagram.port.index()) else { continue };
+            let phone = self.phones.get_mut(leg).unwrap();
+            assert_eq!(datagram.remote, phone.address);
+            phone.hear(datagram.bytes);
+        }
+        while let Some(report) = self.stage.next_report() {
+            self.reports.push(report);
+        }
+        while self.stage.next_spent().is_some() {}
+    }
+
+    pub fn run_ms(&mut self, ms: u64) {
+        for _ in 0..ms / 5 {
+            self.step();
+        }
+    }
+
+    /// Who hears whom, by ear: for each leg the tones that it hears.
+    pub fn picture(&self) -> Vec<(u64, Vec<usize>)> {
+        let heard = |phone: &Phone| phone.tones_heard().into_iter().collect();
+        self.phones.iter().map(|(leg, phone)| (leg.0, heard(phone))).collect()
+    }
+}

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use audio::tone::Sine;
 use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler};
-use sip::{EndCause, Endpoint, Flow, Invite, SessionEvent, SessionId, Transport, Uri};
+use sip::message::{Host, NameAddr, StatusCode, Uri};
+use sip::{Alive, EndCause, Endpoint, Flow, Invite, SessionEvent, SessionId, Transport};
 use wire::rtp::{Extended, Extender, Header, Placed, Rtp, write_header};
 use wire::sdp::{self, Description, Direction, Encoding, Local, Negotiated};
 use wire::telephone_event::{Key, Keystroke};
@@ -99,11 +100,8 @@ pub struct Phone {
 impl Phone {
     /// A phone on its hook.
     pub fn new(settings: Settings) -> Phone {
-        let config = sip::Config {
-            server_name: "Convoke phone".into(),
-            listeners: vec![(settings.transport, settings.sip)],
-            advertised: None,
-        };
+        let listeners = vec![(settings.transport, settings.sip)];
+        let config = sip::Config { server_name: "Phone".into(), ..sip::Config::new(listeners) };
         let encodings = vec![encoding(settings.codec), Encoding::TelephoneEvent];
         Phone {
             sip: Endpoint::new(config, settings.seed),
@@ -124,10 +122,21 @@ impl Phone {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
         };
-        let to = Uri::parse(&format!("sip:{user}@{}{transport}", self.settings.server))
+        let to = format!("sip:{user}@{}{transport}", self.settings.server)
+            .parse()
             .expect("a user's name and an address make a SIP URI");
+        self.local.direction = Direction::SendRecv;
+        self.local.version += 1;
+        self.ear = Ear::new(self.settings.codec);
         let offer = sdp::offer(&self.local).into_bytes();
-        let invite = Invite { to, from_user: self.settings.user.clone(), offer };
+        let from = Uri::sip(&self.settings.user, Host::Ip(self.settings.sip.ip()), None);
+        let invite = Invite {
+            to,
+            from: NameAddr::new("", from),
+            offer,
+            route: None,
+            max_forwards: sip::limits::MAX_FORWARDS,
+        };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.session = Some(session);
@@ -231,8 +240,7 @@ impl Phone {
 
     /// Whether nothing of its call is left, not even a transaction.
     pub fn is_idle(&self) -> bool {
-        let stats = self.sip.stats();
-        stats.sessions == 0 && stats.transactions == 0
+        self.sip.alive() == Alive::default()
     }
 
     /// The rate of what it hears [Hz].
@@ -258,7 +266,7 @@ impl Phone {
                 }
                 sip::Output::Resolve { id, .. } => {
                     // The server is given by its address; a name in a Contact is not looked up.
-                    self.sip.resolved(now, id, vec![self.settings.server]);
+                    self.sip.resolved(now, id, &[self.settings.server]);
                 }
                 sip::Output::Session(session, event) => self.session_event(now, session, event),
             }
@@ -278,10 +286,10 @@ impl Phone {
                     self.session = Some(session);
                     self.up(agreed);
                     if self.sip.accept(now, session, text.into_bytes()).is_err() {
-                        self.state = CallState::Ended(EndCause::Cancelled);
+                        self.state = CallState::Ended(EndCause::LocalEnd);
                     }
                 } else {
-                    self.sip.reject(now, session, 486, None, None);
+                    self.reject(now, session, StatusCode::BUSY_HERE);
                 }
             }
             SessionEvent::Ringing { .. } => self.state = CallState::Ringing,
@@ -294,7 +302,9 @@ impl Phone {
                 }
             }
             SessionEvent::Reoffer { sdp } => self.reoffer(now, session, sdp),
-            SessionEvent::Info { .. } => {}
+            SessionEvent::Info { .. }
+            | SessionEvent::ReofferRefused { .. }
+            | SessionEvent::ReofferWithdrawn => {}
             SessionEvent::Ended { cause } => {
                 if self.session == Some(session) {
                     self.state = CallState::Ended(cause);
@@ -315,7 +325,13 @@ impl Phone {
                     self.hang_up(now);
                 }
             }
-            None => self.sip.reject(now, session, 488, None, None),
+            None => self.reject(now, session, StatusCode::NOT_ACCEPTABLE_HERE),
+        }
+    }
+
+    fn reject(&mut self, now: Instant, session: SessionId, status: StatusCode) {
+        if self.sip.reject(now, session, status, None, None).is_err() {
+            // The caller gave up in the same instant.
         }
     }
 

@@ -53,7 +53,7 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         started_ms: unix_ms(),
         stopping: stopped.clone(),
     });
-    let pages = api::router(switch, Arc::clone(&feed));
+    let pages = api::router(switch, Arc::clone(&feed), config.http_names.clone());
     let until_stopped = {
         let mut stopped = stopped;
         async move {
@@ -89,7 +89,7 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     if stopping.send(true).is_err() {
         tracing::debug!("the pages have ended already");
     }
-    web.await.context("the pages have failed")??;
+    web.await.context("the pages have failed")?;
     Ok(())
 }
 
@@ -118,9 +118,8 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
     };
     Ok(switchboard::Config {
         sip: sip::Config {
-            server_name: "Convoke".into(),
-            listeners: gateway.listeners().to_vec(),
             advertised: config.advertised,
+            ..sip::Config::new(gateway.listeners().to_vec())
         },
         profile: toml::from_str(OPEN_PROFILE).context("the open profile is not in order")?,
         rooms: config.rooms.iter().map(|(name, named)| (name.clone(), room(named))).collect(),

@@ -77,7 +77,7 @@ impl Conference {
             life: Life::Waiting,
             started_ms: now_ms,
             seq: 0,
-            routed: Routing::default(),
+            routed: routing(&[], None),
             effects: VecDeque::new(),
         };
         let cause = Cause { by: Author::System, command: None, now_ms };

@@ -34,11 +34,13 @@ impl Config {
         }
     }
 
-    /// The flow from our listener of that transport to an address of the same family.
+    /// The flow from our listener of that transport to an address of the same family. Loopback is
+    /// called from loopback, and others not, where there is a choice: neither reaches the other.
     pub(crate) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
         self.listeners
             .iter()
-            .find(|(kind, at)| *kind == transport && at.is_ipv4() == remote.is_ipv4())
+            .filter(|(kind, at)| *kind == transport && at.is_ipv4() == remote.is_ipv4())
+            .min_by_key(|(_, at)| at.ip().is_loopback() != remote.ip().is_loopback())
             .map(|(_, local)| Flow { transport, local: *local, remote, connection: None })
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use call::Effect;
 use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate};
+use sip::message::{Host, SipUri, Uri};
 
 use crate::calls::Placed;
 use crate::leg::{Leg, Purpose, Stage};
@@ -64,10 +65,11 @@ impl Switchboard {
     /// The address of this machine from which a target is called: loopback calls loopback, else
     /// the first address that others can reach.
     fn local_for(&self, target: &str) -> IpAddr {
-        let to_loopback = sip::Uri::parse(target).is_ok_and(|uri| {
-            let host = uri.host.trim_matches(['[', ']']).to_owned();
-            host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-        });
+        let to_loopback = match target.parse() {
+            Ok(Uri::Sip(SipUri { host: Host::Ip(ip), .. })) => ip.is_loopback(),
+            Ok(Uri::Sip(SipUri { host: Host::Name(name), .. })) => name == "localhost",
+            Ok(Uri::Tel(_) | Uri::Other(_)) | Err(_) => false,
+        };
         let listeners = &self.config.sip.listeners;
         listeners
             .iter()

@@ -10,7 +10,8 @@ use model::{
     Author, Command, CommandId, ConferenceName, ConferenceRef, LeaveReason, LegId, MediaOrder,
     PartyId, Refusal, Verb,
 };
-use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId, Uri};
+use sip::message::{Host, NameAddr, StatusCode, Uri};
+use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId};
 use wire::sdp::{self, Description, Local, Negotiated};
 
 use crate::calls::Placed;
@@ -18,12 +19,12 @@ use crate::leg::{Leg, Purpose, Stage};
 use crate::negotiation;
 use crate::switchboard::{Output, Switchboard};
 
-/// Says whether the server can call this address: a SIP URI with a host.
+/// Says whether the server can call this address: a `sip:` URI. `sips:` asks for TLS on every hop
+/// (RFC 3261 §26.2.2), which there is not.
 pub(crate) fn callable(target: &str) -> Result<Uri, Refusal> {
-    let uri = Uri::parse(target).map_err(|_| Refusal::BadTarget)?;
-    match uri.scheme {
-        sip::Scheme::Sip if !uri.host.is_empty() => Ok(uri),
-        sip::Scheme::Sip | sip::Scheme::Sips | sip::Scheme::Tel => Err(Refusal::BadTarget),
+    match target.parse() {
+        Ok(Uri::Sip(uri)) if !uri.secure => Ok(Uri::Sip(uri)),
+        Ok(Uri::Sip(_) | Uri::Tel(_) | Uri::Other(_)) | Err(_) => Err(Refusal::BadTarget),
     }
 }
 
@@ -45,7 +46,7 @@ impl Switchboard {
 
     fn session(&mut self, now: Instant, session: SessionId, event: SessionEvent) {
         if let SessionEvent::Incoming(incoming) = event {
-            return self.incoming(now, session, incoming);
+            return self.incoming(now, session, *incoming);
         }
         // A leg that was hung up is gone from here while its BYE is still on the way.
         let Some(leg) = self.legs_by_session.get(&session).copied() else { return };
@@ -63,6 +64,8 @@ impl Switchboard {
                     self.take_answer(now, leg, local, &sdp);
                 }
             }
+            // What was agreed before stays (RFC 3261 §14.1); we never offer anew by ourselves.
+            SessionEvent::ReofferRefused { .. } | SessionEvent::ReofferWithdrawn => {}
             SessionEvent::Info { content_type, body } => {
                 if let Some(digit) = crate::digits::digit(&content_type, &body) {
                     self.leg_changed(now, conference, leg, LegChange::Digit(digit));
@@ -75,8 +78,15 @@ impl Switchboard {
     fn incoming(&mut self, now: Instant, session: SessionId, incoming: Incoming) {
         if let Err(refusal) = self.take_call(now, session, incoming) {
             self.calls.refused(Placed::Inbound);
-            let retry = refusal.retry_after_s();
-            self.sip.reject(now, session, refusal.sip_status(), None, retry);
+            self.reject(now, session, refusal);
+        }
+    }
+
+    fn reject(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
+        let status = StatusCode::new(refusal.sip_status())
+            .expect("the refusals' table holds SIP statuses, which a test of it asserts");
+        if self.sip.reject(now, session, status, None, refusal.retry_after_s()).is_err() {
+            // It was withdrawn in the same instant: its end is on its way here.
         }
     }
 
@@ -86,7 +96,7 @@ impl Switchboard {
         session: SessionId,
         incoming: Incoming,
     ) -> Result<(), Refusal> {
-        let user = incoming.request_uri.user.as_deref().unwrap_or_default();
+        let user = incoming.request_uri.user().unwrap_or_default();
         let name = ConferenceName::parse(user).map_err(|_| Refusal::NoSuchConference)?;
         let purpose = match &incoming.offer {
             Some(offer) => {
@@ -103,8 +113,8 @@ impl Switchboard {
             verb: Verb::Enter(Entrant {
                 party,
                 leg,
-                display_name: incoming.from.display.as_deref().map(label),
-                address: label(&incoming.from.uri.address()),
+                display_name: display_name(&incoming.from),
+                address: label(&address(&incoming.from.uri)),
             }),
         };
         let conference = self.find_and_carry_out(now, command)?.conference;
@@ -172,9 +182,16 @@ impl Switchboard {
     fn place_call(&mut self, now: Instant, id: LegId, target: &str, local: &Local) {
         let conference = self.legs[&id].conference;
         let name = self.names.iter().find(|(_, named)| **named == conference);
-        let user = name.map_or_else(String::new, |(name, _)| name.to_string());
+        let user = name.map_or("", |(name, _)| name.as_str());
+        let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
         let to = callable(target).expect("an invitation's target was checked when it was asked for");
-        let invite = Invite { to, from_user: user, offer: sdp::offer(local).into_bytes() };
+        let invite = Invite {
+            to,
+            from: NameAddr::new("", from),
+            offer: sdp::offer(local).into_bytes(),
+            route: None,
+            max_forwards: sip::limits::MAX_FORWARDS,
+        };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);
@@ -193,8 +210,7 @@ impl Switchboard {
             Some(session) => {
                 self.calls.refused(Placed::Inbound);
                 self.legs_by_session.remove(&session);
-                let retry = refusal.retry_after_s();
-                self.sip.reject(now, session, refusal.sip_status(), None, retry);
+                self.reject(now, session, refusal);
             }
             None => self.calls.unanswered(Placed::Outbound, LeaveReason::Failed),
         }
@@ -280,7 +296,7 @@ impl Switchboard {
     /// The far end wants to change what was agreed, or asks what we would offer.
     fn reoffer(&mut self, now: Instant, session: SessionId, id: LegId, sdp: Option<Vec<u8>>) {
         let Stage::Up { local, .. } = &self.legs[&id].stage else {
-            return self.sip.reject(now, session, Refusal::WrongState.sip_status(), None, None);
+            return self.reject(now, session, Refusal::WrongState);
         };
         // RFC 3264 §8: the version goes up by one with each description that we send.
         let local = Local { version: local.version + 1, ..(**local).clone() };
@@ -301,10 +317,7 @@ impl Switchboard {
                 self.agreed(now, id, local, negotiated);
             }
             // RFC 3261 §14.2: what was agreed before stays.
-            None => {
-                let status = Refusal::NotAcceptable.sip_status();
-                self.sip.reject(now, session, status, None, None);
-            }
+            None => self.reject(now, session, Refusal::NotAcceptable),
         }
     }
 
@@ -330,16 +343,36 @@ impl Switchboard {
 /// Why a party is gone, by how its session ended.
 fn leave_reason(cause: &EndCause) -> LeaveReason {
     match cause {
-        EndCause::Bye | EndCause::Cancelled => LeaveReason::Left,
-        EndCause::Local => LeaveReason::Removed,
-        EndCause::Rejected { status, .. } => match status {
+        EndCause::Bye { .. } | EndCause::Cancelled { .. } => LeaveReason::Left,
+        EndCause::LocalEnd => LeaveReason::Removed,
+        EndCause::Rejected { status, .. } => match status.code() {
             486 | 600 => LeaveReason::Busy,
             603 => LeaveReason::Declined,
             408 | 480 => LeaveReason::NoAnswer,
             _ => LeaveReason::Failed,
         },
-        EndCause::TimedOut => LeaveReason::Lost,
-        EndCause::TransportFailed => LeaveReason::Lost,
+        EndCause::Unresolved => LeaveReason::Failed,
+        EndCause::TimedOut | EndCause::TransportFailed | EndCause::Unknown => LeaveReason::Lost,
+    }
+}
+
+/// The name that a caller's phone shows, if it shows one.
+fn display_name(from: &NameAddr) -> Option<String> {
+    let name = label(&from.display);
+    (!name.is_empty()).then_some(name)
+}
+
+/// A caller's address without what is of no use in a roster: parameters, headers, password.
+fn address(uri: &Uri) -> String {
+    match uri {
+        Uri::Sip(uri) => {
+            let scheme = if uri.secure { "sips" } else { "sip" };
+            let user = uri.user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
+            let port = uri.port.map_or_else(String::new, |port| format!(":{port}"));
+            format!("{scheme}:{user}{}{port}", uri.host)
+        }
+        Uri::Tel(uri) => format!("tel:{}", uri.number),
+        Uri::Other(text) => text.clone(),
     }
 }
 

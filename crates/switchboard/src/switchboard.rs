@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use call::{Conference, LegChange};
+use model::stats::SignalStats;
 use model::{
     Accepted, Chance, Command, CommandId, ConferenceId, ConferenceName, Event, LegId, MediaOrder,
     MediaReport, RecordingId, Refusal,
 };
-use sip::{ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
+use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
 
 use crate::calls::Calls;
 use crate::commands::Answers;
@@ -150,9 +151,9 @@ impl Switchboard {
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Message { flow, bytes } => self.sip.receive(now, flow, bytes),
-            Input::ConnectionClosed(connection) => self.sip.connection_closed(now, connection),
-            Input::Resolved { id, addresses } => self.sip.resolved(now, id, addresses),
-            Input::Unreachable { flow } => self.sip.unreachable(now, &flow),
+            Input::ConnectionClosed(connection) => self.sip.connection_closed(connection),
+            Input::Resolved { id, addresses } => self.sip.resolved(now, id, &addresses),
+            Input::Unreachable { flow } => self.sip.transport_failed(now, &flow),
             Input::Command(command) => {
                 let id = command.id;
                 let answer = self.command(now, command);
@@ -210,23 +211,26 @@ impl Switchboard {
 
     /// Whether nothing is left to be done for anybody: no session, no transaction.
     pub fn is_idle(&self) -> bool {
-        let stats = self.sip.stats();
-        self.legs.is_empty() && stats.sessions == 0 && stats.transactions == 0
+        self.legs.is_empty() && self.sip.alive() == Alive::default()
     }
 
     /// What was counted since the start.
-    pub fn stats(&self) -> model::stats::SignalStats {
+    pub fn stats(&self) -> SignalStats {
         let sip = self.sip.stats();
-        model::stats::SignalStats {
-            requests: sip
-                .requests
-                .iter()
-                .map(|((method, status), count)| ((method.to_string(), *status), *count))
-                .collect(),
+        let mut requests = BTreeMap::new();
+        for (method, status, count) in sip.responses_sent.iter().chain(sip.responses_received.iter())
+        {
+            if status.is_final() {
+                *requests.entry((method.name().to_owned(), status.code())).or_default() += count;
+            }
+        }
+        let alive = self.sip.alive();
+        SignalStats {
+            requests,
             malformed: sip.malformed,
             calls: self.calls.counts().clone(),
-            sessions: sip.sessions as u64,
-            transactions: sip.transactions as u64,
+            sessions: alive.sessions as u64,
+            transactions: (alive.client_transactions + alive.server_transactions) as u64,
             refusals: self.refusals.clone(),
         }
     }

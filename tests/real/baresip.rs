@@ -1,0 +1,186 @@
+//! Debian's baresip as a phone that speaks a tone and keeps what it hears.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use audio::tone::Sine;
+
+use crate::program::{Folder, ended, signal};
+use crate::server::Server;
+use crate::until;
+
+/// The only codec that a phone offers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codec {
+    /// As baresip's account says it.
+    account: &'static str,
+    /// As the API says it.
+    pub(crate) name: &'static str,
+    rate_hz: u32,
+    channels: u16,
+}
+
+impl Codec {
+    pub(crate) const PCMU: Codec =
+        Codec { account: "PCMU/8000/1", name: "pcmu", rate_hz: 8_000, channels: 1 };
+    pub(crate) const PCMA: Codec =
+        Codec { account: "PCMA/8000/1", name: "pcma", rate_hz: 8_000, channels: 1 };
+    pub(crate) const G722: Codec =
+        Codec { account: "G722/16000/1", name: "g722", rate_hz: 16_000, channels: 1 };
+    /// baresip knows Opus in stereo only.
+    pub(crate) const OPUS: Codec =
+        Codec { account: "opus/48000/2", name: "opus", rate_hz: 48_000, channels: 2 };
+}
+
+/// Who calls, with what, over what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) name: &'static str,
+    pub(crate) codec: Codec,
+    /// `udp` or `tcp`.
+    pub(crate) transport: &'static str,
+    /// What it says [Hz].
+    pub(crate) tone_hz: f64,
+}
+
+/// How loud a phone speaks: four of them together stay below full scale, so that no limiter adds
+/// tones of its own.
+const AMPLITUDE: i16 = 3_000;
+
+/// For how long a phone can speak [s]: baresip ends a file's sound with the file.
+const SPEECH_S: u32 = 60;
+
+/// Bytes of a WAV file's head as libsndfile writes it.
+const WAV_HEAD_BYTES: u64 = 44;
+
+/// A phone in a call; it is killed when it is dropped.
+pub(crate) struct Phone {
+    caller: Caller,
+    process: Child,
+    folder: Folder,
+}
+
+impl Caller {
+    /// Dials a room.
+    pub(crate) fn call(self, server: &Server, room: &str) -> Phone {
+        let folder = Folder::new();
+        self.write_speech(&folder.join("speech.wav"));
+        std::fs::write(folder.join("config"), self.config(folder.path())).unwrap();
+        let account = format!(
+            "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={}\n",
+            self.name, self.transport, self.codec.account
+        );
+        std::fs::write(folder.join("accounts"), account).unwrap();
+        let dial = format!("/dial sip:{room}@{};transport={}", server.sip, self.transport);
+        let log = File::create(folder.join("log")).unwrap();
+        let process = Command::new("baresip")
+            .args(["-v", "-s", "-e", &dial, "-f"])
+            .arg(folder.path())
+            .stdin(std::process::Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("baresip is installed by tests/packages");
+        Phone { caller: self, process, folder }
+    }
+
+    /// baresip's ausine speaks at a loudness of its own, and four of them overdrive the room; so
+    /// it plays a file. The file has the codec's rate, and then nothing is resampled on the way.
+    fn write_speech(&self, path: &Path) {
+        let Codec { rate_hz, channels, .. } = self.codec;
+        let spec = hound::WavSpec {
+            channels,
+            sample_rate: rate_hz,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut file = hound::WavWriter::create(path, spec).unwrap();
+        let mut tone = Sine::new(self.tone_hz, AMPLITUDE, rate_hz);
+        for _ in 0..SPEECH_S * rate_hz {
+            let sample = tone.next_sample();
+            (0..channels).for_each(|_| file.write_sample(sample).unwrap());
+        }
+        file.finalize().unwrap();
+    }
+
+    /// `sip_listen` with port 0, or the second phone finds baresip's own default taken.
+    /// `net_interface` takes an address, and without it baresip passes over loopback. sndfile writes
+    /// what is decoded; aubridge with a device of which there is no other end swallows it.
+    fn config(&self, folder: &Path) -> String {
+        let folder = folder.display();
+        let Codec { rate_hz, channels, .. } = self.codec;
+        format!(
+            "sip_listen 127.0.0.1:0\n\
+             net_interface 127.0.0.1\n\
+             audio_source aufile,{folder}/speech.wav\n\
+             audio_player aubridge,nobody\n\
+             audio_alert aubridge,nobody\n\
+             ausrc_srate {rate_hz}\n\
+             ausrc_channels {channels}\n\
+             auplay_srate {rate_hz}\n\
+             auplay_channels {channels}\n\
+             jitter_buffer_delay 5-10\n\
+             rtp_ports 33000-33999\n\
+             snd_path {folder}\n\
+             module_path /usr/lib/baresip/modules\n\
+             module g711.so\n\
+             module g722.so\n\
+             module opus.so\n\
+             module aufile.so\n\
+             module aubridge.so\n\
+             module sndfile.so\n\
+             module_tmp account.so\n\
+             module_app menu.so\n"
+        )
+    }
+}
+
+impl Phone {
+    /// Who calls.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// How much it has heard so far [ms].
+    pub(crate) fn heard_ms(&self) -> u64 {
+        let Codec { rate_hz, channels, .. } = self.caller.codec;
+        let bytes = self.heard_file().map_or(0, |path| path.metadata().unwrap().len());
+        let bytes_per_ms = u64::from(rate_hz) / 1_000 * u64::from(channels) * 2;
+        bytes.saturating_sub(WAV_HEAD_BYTES) / bytes_per_ms
+    }
+
+    /// Hangs up, and gives the file of all that it heard, which is gone with the phone.
+    pub(crate) fn hang_up(&mut self) -> PathBuf {
+        signal(&self.process, "TERM");
+        ended("baresip", &mut self.process);
+        self.heard_file().expect("baresip heard something")
+    }
+
+    /// sndfile names its files by the time, and ends them by what they hold.
+    fn heard_file(&self) -> Option<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        // Killing one that has ended by itself is no error.
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        if std::thread::panicking() {
+            let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
+            eprintln!("{} said:\n{}", self.caller.name, String::from_utf8_lossy(&log));
+        }
+    }
+}
+
+/// Waits until each phone has heard so much more [ms].
+pub(crate) fn listen(phones: &[Phone], more_ms: u64) {
+    let ends_ms: Vec<u64> = phones.iter().map(|phone| phone.heard_ms() + more_ms).collect();
+    until(&format!("{more_ms} ms of sound"), || {
+        phones.iter().zip(&ends_ms).all(|(phone, end_ms)| phone.heard_ms() >= *end_ms).then_some(())
+    });
+}

@@ -1,0 +1,126 @@
+//! Phones of another maker, each with another codec, in one room: by ear.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::baresip::{Caller, Codec, Phone, listen};
+use crate::ear::{Heard, Sound};
+use crate::server::Server;
+use crate::{until, whole_machine};
+
+const ADA: usize = 0;
+const BEN: usize = 1;
+const CLEO: usize = 2;
+const DORA: usize = 3;
+
+const CALLERS: [Caller; 4] = [
+    Caller { name: "ada", codec: Codec::PCMU, transport: "udp", tone_hz: 437.0 },
+    Caller { name: "ben", codec: Codec::PCMA, transport: "tcp", tone_hz: 577.0 },
+    Caller { name: "cleo", codec: Codec::G722, transport: "udp", tone_hz: 727.0 },
+    Caller { name: "dora", codec: Codec::OPUS, transport: "udp", tone_hz: 953.0 },
+];
+
+/// How long they stand as they are before something is changed [ms].
+const STANDING_MS: u64 = 3_000;
+
+/// These phones.
+fn all(phones: &[usize]) -> BTreeSet<Sound> {
+    phones.iter().map(|phone| Sound::Phone(*phone)).collect()
+}
+
+fn tones_hz() -> [f64; 4] {
+    CALLERS.map(|caller| caller.tone_hz)
+}
+
+/// Does something to the party of a caller.
+fn change(server: &Server, room: &str, caller: usize, doing: &str) {
+    let view = server.conference(room).unwrap();
+    let user = format!("sip:{}@", CALLERS[caller].name);
+    let parties = view["parties"].as_array().unwrap();
+    let party = parties.iter().find(|party| party["address"].as_str().unwrap().starts_with(&user));
+    let id = party.unwrap_or_else(|| panic!("no {user} in {view}"))["id"].as_str().unwrap();
+    server.ask("POST", &format!("conferences/{room}/parties/{id}/{doing}"), "");
+}
+
+fn record(server: &Server, room: &str, on: bool) -> PathBuf {
+    let body = format!("{{\"on\": {on}}}");
+    let accepted = server.ask("PUT", &format!("conferences/{room}/recording"), &body);
+    server.recording(accepted["recording"].as_str().unwrap())
+}
+
+/// One line of the table: who listened, and whom they heard, one phase after the other.
+fn line(listener: &str, heard: &Heard) -> String {
+    let name = |sound: &Sound| match sound {
+        Sound::Phone(at) => CALLERS[*at].name,
+        Sound::Music => "music",
+    };
+    let phase = |phase: &BTreeSet<Sound>| match phase.len() {
+        0 => "nobody".to_owned(),
+        _ => phase.iter().map(name).collect::<Vec<_>>().join(" "),
+    };
+    let phases: Vec<String> = heard.phases().iter().map(phase).collect();
+    format!("{listener:<18}{}", phases.join("  →  "))
+}
+
+fn title(caller: Caller) -> String {
+    format!("{} ({}, {})", caller.name, caller.codec.name, caller.transport)
+}
+
+#[test]
+fn four_phones_with_four_codecs_hear_each_other_mute_and_hold() {
+    let _machine = whole_machine();
+    let server = Server::start(&["--rtp-ports", "20000-20099"]);
+    let room = "standup";
+    let mut phones: Vec<Phone> = CALLERS.map(|caller| caller.call(&server, room)).into();
+    let view = server.connected(room, 4);
+    for caller in CALLERS {
+        let parties = view["parties"].as_array().unwrap();
+        let codec = serde_json::Value::from(caller.codec.name);
+        assert_eq!(parties.iter().filter(|party| party["codec"] == codec).count(), 1, "{view}");
+    }
+
+    listen(&phones, STANDING_MS / 3);
+    let recording = record(&server, room, true);
+    listen(&phones, STANDING_MS);
+    change(&server, room, BEN, "mute");
+    listen(&phones, STANDING_MS);
+    change(&server, room, BEN, "unmute");
+    change(&server, room, DORA, "hold");
+    listen(&phones, STANDING_MS);
+    change(&server, room, DORA, "resume");
+    listen(&phones, STANDING_MS);
+    assert_eq!(record(&server, room, false), recording);
+
+    let files: Vec<PathBuf> = phones.iter_mut().map(Phone::hang_up).collect();
+    until("the conference's end", || server.conference(room).is_none().then_some(()));
+    let heard: Vec<Heard> = files.iter().map(|file| Heard::in_file(file, &tones_hz())).collect();
+    let recorded = Heard::in_file(&recording, &tones_hz());
+
+    println!("who heard whom, one phase after the other:");
+    for (phone, heard) in phones.iter().zip(&heard) {
+        println!("  {}", line(&title(phone.caller()), heard));
+    }
+    println!("  {}", line("the recording", &recorded));
+
+    for (at, heard) in heard.iter().enumerate() {
+        let echo = heard.windows.iter().position(|window| window.contains(&Sound::Phone(at)));
+        assert_eq!(echo, None, "{} heard itself, at this window", CALLERS[at].name);
+    }
+    // All in; Ben is muted; Ben speaks again, and Dora is held; all in.
+    let expected = [
+        vec![all(&[BEN, CLEO, DORA]), all(&[CLEO, DORA]), all(&[BEN, CLEO])],
+        vec![all(&[ADA, CLEO, DORA]), all(&[ADA, CLEO])],
+        vec![all(&[ADA, BEN, DORA]), all(&[ADA, DORA]), all(&[ADA, BEN])],
+        vec![all(&[ADA, BEN, CLEO]), all(&[ADA, CLEO]), BTreeSet::from([Sound::Music])],
+    ];
+    for (at, mut expected) in expected.into_iter().enumerate() {
+        let everybody = expected[0].clone();
+        expected.push(everybody.clone());
+        // They hang up one after the other, so there is more after the end that counts.
+        let heard = heard[at].phases_from(&everybody);
+        assert!(heard.starts_with(&expected), "{}: {heard:?}", CALLERS[at].name);
+    }
+    let everybody = all(&[ADA, BEN, CLEO, DORA]);
+    let expected = [everybody.clone(), all(&[ADA, CLEO, DORA]), all(&[ADA, BEN, CLEO]), everybody];
+    assert_eq!(recorded.phases(), expected);
+}

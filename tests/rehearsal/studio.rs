@@ -1,0 +1,120 @@
+//! The media thread without its thread: orders in, datagrams in and out, a turn at a time.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use media::{Desk, Music, Outbox, PortKey, Stage};
+use model::limits::TAP_FRAMES_QUEUED_MAX;
+use model::{LegId, LocalMedia, MediaOrder, MediaReport, TapFrame};
+
+use crate::network::{Datagram, Kind};
+
+pub struct Studio {
+    desk: Desk,
+    stage: Stage,
+    outbox: Outbox,
+    started: Option<Instant>,
+    addresses: BTreeMap<SocketAddr, LegId>,
+    keys: BTreeMap<SocketAddr, PortKey>,
+    next_port: u16,
+    recorded: Option<rtrb::Consumer<TapFrame>>,
+}
+
+impl Studio {
+    pub fn new(seed: u64) -> Studio {
+        Studio {
+            desk: Desk::new(seed),
+            stage: Stage::new(Music::house()),
+            outbox: Outbox::new(),
+            started: None,
+            addresses: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            next_port: 20_000,
+            recorded: None,
+        }
+    }
+
+    /// Carries out an order; gives what the shell would report at once.
+    pub fn order(&mut self, now: Instant, order: MediaOrder) -> Vec<MediaReport> {
+        self.started.get_or_insert(now);
+        let cue = match &order {
+            MediaOrder::OpenTap { conference, recording, rate } => {
+                let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
+                self.recorded = Some(consumer);
+                self.desk.open_tap(*conference, *recording, *rate, producer)
+            }
+            order => self.desk.compile(order),
+        };
+        self.stage.apply(cue.expect("an order can be carried out"));
+        while let Some(spent) = self.stage.next_spent() {
+            drop(spent);
+        }
+        match order {
+            MediaOrder::Open { leg, local, .. } => {
+                let rtp = SocketAddr::new(local, self.next_port);
+                self.next_port += 2;
+                self.addresses.insert(rtp, leg);
+                self.keys.insert(rtp, self.desk.port(leg).expect("an opened leg has a port"));
+                vec![MediaReport::Opened { leg, local: LocalMedia { rtp } }]
+            }
+            MediaOrder::Close { leg } => {
+                let closed = self.addresses.iter().find(|(_, open)| **open == leg);
+                if let Some(address) = closed.map(|(address, _)| *address) {
+                    self.addresses.remove(&address);
+                    self.keys.remove(&address);
+                }
+                vec![]
+            }
+            MediaOrder::Connect { .. }
+            | MediaOrder::Route { .. }
+            | MediaOrder::OpenTap { .. }
+            | MediaOrder::CloseTap { .. }
+            | MediaOrder::CloseConference { .. } => vec![],
+        }
+    }
+
+    pub fn receive(&mut self, to: SocketAddr, from: SocketAddr, at: Instant, bytes: &[u8]) {
+        let Some(key) = self.keys.get(&to) else { return };
+        let started = self.started.unwrap_or(at);
+        let arrival_us = at.saturating_duration_since(started).as_micros() as u64;
+        self.stage.receive(*key, from, arrival_us, bytes);
+    }
+
+    /// Renders a turn; gives what it sends.
+    pub fn turn(&mut self, turn: u64) -> Vec<Datagram> {
+        self.outbox.clear();
+        self.stage.turn(turn, &mut self.outbox);
+        while let Some(spent) = self.stage.next_spent() {
+            drop(spent);
+        }
+        let from: BTreeMap<PortKey, SocketAddr> =
+            self.keys.iter().map(|(address, key)| (*key, *address)).collect();
+        self.outbox
+            .iter()
+            .filter_map(|sent| {
+                let from = *from.get(&sent.port)?;
+                let bytes = sent.bytes.to_vec();
+                Some(Datagram { kind: Kind::Audio, from, to: sent.remote, bytes })
+            })
+            .collect()
+    }
+
+    pub fn reports(&mut self) -> Vec<MediaReport> {
+        std::iter::from_fn(|| self.stage.next_report()).collect()
+    }
+
+    pub fn ports_open(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// What the recorder was given since it was asked last.
+    pub fn take_recorded(&mut self) -> Vec<i16> {
+        let Some(frames) = &mut self.recorded else { return vec![] };
+        let mut samples = Vec::new();
+        while let Ok(frame) = frames.pop() {
+            samples.extend_from_slice(&frame.samples[..320]);
+        }
+        samples
+    }
+}

@@ -1,0 +1,336 @@
+//! The whole product in one thread: switchboard, media, a network and phones, in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use audio::Codec;
+use audio::music::SIGNATURE_HZ;
+use audio::tone::Ear;
+use convoke::phone::{CallState, Phone, Sent, Settings, TICK_MS, Voice};
+use model::{
+    Accepted, Author, Command, CommandId, ConferenceName, ConferenceRef, ConferenceView, Event,
+    MediaOrder, PartyId, Refusal, TapRate, Verb,
+};
+use sip::{Flow, Transport};
+use switchboard::{Config, Input, Output, Room, Switchboard};
+
+use crate::network::{Datagram, Kind, Network, Weather};
+use crate::studio::Studio;
+
+/// Each guest's tone [Hz], by its number.
+pub const TONES_HZ: [f64; 6] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0];
+
+/// What an ear calls hold music.
+pub const MUSIC: usize = TONES_HZ.len();
+
+/// A turn of the media thread.
+const TURN: Duration = Duration::from_millis(5);
+
+/// How long a change takes to be heard at most: buffers on both sides.
+const SETTLING: Duration = Duration::from_millis(700);
+
+/// How long is listened: five windows of an ear.
+const LISTENING: Duration = Duration::from_millis(2_000);
+
+const SERVER: &str = "10.0.0.1:5060";
+
+/// A phone and where it is.
+pub struct Guest {
+    pub phone: Phone,
+    sip: SocketAddr,
+    rtp: SocketAddr,
+}
+
+/// Everything.
+pub struct World {
+    pub seed: u64,
+    pub now: Instant,
+    pub board: Switchboard,
+    pub studio: Studio,
+    pub network: Network,
+    pub guests: Vec<Guest>,
+    pub views: BTreeMap<model::ConferenceId, ConferenceView>,
+    pub events: Vec<Event>,
+    answers: BTreeMap<CommandId, Result<Accepted, Refusal>>,
+    commands: u64,
+    turns: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, weather: Weather) -> World {
+        World::with_room(
+            seed,
+            weather,
+            Room { record: false, recording_rate: TapRate::Hz16000, parties_max: 100 },
+        )
+    }
+
+    pub fn with_room(seed: u64, weather: Weather, any_room: Room) -> World {
+        #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
+        let now = Instant::now();
+        let server: SocketAddr = SERVER.parse().unwrap();
+        let config = Config {
+            sip: sip::Config::new(vec![(Transport::Udp, server)]),
+            profile: toml::from_str(include_str!("../../fixtures/profiles/open.toml")).unwrap(),
+            rooms: BTreeMap::new(),
+            any_room,
+            started: now,
+            started_ms: 1_700_000_000_000,
+        };
+        World {
+            seed,
+            now,
+            board: Switchboard::new(config, seed),
+            studio: Studio::new(seed),
+            network: Network::new(seed ^ 0x5eed, weather),
+            guests: Vec::new(),
+            views: BTreeMap::new(),
+            events: Vec::new(),
+            answers: BTreeMap::new(),
+            commands: 0,
+            turns: 0,
+        }
+    }
+
+    /// A phone with this codec comes into the world, on its hook, with the tone of its number.
+    pub fn guest(&mut self, codec: Codec) -> usize {
+        let number = self.guests.len();
+        let address = |port| SocketAddr::from(([10, 0, 1, number as u8 + 1], port));
+        let settings = Settings {
+            sip: address(5060),
+            rtp: address(4000),
+            server: SERVER.parse().unwrap(),
+            transport: Transport::Udp,
+            user: format!("guest{number}"),
+            codec,
+            voice: Voice::Tone { frequency_hz: TONES_HZ[number], amplitude: 4_000 },
+            seed: self.seed.wrapping_mul(31).wrapping_add(number as u64 * 0x1234_5678_9abc),
+        };
+        let phone = Phone::new(settings);
+        self.guests.push(Guest { phone, sip: address(5060), rtp: address(4000) });
+        number
+    }
+
+    /// A phone calls a conference, and is up.
+    pub fn join(&mut self, guest: usize, conference: &str) {
+        let now = self.now;
+        self.guests[guest].phone.call(now, conference);
+        self.run_until(Duration::from_secs(20), |world| {
+            *world.guests[guest].phone.state() == CallState::Up
+        });
+        let state = self.guests[guest].phone.state();
+        assert_eq!(*state, CallState::Up, "seed {}: guest {guest} is not up", self.seed);
+    }
+
+    /// Whoever may use the API asks for something.
+    pub fn ask(&mut self, conference: &str, verb: Verb) -> Result<Accepted, Refusal> {
+        self.commands += 1;
+        self.ask_again(CommandId(self.commands), conference, verb)
+    }
+
+    /// The same with a chosen id.
+    pub fn ask_again(
+        &mut self,
+        id: CommandId,
+        conference: &str,
+        verb: Verb,
+    ) -> Result<Accepted, Refusal> {
+        let conference = ConferenceRef::Name(ConferenceName::parse(conference).unwrap());
+        let command = Command { id, conference, by: Author::Admin, verb };
+        self.board.handle(self.now, Input::Command(command));
+        self.drain();
+        self.answers.remove(&id).expect("a command is answered at once")
+    }
+
+    /// A phone's audio moves to another address, and its phone says so.
+    pub fn move_audio(&mut self, guest: usize, rtp: SocketAddr) {
+        let now = self.now;
+        self.guests[guest].rtp = rtp;
+        self.guests[guest].phone.move_to(now, rtp);
+        self.drain();
+    }
+
+    /// The party that a guest is, by its address.
+    pub fn party(&self, guest: usize) -> PartyId {
+        let user = format!("sip:guest{guest}@");
+        self.views
+            .values()
+            .flat_map(|view| &view.parties)
+            .find(|party| party.address.starts_with(&user))
+            .unwrap_or_else(|| panic!("seed {}: guest {guest} is in no roster", self.seed))
+            .id
+    }
+
+    /// Runs for a while.
+    pub fn run(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    /// Runs until something holds, or for this long.
+    pub fn run_until(&mut self, at_most: Duration, holds: impl Fn(&World) -> bool) {
+        let end = self.now + at_most;
+        while self.now < end && !holds(self) {
+            self.turn();
+        }
+    }
+
+    /// Lets what was done last be heard, then tells what each guest hears.
+    pub fn listen(&mut self) -> Vec<BTreeSet<usize>> {
+        self.run(SETTLING);
+        for guest in &mut self.guests {
+            guest.phone.take_heard();
+        }
+        self.studio.take_recorded();
+        self.run(LISTENING);
+        let seed = self.seed;
+        let listen = |(number, guest): (usize, &mut Guest)| {
+            heard(&guest.phone.take_heard(), guest.phone.rate_hz())
+                .unwrap_or_else(|unclear| panic!("seed {seed}: at guest {number} {unclear}"))
+        };
+        self.guests.iter_mut().enumerate().map(listen).collect()
+    }
+
+    /// What the recording got while everybody listened last.
+    pub fn recorded(&mut self) -> BTreeSet<usize> {
+        heard(&self.studio.take_recorded(), 16_000)
+            .unwrap_or_else(|unclear| panic!("seed {}: in the recording {unclear}", self.seed))
+    }
+
+    fn turn(&mut self) {
+        self.now += TURN;
+        self.turns += 1;
+        let now = self.now;
+        for (at, datagram) in self.network.arrived(now) {
+            self.deliver(at, &datagram);
+        }
+        let turns_per_tick = u64::from(TICK_MS) / TURN.as_millis() as u64;
+        for (number, guest) in self.guests.iter_mut().enumerate() {
+            // Phones do not send in step.
+            if self.turns % turns_per_tick == number as u64 % turns_per_tick {
+                guest.phone.tick();
+            }
+            if guest.phone.next_deadline().is_some_and(|due| due <= now) {
+                guest.phone.handle_timeout(now);
+            }
+        }
+        if self.board.next_deadline().is_some_and(|due| due.at <= now) {
+            self.board.handle_timeout(now);
+        }
+        for sent in self.studio.turn(self.turns) {
+            self.network.send(now, sent);
+        }
+        for report in self.studio.reports() {
+            self.board.handle(now, Input::Media(report));
+        }
+        self.drain();
+    }
+
+    fn deliver(&mut self, at: Instant, datagram: &Datagram) {
+        let (now, bytes) = (self.now, datagram.bytes.as_slice());
+        let flow = |local, remote| Flow { transport: Transport::Udp, local, remote, connection: None };
+        let to_server = datagram.to.ip() == SERVER.parse::<SocketAddr>().unwrap().ip();
+        match (datagram.kind, to_server) {
+            (Kind::Signalling, true) => {
+                let flow = flow(datagram.to, datagram.from);
+                self.board.handle(now, Input::Message { flow, bytes });
+            }
+            (Kind::Audio, true) => self.studio.receive(datagram.to, datagram.from, at, bytes),
+            (kind, false) => {
+                for guest in &mut self.guests {
+                    match kind {
+                        Kind::Signalling if guest.sip == datagram.to => {
+                            let flow = flow(datagram.to, datagram.from);
+                            guest.phone.receive_sip(now, flow, bytes);
+                        }
+                        Kind::Audio if guest.rtp == datagram.to => guest.phone.receive_rtp(bytes),
+                        Kind::Signalling | Kind::Audio => {}
+                    }
+                }
+            }
+        }
+        self.drain();
+    }
+
+    /// Carries out all that anybody wants, until nobody wants anything.
+    pub fn drain(&mut self) {
+        while let Some(output) = self.board.poll() {
+            self.carry_out(output);
+        }
+        let now = self.now;
+        for guest in &mut self.guests {
+            while let Some(sent) = guest.phone.poll() {
+                let (kind, from, to, bytes) = match sent {
+                    Sent::Sip(flow, bytes) => (Kind::Signalling, guest.sip, flow.remote, bytes),
+                    Sent::Rtp(to, bytes) => (Kind::Audio, guest.rtp, to, bytes),
+                };
+                self.network.send(now, Datagram { kind, from, to, bytes });
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Transmit { flow, bytes } => {
+                let (from, to) = (flow.local, flow.remote);
+                self.network.send(self.now, Datagram { kind: Kind::Signalling, from, to, bytes });
+            }
+            Output::Resolve { id, .. } => {
+                self.board.handle(self.now, Input::Resolved { id, addresses: vec![] });
+            }
+            Output::Media(order) => self.media(order),
+            Output::Answer { id, answer } => {
+                self.answers.insert(id, answer);
+            }
+            Output::Event(event) => self.event(event),
+        }
+    }
+
+    fn media(&mut self, order: MediaOrder) {
+        for report in self.studio.order(self.now, order) {
+            self.board.handle(self.now, Input::Media(report));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        let id = event.conference;
+        match self.views.get_mut(&id) {
+            Some(view) => {
+                assert_eq!(event.seq, view.seq + 1, "seed {}: a hole in the events", self.seed);
+                view.apply(&event);
+                if view.ended_ms.is_some() {
+                    self.views.remove(&id);
+                }
+            }
+            None => {
+                let view = ConferenceView::begin(&event);
+                self.views.insert(id, view.expect("a conference's first event creates it"));
+            }
+        }
+        self.events.push(event);
+    }
+}
+
+/// Who is heard: guests by their numbers, and [`MUSIC`]. Somebody is heard who sounds in most whole
+/// windows: where packets are lost, a window now and then is too rough to tell. Whoever sounds in
+/// any window at all must be one of them, so that nobody slips through for a moment.
+fn heard(samples: &[i16], rate_hz: u32) -> Result<BTreeSet<usize>, String> {
+    let candidates: Vec<f64> = TONES_HZ.iter().chain(&SIGNATURE_HZ).copied().collect();
+    let mut ear = Ear::new(&candidates, rate_hz);
+    let windows: Vec<_> =
+        samples.chunks_exact(rate_hz as usize / 50).filter_map(|frame| ear.push(frame)).collect();
+    let sounds_in = |at: usize| windows.iter().filter(|window| window.contains(at)).count();
+    let mut heard = BTreeSet::new();
+    for at in (0..candidates.len()).filter(|at| sounds_in(*at) > 0) {
+        if 2 * sounds_in(at) < windows.len() {
+            return Err(format!(
+                "{} Hz sounds in {} of {} windows",
+                candidates[at],
+                sounds_in(at),
+                windows.len(),
+            ));
+        }
+        heard.insert(at.min(MUSIC));
+    }
+    Ok(heard)
+}

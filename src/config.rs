@@ -95,7 +95,8 @@ pub struct Options {
     /// Ports for audio [default: 16384-32767]
     #[arg(long, value_name = "LOW-HIGH", env = "CONVOKE_RTP_PORTS", global = true)]
     pub rtp_ports: Option<PortRange>,
-    /// What to log: error, warn, info, debug, trace, or by room, e.g. info,gateway=debug [default: info]
+    /// What to log: error, warn, info, debug or trace, also by room: info,gateway=debug
+    /// [default: info]
     #[arg(long, value_name = "FILTER", env = "CONVOKE_LOG", global = true)]
     pub log: Option<String>,
 }
@@ -216,7 +217,10 @@ mod tests {
     #[test]
     fn a_mistake_is_told_with_its_line_and_reason() {
         let unknown = wrong("http = \"127.0.0.1:1\"\nsipp = \"x\"\n");
-        assert!(unknown.contains("line 2") && unknown.contains("unknown field `sipp`"), "{unknown}");
+        assert!(
+            unknown.contains("line 2") && unknown.contains("unknown field `sipp`"),
+            "{unknown}"
+        );
         let address = wrong("\n\nsip = \"here\"\n");
         assert!(address.contains("line 3") && address.contains("socket address"), "{address}");
         let ports = wrong("rtp_ports = \"9-5\"\n");

@@ -61,7 +61,7 @@ pub async fn play(sip: SocketAddr, http: SocketAddr, data: &Path) -> Result<Stri
     for (speaker, phone) in SPEAKERS.iter().zip(lines.phones()) {
         if *phone.state() != CallState::Up {
             bail!(
-                "{}'s call to sip:{CONFERENCE}@{sip} did not come up ({:?}). Is the server running?",
+                "{}'s call to sip:{CONFERENCE}@{sip} did not come up: {:?}. Does the server run?",
                 speaker.name,
                 phone.state(),
             );
@@ -84,11 +84,14 @@ pub async fn play(sip: SocketAddr, http: SocketAddr, data: &Path) -> Result<Stri
     let ended = |lines: &Lines| lines.phones().all(crate::phone::Phone::is_idle);
     lines.run_until(Duration::from_secs(2), ended).await?;
 
-    let voices: Vec<Vec<f32>> = voices.iter().map(|voice| hearing::at_8_khz(voice, 16_000)).collect();
+    let voices: Vec<Vec<f32>> =
+        voices.iter().map(|voice| hearing::at_8_khz(voice, 16_000)).collect();
     let mut table = Table::new();
     for (listener, (samples, rate_hz)) in heard.iter().enumerate() {
         let heard = hearing::at_8_khz(samples, *rate_hz);
-        table.row(listener, &voices.iter().map(|voice| hearing::likeness(&heard, voice)).collect::<Vec<_>>());
+        let likenesses: Vec<f32> =
+            voices.iter().map(|voice| hearing::likeness(&heard, voice)).collect();
+        table.row(listener, &likenesses);
     }
     let path = data.join("recordings").join(format!("{recording}.wav"));
     let place = if path.is_file() {

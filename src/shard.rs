@@ -67,7 +67,7 @@ impl Inlet {
     /// Tells that a recording failed, from the vault's thread.
     pub fn recording_failed(&self, recording: RecordingId, reason: String) {
         if self.0.try_send(Request::RecordingFailed(recording, reason)).is_err() {
-            tracing::error!(%recording, "the shard was too busy to be told that a recording failed");
+            tracing::error!(%recording, "the shard is too busy to hear that a recording failed");
         }
     }
 }

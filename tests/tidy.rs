@@ -142,8 +142,7 @@ fn what_decides_does_not_touch_the_world() {
 fn unsafe_stands_only_beside_codecs_and_system_calls() {
     let mut broken = Vec::new();
     for path in all_rust_files() {
-        let allowed =
-            UNSAFE.iter().any(|name| path.starts_with(root().join("crates").join(name)));
+        let allowed = UNSAFE.iter().any(|name| path.starts_with(root().join("crates").join(name)));
         for (at, line) in product_lines(&path) {
             let word = line.contains("unsafe ") || line.contains("unsafe{");
             if word && !allowed {
@@ -217,7 +216,12 @@ fn rooms_are_small() {
         }
         for (at, line) in text.lines().enumerate() {
             if line.chars().count() > COLUMNS_MAX {
-                broken.push(format!("{}:{}: {} columns", path.display(), at + 1, line.len()));
+                broken.push(format!(
+                    "{}:{}: {} columns",
+                    path.display(),
+                    at + 1,
+                    line.chars().count()
+                ));
             }
         }
     }

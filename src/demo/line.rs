@@ -112,9 +112,7 @@ impl Line {
                 Sent::Sip(flow, bytes) => (&self.sip, flow.remote, bytes),
                 Sent::Rtp(to, bytes) => (&self.rtp, *to, bytes),
             };
-            socket
-                .send_to(bytes, to)
-                .with_context(|| format!("nothing can be sent to {to}"))?;
+            socket.send_to(bytes, to).with_context(|| format!("nothing can be sent to {to}"))?;
         }
         Ok(())
     }

@@ -142,7 +142,8 @@ fn the_recording_holds_all_who_are_heard_and_no_music() {
 #[test]
 fn rooms_do_not_hear_each_other() {
     let mut world = World::new(9, FAIR);
-    for (codec, room) in [(Codec::Pcmu, "a"), (Codec::Pcmu, "b"), (Codec::Opus, "a"), (Codec::G722, "b")]
+    for (codec, room) in
+        [(Codec::Pcmu, "a"), (Codec::Pcmu, "b"), (Codec::Opus, "a"), (Codec::G722, "b")]
     {
         let guest = world.guest(codec);
         world.join(guest, room);
@@ -204,10 +205,10 @@ fn a_phone_that_nobody_answers_at_is_given_up_and_told() {
     let target = "sip:nobody@10.0.1.77:5060".to_owned();
     let party = world.ask("room", Verb::Invite { target }).unwrap().party.unwrap();
     world.run(Duration::from_secs(65));
-    let gone = |event: &model::Event| {
-        matches!(event.kind, EventKind::Left { party: left, .. } if left == party)
-    };
-    assert_eq!(world.events.iter().filter(|event| gone(event)).count(), 1);
+    let gone = [LeaveReason::NoAnswer, LeaveReason::Lost, LeaveReason::Failed]
+        .map(|reason| EventKind::Left { party, reason });
+    let told = world.events.iter().filter(|event| gone.contains(&event.kind)).count();
+    assert_eq!(told, 1);
     assert_eq!(world.studio.ports_open(), 1);
 }
 
@@ -234,9 +235,9 @@ fn a_pressed_key_is_told_once_in_spite_of_loss() {
     let digits: Vec<char> = world
         .events
         .iter()
-        .filter_map(|event| match event.kind {
-            EventKind::Digit { digit, .. } => Some(digit),
-            _ => None,
+        .filter_map(|event| {
+            let EventKind::Digit { digit, .. } = event.kind else { return None };
+            Some(digit)
         })
         .collect();
     assert_eq!(digits, ['1', '#', '1']);

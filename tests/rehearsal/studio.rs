@@ -38,13 +38,12 @@ impl Studio {
     /// Carries out an order; gives what the shell would report at once.
     pub fn order(&mut self, now: Instant, order: MediaOrder) -> Vec<MediaReport> {
         self.started.get_or_insert(now);
-        let cue = match &order {
-            MediaOrder::OpenTap { conference, recording, rate } => {
-                let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
-                self.recorded = Some(consumer);
-                self.desk.open_tap(*conference, *recording, *rate, producer)
-            }
-            order => self.desk.compile(order),
+        let cue = if let MediaOrder::OpenTap { conference, recording, rate } = &order {
+            let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
+            self.recorded = Some(consumer);
+            self.desk.open_tap(*conference, *recording, *rate, producer)
+        } else {
+            self.desk.compile(&order)
         };
         self.stage.apply(cue.expect("an order can be carried out"));
         while let Some(spent) = self.stage.next_spent() {

@@ -228,7 +228,8 @@ impl World {
 
     fn deliver(&mut self, at: Instant, datagram: &Datagram) {
         let (now, bytes) = (self.now, datagram.bytes.as_slice());
-        let flow = |local, remote| Flow { transport: Transport::Udp, local, remote, connection: None };
+        let flow =
+            |local, remote| Flow { transport: Transport::Udp, local, remote, connection: None };
         let to_server = datagram.to.ip() == SERVER.parse::<SocketAddr>().unwrap().ip();
         match (datagram.kind, to_server) {
             (Kind::Signalling, true) => {

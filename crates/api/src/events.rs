@@ -63,7 +63,7 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 /// `{"type": "snapshot", "conference": …}`, and goes on from there. It closes with 1000 after
 /// `conversation.ended`, with 1001 when the server shuts down, and with 1013 when the client is so
 /// slow that what comes next is not kept any more. A client that comes back names the conference by
-/// its id, for a name may have a successor, and in `after` the last `seq` that it saw. What a client
+/// its id, as a name may have a successor, and in `after` the last `seq` that it saw. What a client
 /// sends is not read.
 ///
 /// As a plain GET: the events that are kept in memory, the latest 4,096 at most.
@@ -107,7 +107,7 @@ pub(crate) async fn follow_conference(
 
 /// Follow the events of all conferences
 ///
-/// A WebSocket (RFC 6455): first `{"type": "snapshot", "conferences": […]}` with the live ones, then
+/// A WebSocket (RFC 6455): first `{"type": "snapshot", "conferences": […]}` with live ones, then
 /// one event a text message in the order in which they came. It closes as that of one conference
 /// does; a client that comes back begins with the snapshot again.
 #[utoipa::path(

@@ -1,7 +1,7 @@
 //! REST, WebSocket, OpenAPI, metrics and the web page: speaks `Command`, shows views folded from
 //! `Event`s.
 //!
-//! The api decides nothing. A request becomes a [`Command`](model::Command) for the [`Switch`]; what
+//! The api decides nothing. A request becomes a [`Command`](model::Command) to the [`Switch`]; what
 //! can be seen comes from the [`Feed`], into which the program publishes every event. The web page
 //! uses the same routes as any script.
 

@@ -217,7 +217,7 @@ async fn publish(feed: &Feed, conferences: &[ConferenceId; 2], seed: u64) {
     }
 }
 
-/// Follows to the end, with breaks; asserts that each event came once and in order. How often it came
+/// Follows to the end, with breaks; asserts that each event came once, in order. How often it came
 /// back before the end.
 async fn follow(served: Arc<Served>, conference: ConferenceId, seed: u64) -> u32 {
     let mut random = Random(seed);

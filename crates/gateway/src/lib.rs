@@ -1,7 +1,7 @@
 //! SIP sockets (UDP and TCP) and names, around `sip`.
 //!
 //! ```text
-//!  datagram::receive ─┐                                    ┌─▶ UDP: at once, on the caller's thread
+//!  datagram::receive ─┐                                    ┌─▶ UDP: at once, by who calls
 //!  connection::read ──┼▶ Inbound ─▶ endpoint ─▶ Gateway::send
 //!  resolve ───────────┘                                    └─▶ TCP: the connection's queue
 //! ```

@@ -34,11 +34,7 @@ impl Answers {
 
 impl Switchboard {
     /// Carries out a command from outside, once.
-    pub(crate) fn command(
-        &mut self,
-        now: Instant,
-        command: Command,
-    ) -> Result<Accepted, Refusal> {
+    pub(crate) fn command(&mut self, now: Instant, command: Command) -> Result<Accepted, Refusal> {
         if let Some(answer) = self.answers.by_id.get(&command.id) {
             return answer.clone();
         }
@@ -56,14 +52,10 @@ impl Switchboard {
     ) -> Result<Accepted, Refusal> {
         let Command { id, conference, by, verb } = command;
         let answer = self.check(&verb).and_then(|()| match conference {
-            ConferenceRef::Id(conference) => {
-                self.conference_command(now, conference, id, by, verb)
-            }
+            ConferenceRef::Id(conference) => self.conference_command(now, conference, id, by, verb),
             ConferenceRef::Name(name) => match (self.names.get(&name).copied(), &verb) {
                 (Some(conference), _) => self.conference_command(now, conference, id, by, verb),
-                (None, Verb::Enter(_) | Verb::Invite { .. }) => {
-                    self.begin(now, name, id, by, verb)
-                }
+                (None, Verb::Enter(_) | Verb::Invite { .. }) => self.begin(now, name, id, by, verb),
                 (
                     None,
                     Verb::Mute { .. }

@@ -6,13 +6,8 @@ use model::{Codec, Connection, Source, TelephoneEvent};
 use wire::sdp::{self, Encoding, Local, Negotiated};
 
 /// Our codecs, best first: what a far end without a preference of its own is given.
-const CODECS: [Encoding; 5] = [
-    Encoding::Opus,
-    Encoding::G722,
-    Encoding::Pcmu,
-    Encoding::Pcma,
-    Encoding::TelephoneEvent,
-];
+const CODECS: [Encoding; 5] =
+    [Encoding::Opus, Encoding::G722, Encoding::Pcmu, Encoding::Pcma, Encoding::TelephoneEvent];
 
 /// What we say of ourselves on this address.
 pub(crate) fn local(address: SocketAddr, session_id: u64) -> Local {

@@ -153,16 +153,14 @@ impl Switchboard {
             return;
         };
         match (purpose, leg.session) {
-            (Purpose::Answer(offer), Some(session)) => {
-                match sdp::answer(&offer, &local) {
-                    Ok((text, negotiated)) => {
-                        self.accept(now, session, id, text);
-                        let local = Local { previous: Some(*offer), ..local };
-                        self.agreed(now, id, local, negotiated);
-                    }
-                    Err(_) => self.refuse_leg(now, id, Refusal::NotAcceptable),
+            (Purpose::Answer(offer), Some(session)) => match sdp::answer(&offer, &local) {
+                Ok((text, negotiated)) => {
+                    self.accept(now, session, id, text);
+                    let local = Local { previous: Some(*offer), ..local };
+                    self.agreed(now, id, local, negotiated);
                 }
-            }
+                Err(_) => self.refuse_leg(now, id, Refusal::NotAcceptable),
+            },
             (Purpose::Offer, Some(session)) => {
                 let offer = sdp::offer(&local);
                 self.accept(now, session, id, offer);
@@ -184,7 +182,8 @@ impl Switchboard {
         let name = self.names.iter().find(|(_, named)| **named == conference);
         let user = name.map_or("", |(name, _)| name.as_str());
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
-        let to = callable(target).expect("an invitation's target was checked when it was asked for");
+        let to =
+            callable(target).expect("an invitation's target was checked when it was asked for");
         let invite = Invite {
             to,
             from: NameAddr::new("", from),

@@ -190,12 +190,10 @@ impl Switchboard {
     /// When [`Self::handle_timeout`] is to be called.
     pub fn next_deadline(&self) -> Option<Deadline> {
         let sip = self.sip.next_deadline().map(|due| Deadline { at: due.at, why: due.why });
-        let ringing = self
-            .conferences
-            .values()
-            .filter_map(Conference::next_deadline_ms)
-            .min()
-            .map(|at_ms| Deadline { at: self.config.instant(at_ms), why: "a phone rings too long" });
+        let ringing =
+            self.conferences.values().filter_map(Conference::next_deadline_ms).min().map(|at_ms| {
+                Deadline { at: self.config.instant(at_ms), why: "ringing for too long" }
+            });
         [sip, ringing].into_iter().flatten().min_by_key(|due| due.at)
     }
 
@@ -218,7 +216,8 @@ impl Switchboard {
     pub fn stats(&self) -> SignalStats {
         let sip = self.sip.stats();
         let mut requests = BTreeMap::new();
-        for (method, status, count) in sip.responses_sent.iter().chain(sip.responses_received.iter())
+        for (method, status, count) in
+            sip.responses_sent.iter().chain(sip.responses_received.iter())
         {
             if status.is_final() {
                 *requests.entry((method.name().to_owned(), status.code())).or_default() += count;
@@ -236,7 +235,13 @@ impl Switchboard {
     }
 
     /// Tells a leg's conference what became of the leg.
-    pub(crate) fn leg_changed(&mut self, now: Instant, id: ConferenceId, leg: LegId, change: LegChange) {
+    pub(crate) fn leg_changed(
+        &mut self,
+        now: Instant,
+        id: ConferenceId,
+        leg: LegId,
+        change: LegChange,
+    ) {
         let now_ms = self.config.at_ms(now);
         if let Some(conference) = self.conferences.get_mut(&id) {
             conference.leg_changed(now_ms, leg, change);

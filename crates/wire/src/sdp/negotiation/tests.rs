@@ -81,7 +81,8 @@ fn an_answer_of_ours_to_an_offer_of_ours_is_agreed_alike_by_both() {
 #[test]
 fn each_end_is_sent_its_own_numbers() {
     let answer = theirs(
-        "m=audio 20000 RTP/AVP 96 97\na=rtpmap:96 opus/48000/2\na=rtpmap:97 telephone-event/48000\n",
+        "m=audio 20000 RTP/AVP 96 97\na=rtpmap:96 opus/48000/2\n\
+         a=rtpmap:97 telephone-event/48000\n",
     );
     let negotiated = accept(&local(), &answer).unwrap();
     assert_eq!((negotiated.payload_type, negotiated.receive_payload_type), (96, 111));

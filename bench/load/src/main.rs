@@ -32,12 +32,12 @@ use crate::floor::Io;
 
 /// Places calls with tones into rooms of a SIP server on this machine, and measures what it costs
 #[derive(Parser)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
     #[command(flatten)]
-    load: Option<Load>,
+    load: Load,
 }
 
 #[derive(Subcommand)]
@@ -60,19 +60,19 @@ enum Subcommands {
 #[derive(Args)]
 struct Load {
     /// Where the server listens for SIP over UDP
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5060")]
     server: SocketAddr,
-    /// The server's process
+    /// The server's process, which must be told
     #[arg(long)]
-    pid: u32,
+    pid: Option<u32>,
     /// Rooms
     #[arg(long, default_value_t = 1)]
     rooms: usize,
     /// Legs in each room
-    #[arg(long)]
+    #[arg(long, default_value_t = 3)]
     legs: usize,
     /// Legs in each room that speak; the others send silence
-    #[arg(long)]
+    #[arg(long, default_value_t = 2)]
     talkers: usize,
     /// What legs speak and hear
     #[arg(long, value_enum, default_value = "pcmu")]
@@ -158,18 +158,17 @@ fn main() -> ExitCode {
 }
 
 fn answer(cli: Cli) -> Result<String> {
-    match (cli.command, cli.load) {
-        (Some(Subcommands::Floor(floor)), _) => told(&run::floor(&floor)?, floor.window.json),
-        (Some(Subcommands::FloorServer { legs, io }), _) => {
+    match cli.command {
+        None => told(&run::load(&cli.load)?, cli.load.window.json),
+        Some(Subcommands::Floor(floor)) => told(&run::floor(&floor)?, floor.window.json),
+        Some(Subcommands::FloorServer { legs, io }) => {
             floor::serve(legs, io).map(|()| String::new())
         }
-        (Some(Subcommands::Table), _) => {
+        Some(Subcommands::Table) => {
             let mut lines = String::new();
             std::io::stdin().read_to_string(&mut lines)?;
             table::draw(&lines)
         }
-        (None, Some(load)) => told(&run::load(&load)?, load.window.json),
-        (None, None) => anyhow::bail!("say --server, --pid, --legs and --talkers, or see --help"),
     }
 }
 

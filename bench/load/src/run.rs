@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use audio::Codec;
 
 use crate::calls::Calls;
@@ -22,6 +22,9 @@ use crate::{FloorRun, Load};
 /// From the last answer to the window: jitter buffers, caches and voice detection settle [ns].
 const WARM_UP_NS: u64 = 3 * SECOND;
 
+/// How often signalling is looked at [ms]: short beside the pace of calls.
+const SIGNALLING_MS: u64 = 5;
+
 /// How long the server may take to say goodbye to everybody, beyond the pace [ns].
 const GOODBYE_NS: u64 = 10 * SECOND;
 
@@ -31,6 +34,7 @@ pub(crate) fn load(load: &Load) -> Result<Figures> {
     ensure!((1..=LEGS_MAX).contains(&wanted), "1 to {LEGS_MAX} legs");
     ensure!(load.talkers <= load.legs, "more talkers than legs");
     ensure!(load.server.ip().is_loopback(), "only servers on this machine are measured");
+    let pid = load.pid.context("say the server's --pid")?;
     allow_descriptors(wanted)?;
     let schedule = Schedule { talkers: load.talkers, turns: load.turns && load.talkers > 0 };
     let mut loops = Loops::new(schedule);
@@ -41,7 +45,7 @@ pub(crate) fn load(load: &Load) -> Result<Figures> {
             legs.push(Leg::new(room, place, codec, loops.of(codec, room, place)?)?);
         }
     }
-    let before = usage(load.pid)?;
+    let before = usage(pid)?;
     let mut calls = Calls::new(load.server, &load.room_prefix, load.pace, &legs)?;
     let mut pump = Pump::new(legs)?;
     while !calls.settled() {
@@ -53,7 +57,7 @@ pub(crate) fn load(load: &Load) -> Result<Figures> {
     let subject = Subject {
         workload: load.window.workload.clone(),
         server: load.window.name.clone().unwrap_or_else(|| load.server.to_string()),
-        pid: load.pid,
+        pid,
         before,
         legs: calls.up(),
         legs_wanted: wanted,
@@ -110,9 +114,13 @@ pub(crate) fn floor(run: &FloorRun) -> Result<Figures> {
     window.end(&mut pump)
 }
 
+/// One millisecond of audio; of signalling, which costs a system call to look at, every few.
 fn turn(pump: &mut Pump, calls: &mut Calls) -> Result<()> {
     pump.turn()?;
-    calls.turn(monotonic_ns()?, &mut pump.legs)
+    if (pump.elapsed_ns() / MS).is_multiple_of(SIGNALLING_MS) {
+        calls.turn(monotonic_ns()?, &mut pump.legs)?;
+    }
+    Ok(())
 }
 
 fn for_ns(length_ns: u64, pump: &mut Pump, calls: &mut Calls) -> Result<()> {

@@ -154,7 +154,7 @@ mod tests {
         let shorter = fifo.len();
         assert!(shorter < 400);
         fifo.lengthen();
-        assert!(fifo.len() > shorter && fifo.len() % 80 == 0);
+        assert!(fifo.len() > shorter && fifo.len().is_multiple_of(80));
         let mut out = [0; 240];
         fifo.pop(&mut out);
         assert!((0..240).all(|index| out[index] == (index % 80) as i16));

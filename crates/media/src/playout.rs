@@ -406,10 +406,4 @@ impl PlayoutBuffer {
         let grain = GRAIN_HALF_MS * self.per_ms as usize / 2;
         (samples.max(0) as usize).next_multiple_of(grain)
     }
-
-    /// The delay that is kept, in milliseconds, and what it shall be.
-    #[cfg(test)]
-    pub(crate) fn delay_ms(&self) -> i64 {
-        self.delay.target() / self.per_ms
-    }
 }

@@ -1,0 +1,57 @@
+//! Every bound of this crate, with its reason.
+
+use media::limits::PORTS_MAX;
+
+/// Orders on their way to one media thread. It takes [`ORDERS_PER_TURN_MAX`] every 5 ms; when a
+/// burst fills the ring, whoever orders waits.
+pub const ORDERS_QUEUED_MAX: usize = 1_024;
+
+/// Orders that one turn takes: each is a few moves, so that all of them cost less than a room's
+/// mix.
+pub const ORDERS_PER_TURN_MAX: usize = 256;
+
+/// How long an order waits for room in the ring before it is given up \[ms\]: the media thread has
+/// been stuck for a thousand turns by then.
+pub const ORDER_WAIT_MS_MAX: u64 = 5_000;
+
+/// Reports and spent things on their way back from one media thread. What finds no room waits
+/// where it is.
+pub const RETURNS_QUEUED_MAX: usize = 8_192;
+
+/// How often what came back is looked at \[ms\]: a key press may be told so much later.
+pub const RETURNS_EVERY_MS: u64 = 5;
+
+/// Datagrams taken from one socket in a turn: 32 are 640 ms of packets of 20 ms, so a burst after a
+/// stall is taken at once, and a flood on one port does not starve the others.
+pub const DATAGRAMS_PER_SOCKET_MAX: usize = 32;
+
+/// Longest datagram that is taken \[bytes\]: an Ethernet frame's; what is longer is cut and then
+/// refused as RTP.
+pub const DATAGRAM_BYTES_MAX: usize = 1_536;
+
+/// Sockets that one turn reads: all of them.
+pub const SOCKETS_PER_TURN_MAX: usize = PORTS_MAX;
+
+/// Packets that go out in one call: more than the two that a turn gives one socket at most.
+pub const SENDS_PER_CALL_MAX: usize = 8;
+
+/// Room in the kernel for each socket's datagrams \[bytes\], which it doubles: some 50 packets with
+/// their bookkeeping, a second of one telephone.
+pub const RECEIVE_BUFFER_BYTES: usize = 65_536;
+
+/// A turn that begins so much late is counted \[µs\].
+pub const LATE_US: u64 = 5_000;
+
+/// Turns that are rendered one after the other to catch up: 200 ms. Whatever is older would only
+/// fill the far ends' buffers, so it is left out and counted.
+pub const CATCH_UP_TURNS_MAX: u64 = 40;
+
+/// Descriptors besides the media sockets: SIP and HTTP connections, recordings, the database.
+pub const OTHER_DESCRIPTORS: u64 = 4_096;
+
+/// Priority among real-time threads, 1 to 99: above whatever is not one, below what the kernel does
+/// for interrupts (50).
+pub const REALTIME_PRIORITY: i32 = 10;
+
+/// Traffic class of what is sent: expedited forwarding (RFC 3246), shifted into the octet.
+pub const TRAFFIC_CLASS: i32 = 46 << 2;

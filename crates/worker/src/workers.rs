@@ -1,0 +1,391 @@
+//! The control side: deals conferences to threads, binds sockets, makes orders ready.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use media::{Cue, Desk, Music, OrderError, Outbox, Stage};
+use model::limits::LEGS_MAX;
+use model::stats::MediaStats;
+use model::{
+    Chance, ConferenceId, LegId, LocalMedia, MediaOrder, MediaReport, RecordingId, TapFrame,
+    TapRate,
+};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::clock::{Clock, ask_realtime, raise_descriptors};
+use crate::limits::{
+    ORDER_WAIT_MS_MAX, ORDERS_QUEUED_MAX, OTHER_DESCRIPTORS, RETURNS_EVERY_MS, RETURNS_QUEUED_MAX,
+};
+use crate::ports::PortRange;
+use crate::socket::{self, Socket, Sockets};
+use crate::tally::Tally;
+use crate::turn::{MediaThread, Order, Return};
+
+/// How the media threads are set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many there are; at least one.
+    pub threads: usize,
+    /// Among which UDP ports the even ones are given to legs.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// What the streams' random numbers come from.
+    pub seed: u64,
+}
+
+/// How the media threads run on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// All of them run before whatever is not real-time (`SCHED_FIFO`).
+    pub realtime: bool,
+    /// How datagrams come and go.
+    pub io: &'static str,
+    /// How many there are.
+    pub threads: usize,
+    /// How many descriptors the process may hold.
+    pub descriptors: u64,
+}
+
+type Report = Arc<dyn Fn(MediaReport) + Send + Sync>;
+
+/// One media thread as the control side sees it.
+struct Lane {
+    desk: Desk,
+    orders: Producer<Order>,
+}
+
+struct Seated {
+    lane: usize,
+    port: u16,
+}
+
+struct Control {
+    lanes: Vec<Lane>,
+    ports: PortRange,
+    lanes_by_conference: BTreeMap<ConferenceId, usize>,
+    legs: BTreeMap<LegId, Seated>,
+}
+
+/// The media threads. Dropping it stops them.
+pub struct Workers {
+    clock: Clock,
+    control: Mutex<Control>,
+    report: Report,
+    tallies: Vec<Arc<Tally>>,
+    facts: Facts,
+    stopping: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    drained: Arc<AtomicBool>,
+    reporter: Option<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts the threads. `report` is called from [`Workers::order`] and from a thread of its own,
+    /// never from a media thread; it must not wait long.
+    ///
+    /// # Errors
+    /// If there is no even port in the range, or if the machine gives no thread or no epoll
+    /// instance.
+    pub fn start(
+        settings: Settings,
+        report: impl Fn(MediaReport) + Send + Sync + 'static,
+    ) -> io::Result<Workers> {
+        let ports = PortRange::new(settings.rtp_ports)?;
+        let descriptors = raise_descriptors(LEGS_MAX as u64 + OTHER_DESCRIPTORS);
+        let clock = Clock::start();
+        let music = Music::house();
+        let mut chance = Chance::new(settings.seed);
+        let (mut lanes, mut returns) = (Vec::new(), Vec::new());
+        let mut workers = Workers {
+            clock,
+            control: Mutex::new(Control {
+                lanes: Vec::new(),
+                ports,
+                lanes_by_conference: BTreeMap::new(),
+                legs: BTreeMap::new(),
+            }),
+            report: Arc::new(report),
+            tallies: Vec::new(),
+            facts: Facts { realtime: true, io: socket::NAME, threads: 0, descriptors },
+            stopping: Arc::new(AtomicBool::new(false)),
+            threads: Vec::new(),
+            drained: Arc::new(AtomicBool::new(false)),
+            reporter: None,
+        };
+        for number in 0..settings.threads.max(1) {
+            let (orders, back) = workers.spawn(number, music.clone())?;
+            lanes.push(Lane { desk: Desk::new(chance.draw()), orders });
+            returns.push(back);
+        }
+        workers.lock().lanes = lanes;
+        workers.spawn_reporter(returns)?;
+        let Facts { realtime, io, threads, descriptors } = workers.facts;
+        tracing::info!(realtime, io, threads, descriptors, "media threads run");
+        Ok(workers)
+    }
+
+    /// Starts one media thread and waits until it is ready.
+    fn spawn(
+        &mut self,
+        number: usize,
+        music: Music,
+    ) -> io::Result<(Producer<Order>, Consumer<Return>)> {
+        let (order_producer, orders) = RingBuffer::new(ORDERS_QUEUED_MAX);
+        let (returns, return_consumer) = RingBuffer::new(RETURNS_QUEUED_MAX);
+        let tally = Arc::new(Tally::new());
+        self.tallies.push(Arc::clone(&tally));
+        let (clock, stopping) = (self.clock, Arc::clone(&self.stopping));
+        let (ready, begun) = mpsc::channel();
+        let name = format!("media-{number}");
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let sockets = match Sockets::new() {
+                Ok(sockets) => sockets,
+                Err(error) => return tell(&ready, Err(error)),
+            };
+            let (stage, outbox) = (Stage::new(music), Outbox::new());
+            let own = MediaStats::default();
+            let thread = MediaThread {
+                clock,
+                stage,
+                sockets,
+                outbox,
+                orders,
+                returns,
+                tally,
+                stopping,
+                own,
+            };
+            tell(&ready, Ok(ask_realtime()));
+            thread.run();
+        })?;
+        self.threads.push(thread);
+        let died = || io::Error::other("a media thread has died at its start");
+        self.facts.realtime &= begun.recv().map_err(|_| died())??;
+        self.facts.threads += 1;
+        Ok((order_producer, return_consumer))
+    }
+
+    /// Starts the thread that tells and drops what comes back.
+    fn spawn_reporter(&mut self, mut returns: Vec<Consumer<Return>>) -> io::Result<()> {
+        let (clock, report) = (self.clock, Arc::clone(&self.report));
+        let drained = Arc::clone(&self.drained);
+        let thread = std::thread::Builder::new().name("media-report".into()).spawn(move || {
+            loop {
+                // Read before the rings: what came before the end is still told.
+                let last = drained.load(Ordering::Acquire);
+                for thing in
+                    returns.iter_mut().flat_map(|ring| std::iter::from_fn(|| ring.pop().ok()))
+                {
+                    match thing {
+                        Return::Report(told) => report(told),
+                        Return::Spent(..) | Return::Socket(_) => {}
+                        Return::Deaf(port) => {
+                            tracing::error!(port = port.index(), "a media socket is not watched");
+                        }
+                    }
+                }
+                if last {
+                    return;
+                }
+                clock.sleep_ms(RETURNS_EVERY_MS);
+            }
+        })?;
+        self.reporter = Some(thread);
+        Ok(())
+    }
+
+    /// Carries out an order. It is in effect from the next tick of its conference on; only for
+    /// [`MediaOrder::Open`] is there an answer, and it is reported before this returns.
+    ///
+    /// This binds sockets and makes decoders, and it waits if a media thread has very many orders
+    /// before it. [`MediaOrder::OpenTap`] is [`Workers::open_tap`]'s and is ignored here.
+    pub fn order(&self, order: MediaOrder) {
+        if let MediaOrder::Open { leg, conference, local } = order {
+            let opened = self.lock().open(self.clock, &order, leg, conference, local);
+            (self.report)(match opened {
+                Ok(rtp) => MediaReport::Opened { leg, local: LocalMedia { rtp } },
+                Err(reason) => MediaReport::OpenFailed { leg, reason },
+            });
+        } else if let Err(error) = self.lock().carry_out(self.clock, &order) {
+            tracing::warn!(%error, "an order to media was not carried out");
+        }
+    }
+
+    /// Lets a recorder in: it is given a frame in every tick until it goes
+    /// ([`MediaOrder::CloseTap`]) or its conference is over; then its ring is abandoned.
+    pub fn open_tap(
+        &self,
+        conference: ConferenceId,
+        recording: RecordingId,
+        rate: TapRate,
+        frames: Producer<TapFrame>,
+    ) {
+        let mut control = self.lock();
+        let lane = control.lane(conference);
+        let opened = control.lanes[lane].desk.open_tap(conference, recording, rate, frames);
+        let sent = opened.map_err(|error| error.to_string());
+        let sent = sent.and_then(|cue| control.send(self.clock, lane, cue, None));
+        if let Err(error) = sent {
+            tracing::error!(%recording, error, "a recorder was not let in");
+        }
+    }
+
+    /// What all threads counted.
+    pub fn stats(&self) -> MediaStats {
+        let mut sum = MediaStats::default();
+        for tally in &self.tallies {
+            sum.add(&tally.read());
+        }
+        sum
+    }
+
+    /// How the threads run.
+    pub fn facts(&self) -> Facts {
+        self.facts
+    }
+
+    /// Stops the threads. What they reported until then is told before this returns.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Control> {
+        // A panic while it was held leaves at worst a leg that nobody closes.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread has panicked");
+            }
+        }
+        self.drained.store(true, Ordering::Release);
+        if self.reporter.take().is_some_and(|reporter| reporter.join().is_err()) {
+            tracing::error!("the thread that tells what media reports has panicked");
+        }
+    }
+}
+
+/// Tells the starting thread how it went; if that has gone there is nobody to tell.
+fn tell(ready: &mpsc::Sender<io::Result<bool>>, how: io::Result<bool>) {
+    if ready.send(how).is_err() {
+        tracing::debug!("a media thread began after the start was given up");
+    }
+}
+
+impl Control {
+    /// The thread of a conference: for one that begins, the one with the fewest legs.
+    fn lane(&self, conference: ConferenceId) -> usize {
+        let known = self.lanes_by_conference.get(&conference).copied();
+        let fewest = || (0..self.lanes.len()).min_by_key(|lane| self.lanes[*lane].desk.legs());
+        known.or_else(fewest).unwrap_or(0)
+    }
+
+    /// Opens a leg's port, and returns its address or why there is none.
+    fn open(
+        &mut self,
+        clock: Clock,
+        order: &MediaOrder,
+        leg: LegId,
+        conference: ConferenceId,
+        local: IpAddr,
+    ) -> Result<SocketAddr, String> {
+        if self.legs.len() >= LEGS_MAX {
+            return Err(OrderError::Full.to_string());
+        }
+        let (udp, address) = self.ports.bind(local).map_err(|error| error.to_string())?;
+        let opened = self.seat(clock, order, leg, conference, udp);
+        match opened {
+            Ok(lane) => {
+                self.lanes_by_conference.insert(conference, lane);
+                self.legs.insert(leg, Seated { lane, port: address.port() });
+                Ok(address)
+            }
+            Err(why) => {
+                self.ports.give_back(address.port());
+                Err(why)
+            }
+        }
+    }
+
+    fn seat(
+        &mut self,
+        clock: Clock,
+        order: &MediaOrder,
+        leg: LegId,
+        conference: ConferenceId,
+        udp: std::net::UdpSocket,
+    ) -> Result<usize, String> {
+        let socket = Socket::new(udp).map_err(|error| error.to_string())?;
+        let lane = self.lane(conference);
+        let desk = &mut self.lanes[lane].desk;
+        let cue = desk.compile(order).map_err(|error| error.to_string())?;
+        let socket = desk.port(leg).map(|port| (port, socket));
+        self.send(clock, lane, cue, socket)?;
+        Ok(lane)
+    }
+
+    /// Carries out any order but [`MediaOrder::Open`].
+    fn carry_out(&mut self, clock: Clock, order: &MediaOrder) -> Result<(), String> {
+        let lane = match order {
+            MediaOrder::Open { leg, .. }
+            | MediaOrder::Connect { leg, .. }
+            | MediaOrder::Close { leg } => {
+                let seated = self.legs.get(leg);
+                seated.map(|seated| seated.lane).ok_or_else(|| format!("{leg} has no port"))?
+            }
+            MediaOrder::Route { conference, .. }
+            | MediaOrder::OpenTap { conference, .. }
+            | MediaOrder::CloseTap { conference, .. }
+            | MediaOrder::CloseConference { conference } => self.lane(*conference),
+        };
+        let cue = self.lanes[lane].desk.compile(order).map_err(|error| error.to_string())?;
+        match order {
+            MediaOrder::Close { leg } => {
+                if let Some(seated) = self.legs.remove(leg) {
+                    // Until the media thread has let it go, binding it again fails and passes on.
+                    self.ports.give_back(seated.port);
+                }
+            }
+            MediaOrder::Route { conference, .. } => {
+                self.lanes_by_conference.insert(*conference, lane);
+            }
+            MediaOrder::CloseConference { conference } => {
+                self.lanes_by_conference.remove(conference);
+            }
+            MediaOrder::Open { .. }
+            | MediaOrder::Connect { .. }
+            | MediaOrder::OpenTap { .. }
+            | MediaOrder::CloseTap { .. } => {}
+        }
+        self.send(clock, lane, cue, None)
+    }
+
+    /// Sends a cue to a media thread. If the ring is full this side waits, not that one.
+    fn send(
+        &mut self,
+        clock: Clock,
+        lane: usize,
+        cue: Cue,
+        socket: Option<(media::PortKey, Socket)>,
+    ) -> Result<(), String> {
+        let orders = &mut self.lanes[lane].orders;
+        let mut order = Order { cue, socket };
+        for _ in 0..ORDER_WAIT_MS_MAX {
+            match orders.push(order) {
+                Ok(()) => return Ok(()),
+                Err(rtrb::PushError::Full(back)) => order = back,
+            }
+            clock.sleep_ms(1);
+        }
+        Err("the media thread takes no orders".to_owned())
+    }
+}

@@ -1,0 +1,252 @@
+//! Media threads over real sockets on the loopback interface.
+#![expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use audio::tone::{Ear, Sine};
+use audio::{Codec, Decoder, Encoder, EncoderSettings};
+use model::routing::TapPlace;
+use model::{
+    ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport, Place,
+    RecordingId, Routing, Source, TapRate, VoiceGroup,
+};
+use wire::rtp::{Header, Rtp, write_header};
+use worker::{Settings, Workers};
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const TONES_HZ: [f64; 3] = [437.0, 653.0, 877.0];
+/// Long enough for any machine; a test that needs so long has failed.
+const TRIES: usize = 1_500;
+
+fn start(
+    rtp_ports: std::ops::RangeInclusive<u16>,
+    threads: usize,
+) -> (Workers, Receiver<MediaReport>) {
+    let (told, reports) = mpsc::channel();
+    let settings = Settings { threads, rtp_ports, seed: 1 };
+    let workers = Workers::start(settings, move |report| told.send(report).unwrap()).unwrap();
+    (workers, reports)
+}
+
+fn open(
+    workers: &Workers,
+    reports: &Receiver<MediaReport>,
+    leg: u64,
+) -> Result<SocketAddr, String> {
+    workers.order(MediaOrder::Open { leg: LegId(leg), conference: ConferenceId(1), local: LOCAL });
+    loop {
+        match reports.recv().unwrap() {
+            MediaReport::Opened { local, .. } => return Ok(local.rtp),
+            MediaReport::OpenFailed { reason, .. } => return Err(reason),
+            MediaReport::Digit { .. } | MediaReport::Talking { .. } => {}
+        }
+    }
+}
+
+fn all_together(legs: std::ops::Range<u64>, recording: Option<RecordingId>) -> Routing {
+    let (ear, voice) = (EarGroup(0), VoiceGroup(0));
+    let place = |leg| Place { leg: LegId(leg), ear: Some(ear), voice: Some(voice) };
+    Routing {
+        places: legs.map(place).collect(),
+        hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
+        taps: recording.into_iter().map(|recording| TapPlace { recording, ear }).collect(),
+    }
+}
+
+/// A telephone that speaks a tone and hears tones.
+struct Phone {
+    socket: UdpSocket,
+    server: SocketAddr,
+    sine: Sine,
+    encoder: Encoder,
+    decoder: Decoder,
+    ear: Ear,
+    sequence: u16,
+}
+
+impl Phone {
+    fn new(tone: usize, server: SocketAddr) -> Phone {
+        let socket = UdpSocket::bind((LOCAL, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Phone {
+            socket,
+            server,
+            sine: Sine::new(TONES_HZ[tone], 6_000, 8_000),
+            encoder: Encoder::new(EncoderSettings::of(Codec::Pcmu)).unwrap(),
+            decoder: Decoder::new(Codec::Pcmu).unwrap(),
+            ear: Ear::new(&TONES_HZ, 8_000),
+            sequence: 0,
+        }
+    }
+
+    fn terms(&self) -> Connection {
+        Connection {
+            codec: model::Codec::Pcmu,
+            payload_type: 0,
+            receive_payload_type: 0,
+            telephone_event: None,
+            ptime_ms: 20,
+            fec: false,
+            remote: self.socket.local_addr().unwrap(),
+            source: Source::Signalled { signalling: LOCAL },
+            sends: true,
+            receives: true,
+        }
+    }
+
+    /// Sends 20 ms, and hears what has come. Returns what it heard last.
+    fn turn(&mut self) -> BTreeSet<usize> {
+        let mut pcm = [0; 160];
+        self.sine.fill(&mut pcm);
+        let mut packet = [0; 172];
+        let header = Header {
+            payload_type: 0,
+            marker: false,
+            sequence: self.sequence,
+            timestamp: u32::from(self.sequence) * 160,
+            ssrc: 1,
+        };
+        write_header(&mut packet, &header);
+        self.encoder.encode(&pcm, &mut packet[12..]);
+        self.sequence += 1;
+        assert_eq!(self.socket.send_to(&packet, self.server).unwrap(), 172);
+        let mut bytes = [0; 1_500];
+        while let Ok((length, from)) = self.socket.recv_from(&mut bytes) {
+            assert_eq!(from, self.server);
+            let rtp = Rtp::parse(&bytes[..length]).unwrap();
+            let samples = self.decoder.decode(rtp.payload, &mut pcm).unwrap();
+            self.ear.push(&pcm[..samples]);
+        }
+        self.ear.heard()
+    }
+}
+
+#[test]
+fn telephones_in_one_conference_hear_each_other_and_the_recorder_hears_all() {
+    let (workers, reports) = start(41_000..=41_100, 2);
+    let conference = ConferenceId(1);
+    let mut phones = Vec::new();
+    for leg in 0..3 {
+        let server = open(&workers, &reports, leg).unwrap();
+        let phone = Phone::new(leg as usize, server);
+        workers.order(MediaOrder::Connect { leg: LegId(leg), connection: phone.terms() });
+        phones.push(phone);
+    }
+    let recording = RecordingId(9);
+    let (frames, mut recorded) = rtrb::RingBuffer::new(model::limits::TAP_FRAMES_QUEUED_MAX);
+    workers.open_tap(conference, recording, TapRate::Hz8000, frames);
+    let routing = all_together(0..3, Some(recording));
+    workers.order(MediaOrder::Route { conference, routing });
+
+    let mut recorder = Ear::new(&TONES_HZ, 8_000);
+    let mut last_tick = None;
+    let expected = [vec![1, 2], vec![0, 2], vec![0, 1], vec![0, 1, 2]].map(BTreeSet::from_iter);
+    let mut heard = Vec::new();
+    for _ in 0..TRIES {
+        heard = phones.iter_mut().map(Phone::turn).collect();
+        while let Ok(frame) = recorded.pop() {
+            assert!(last_tick.is_none_or(|last| frame.tick == last + 1));
+            last_tick = Some(frame.tick);
+            recorder.push(&frame.samples[..160]);
+        }
+        heard.push(recorder.heard());
+        if heard == expected {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(heard, expected);
+
+    let stats = workers.stats();
+    assert!(stats.packets_in > 0 && stats.packets_out > 0 && stats.ticks > 0);
+    assert_eq!(stats.ticks, stats.tick_us_buckets.iter().sum::<u64>());
+    assert_eq!((stats.ports_open, stats.packets_refused), (3, 0));
+    let facts = workers.facts();
+    assert_eq!((facts.threads, facts.io), (2, "recvmmsg"));
+
+    workers.order(MediaOrder::CloseTap { conference, recording });
+    for _ in 0..TRIES {
+        if recorded.is_abandoned() {
+            break;
+        }
+        while recorded.pop().is_ok() {}
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(recorded.is_abandoned(), "the recorder is not told that nothing more comes");
+    workers.stop();
+    let talking = |leg| MediaReport::Talking { leg: LegId(leg), talking: true };
+    let told: Vec<MediaReport> = reports.try_iter().collect();
+    assert!((0..3).all(|leg| told.contains(&talking(leg))), "{told:?}");
+}
+
+#[test]
+fn when_ports_run_out_it_is_said_and_a_closed_one_can_be_had_again() {
+    let (workers, reports) = start(41_201..=41_206, 1);
+    let first = open(&workers, &reports, 1).unwrap();
+    let second = open(&workers, &reports, 2).unwrap();
+    assert_eq!([first.port(), second.port()], [41_202, 41_204]);
+    open(&workers, &reports, 3).unwrap();
+    let reason = open(&workers, &reports, 4).unwrap_err();
+    assert!(reason.contains("in use"), "{reason}");
+    assert!(open(&workers, &reports, 1).is_err(), "a leg has one port");
+
+    workers.order(MediaOrder::Close { leg: LegId(2) });
+    let mut again = Err(String::new());
+    for _ in 0..TRIES {
+        again = open(&workers, &reports, 5);
+        if again.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(again, Ok(second));
+    for leg in [1, 3, 5] {
+        workers.order(MediaOrder::Close { leg: LegId(leg) });
+    }
+    workers.order(MediaOrder::CloseConference { conference: ConferenceId(1) });
+    for _ in 0..TRIES {
+        if workers.stats().ports_open == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(workers.stats().ports_open, 0);
+}
+
+#[test]
+fn many_orders_at_once_are_waited_for_and_carried_out() {
+    let (workers, reports) = start(42_000..=47_000, 2);
+    for leg in 0..1_000 {
+        workers.order(MediaOrder::Open {
+            leg: LegId(leg),
+            conference: ConferenceId(leg / 4),
+            local: LOCAL,
+        });
+    }
+    let opened = |report: MediaReport| matches!(report, MediaReport::Opened { .. });
+    assert_eq!(reports.try_iter().filter(|report| opened(report.clone())).count(), 1_000);
+    for leg in 0..1_000 {
+        workers.order(MediaOrder::Close { leg: LegId(leg) });
+        if leg % 4 == 3 {
+            let conference = ConferenceId(leg / 4);
+            workers.order(MediaOrder::CloseConference { conference });
+        }
+    }
+    for _ in 0..TRIES {
+        if workers.stats().ports_open == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(workers.stats().ports_open, 0);
+}
+
+#[test]
+fn a_range_without_a_port_is_refused() {
+    let settings = Settings { threads: 1, rtp_ports: 41_301..=41_301, seed: 1 };
+    assert!(Workers::start(settings, |_| {}).is_err());
+}

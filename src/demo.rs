@@ -89,9 +89,9 @@ pub async fn play(sip: SocketAddr, http: SocketAddr, data: &Path) -> Result<Stri
     let mut table = Table::new();
     for (listener, (samples, rate_hz)) in heard.iter().enumerate() {
         let heard = hearing::at_8_khz(samples, *rate_hz);
-        let likenesses: Vec<f32> =
-            voices.iter().map(|voice| hearing::likeness(&heard, voice)).collect();
-        table.row(listener, &likenesses);
+        let strengths: Vec<f32> =
+            voices.iter().map(|voice| hearing::strength(&heard, voice)).collect();
+        table.row(listener, &strengths);
     }
     let path = data.join("recordings").join(format!("{recording}.wav"));
     let place = if path.is_file() {
@@ -134,11 +134,12 @@ impl Table {
         Table { text, as_it_should_be: true }
     }
 
-    fn row(&mut self, listener: usize, likenesses: &[f32]) {
+    fn row(&mut self, listener: usize, strengths: &[f32]) {
         let Speaker { name, codec, .. } = &SPEAKERS[listener];
-        self.text += &format!("{:<14}", format!("{name} ({codec:?})"));
-        for (speaker, likeness) in likenesses.iter().enumerate() {
-            let heard = *likeness > hearing::HEARD_MIN;
+        let codec = format!("{codec:?}").to_uppercase();
+        self.text += &format!("{:<14}", format!("{name} ({codec})"));
+        for (speaker, strength) in strengths.iter().enumerate() {
+            let heard = *strength > hearing::HEARD_MIN;
             self.as_it_should_be &= heard == (speaker != listener);
             let word = match (heard, speaker == listener) {
                 (true, true) => "ITSELF!",
@@ -146,7 +147,7 @@ impl Table {
                 (false, true) => "–",
                 (false, false) => "NO!",
             };
-            self.text += &format!("{:<12}", format!("{word} {likeness:.2}"));
+            self.text += &format!("{:<12}", format!("{word} {:.0} %", 100.0 * strength));
         }
         self.text = self.text.trim_end().to_owned();
         self.text.push('\n');

@@ -1,5 +1,6 @@
 //! The program `convoke`. Without a subcommand it serves.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,7 +52,11 @@ fn serve(options: &Options) -> anyhow::Result<()> {
     let config = Config::load(options)?;
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| anyhow::anyhow!("--log {}: {error}", config.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     runtime()?.block_on(server::serve(config, |welcome| println!("{welcome}")))
 }
 

@@ -206,7 +206,6 @@ impl Switch for Server {
 
     fn facts(&self) -> Facts {
         let media = self.workers.facts();
-        let vault = self.vault.stats();
         let gauge = |name, help, value| Gauge { name, help, value };
         let realtime = if media.realtime { 1.0 } else { 0.0 };
         Facts {
@@ -216,7 +215,6 @@ impl Switch for Server {
             gauges: vec![
                 gauge("media_threads", "Threads that mix", media.threads as f64),
                 gauge("media_threads_realtime", "1 if they run under SCHED_FIFO", realtime),
-                gauge("recordings_active", "Recordings that run", vault.recordings_active as f64),
             ],
         }
     }

@@ -2,9 +2,9 @@
 
 use audio::Resampler;
 
-/// A voice is heard if what was heard is at least this like it. Two voices of equal strength are
-/// each like their sum by 0.7; a voice that is not in it is so by less than 0.1.
-pub(super) const HEARD_MIN: f32 = 0.3;
+/// A voice is heard if it is at least this strong in what was heard. One that is there comes out
+/// near 1; one that is not, near 0.1, as no two voices are wholly unlike.
+pub(super) const HEARD_MIN: f32 = 0.5;
 
 /// The rate at which voices are compared [Hz]: what every codec carries.
 const RATE_HZ: u32 = 8_000;
@@ -15,8 +15,12 @@ const DELAY_MAX: usize = RATE_HZ as usize / 2;
 /// What is left out at the beginning, where calls come up and buffers fill [samples].
 const SKIPPED: usize = RATE_HZ as usize / 2;
 
-/// How much is compared [samples]: three seconds.
-const COMPARED: usize = 3 * RATE_HZ as usize;
+/// How much is compared at once [samples]: one second. A jitter buffer that changes its delay moves
+/// what comes after, so each second is laid over the voice by itself.
+const COMPARED: usize = RATE_HZ as usize;
+
+/// Seconds that are compared.
+const SECONDS: usize = 4;
 
 /// The same sound at the rate at which voices are compared.
 pub(super) fn at_8_khz(samples: &[i16], rate_hz: u32) -> Vec<f32> {
@@ -33,23 +37,30 @@ pub(super) fn at_8_khz(samples: &[i16], rate_hz: u32) -> Vec<f32> {
     out
 }
 
-/// How like a voice is to what was heard, 0 to 1: the greatest normalised correlation at any delay.
-pub(super) fn likeness(heard: &[f32], voice: &[f32]) -> f32 {
-    let start = SKIPPED + DELAY_MAX;
-    let Some(heard) = heard.get(start..start + COMPARED) else { return 0.0 };
-    let strength = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>().sqrt();
-    let heard_strength = strength(heard);
-    let mut best = 0.0f32;
-    for delay in 0..=DELAY_MAX {
-        let from = start - delay;
-        let Some(spoken) = voice.get(from..from + COMPARED) else { continue };
-        let product: f32 = heard.iter().zip(spoken).map(|(h, s)| h * s).sum();
-        let strengths = heard_strength * strength(spoken);
-        if strengths > 0.0 {
-            best = best.max(product.abs() / strengths);
-        }
-    }
-    best
+/// How strong a voice is in what was heard: 1 as loud as it was spoken, 0 not at all; the median of
+/// the seconds in which it speaks.
+pub(super) fn strength(heard: &[f32], voice: &[f32]) -> f32 {
+    let seconds = (0..SECONDS).map(|second| SKIPPED + DELAY_MAX + second * COMPARED);
+    let mut strengths: Vec<f32> =
+        seconds.filter_map(|start| strength_at(start, heard, voice)).collect();
+    strengths.sort_by(f32::total_cmp);
+    strengths.get(strengths.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// The factor by which the voice, at the delay that suits best, explains most of a second of what
+/// was heard. None where the voice is silent, or what was heard ends before.
+fn strength_at(start: usize, heard: &[f32], voice: &[f32]) -> Option<f32> {
+    let heard = heard.get(start..start + COMPARED)?;
+    let energy = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>();
+    let usual = energy(voice) * COMPARED as f32 / voice.len() as f32;
+    (0..=DELAY_MAX)
+        .filter_map(|delay| {
+            let spoken = voice.get(start - delay..start - delay + COMPARED)?;
+            let energy = energy(spoken);
+            let product: f32 = heard.iter().zip(spoken).map(|(h, s)| h * s).sum();
+            (energy > usual / 4.0).then_some(product.abs() / energy)
+        })
+        .max_by(f32::total_cmp)
 }
 
 #[cfg(test)]
@@ -76,14 +87,14 @@ mod tests {
         for at in 900..sum.len() {
             sum[at] = alice[at - 700] + bob[at - 900];
         }
-        assert!(likeness(&sum, &alice) > HEARD_MIN);
-        assert!(likeness(&sum, &bob) > HEARD_MIN);
-        assert!(likeness(&sum, &carol) < HEARD_MIN / 2.0);
+        assert!(strength(&sum, &alice) > HEARD_MIN);
+        assert!(strength(&sum, &bob) > HEARD_MIN);
+        assert!(strength(&sum, &carol) < HEARD_MIN / 2.0);
     }
 
     #[test]
-    fn silence_is_like_nobody() {
-        assert_eq!(likeness(&vec![0.0; 40_000], &voice(1)), 0.0);
-        assert_eq!(likeness(&[], &voice(1)), 0.0);
+    fn in_silence_nobody_is_heard() {
+        assert_eq!(strength(&vec![0.0; 40_000], &voice(1)), 0.0);
+        assert_eq!(strength(&[], &voice(1)), 0.0);
     }
 }

@@ -152,6 +152,7 @@ impl JitterBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn insert(buffer: &mut JitterBuffer, sequence: i64, played: Option<i64>) -> Inserted {
         let position = Position { sequence, at: sequence * 160 };
@@ -207,6 +208,34 @@ mod tests {
             assert_eq!(buffer.insert(position, 0, &[], None), Inserted::Kept);
         }
         assert_eq!(drained(&mut buffer).len(), PACKETS_BUFFERED_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_the_buffer_is_in_order_whole_and_bounded(
+            packets in prop::collection::vec((0_i64..120, 0_i64..2, 0_usize..481), 0..400),
+        ) {
+            let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+            let mut played = None;
+            for (sequence, take, length) in packets {
+                let position = Position { sequence, at: sequence * 160 };
+                buffer.insert(position, length as i64, &vec![sequence as u8; length], played);
+                if take == 1 && let Some(packet) = buffer.first() {
+                    played = Some(packet.position.sequence);
+                    buffer.pop();
+                }
+                let sequences = buffer.waiting.iter().map(|packet| packet.position.sequence);
+                prop_assert!(sequences.is_sorted_by(|a, b| a < b));
+                let first = buffer.first().map(|packet| packet.position.sequence);
+                prop_assert!(first.is_none_or(|first| Some(first) > played));
+                for packet in &buffer.waiting {
+                    let payload = buffer.payload(packet);
+                    prop_assert_eq!(payload.len() as i64, packet.samples);
+                    prop_assert!(payload.iter().all(|b| *b == packet.position.sequence as u8));
+                }
+                prop_assert_eq!(buffer.free.len() + buffer.waiting.len(), PACKETS_BUFFERED_MAX);
+            }
+        }
     }
 
     #[test]

@@ -42,10 +42,8 @@ impl SourceGate {
     /// Takes what signalling agreed anew. Another remote address opens the window again.
     pub(crate) fn amend(&mut self, terms: &Connection) {
         let fresh = SourceGate::new(terms);
-        if fresh.described == self.described && fresh.signalling == self.signalling {
-            return;
-        }
-        *self = fresh;
+        let window = if fresh.described == self.described { self.window } else { Window::Open };
+        *self = SourceGate { window, ..fresh };
     }
 
     /// Whether a packet may come from there. This decides nothing; [`SourceGate::latch`] does.
@@ -136,7 +134,8 @@ mod tests {
         let mut gate = SourceGate::new(&first);
         gate.latch(at("192.0.2.5:4444"));
         gate.amend(&first);
-        assert!(!gate.is_open());
+        gate.amend(&terms("192.0.2.5:4000", "192.0.2.77"));
+        assert!(!gate.is_open() && !gate.fits(at("192.0.2.77:4000")));
         gate.amend(&terms("192.0.2.5:5000", "192.0.2.5"));
         assert!(gate.is_open() && gate.fits(at("192.0.2.5:5000")));
     }

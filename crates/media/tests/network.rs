@@ -5,6 +5,7 @@ mod house;
 
 use std::net::SocketAddr;
 
+use audio::tone::Sine;
 use house::*;
 use model::{Chance, Codec, Connection, LegId, MediaOrder, MediaReport, TelephoneEvent};
 use wire::telephone_event::Event;
@@ -124,6 +125,37 @@ fn lost_packets_are_counted_and_concealed() {
         let gap_ms_max = if codec == Codec::Opus { 10 } else { 1 };
         assert_steady(&sound(&mut world), per_ms, gap_ms_max);
     }
+}
+
+/// Frames made up and packets lost of Opus on a bad line, with or without redundancy.
+fn opus_on_a_bad_line(fec: bool) -> (u64, u64) {
+    let (codec, bitrate) = (audio::Codec::Opus, Some(20_000));
+    let settings = audio::EncoderSettings { codec, bitrate, fec, loss_percent: 25 };
+    let mut phone = Phone::with_settings(0, Codec::Opus, settings);
+    // The jitter holds the delay at a packet more, so that the next one is there in time.
+    phone.network = Box::new(|n| match n % 5 {
+        4 => vec![],
+        2 => vec![25_000],
+        _ => vec![0],
+    });
+    let mut world = pair(phone);
+    // Steady tones count as noise, of which Opus keeps no copy; syllables do not.
+    for syllable in 0..20 {
+        let frequency_hz = 150.0 + f64::from(syllable * 37 % 100);
+        world.phone(0).sine = Some(Sine::new(frequency_hz, LOUD, 48_000));
+        world.run_ms(120);
+        world.phone(0).sine = None;
+        world.run_ms(80);
+    }
+    (world.stats().frames_concealed, world.stats().packets_lost)
+}
+
+#[test]
+fn what_opus_said_twice_is_not_made_up() {
+    let (made_up, lost) = opus_on_a_bad_line(false);
+    assert!(lost >= 38 && made_up >= lost, "{made_up} of {lost}");
+    let (with_copies, lost) = opus_on_a_bad_line(true);
+    assert!(lost >= 38 && 3 * with_copies < 2 * made_up, "{with_copies}, without {made_up}");
 }
 
 #[test]

@@ -29,6 +29,10 @@ pub const DATAGRAMS_PER_SOCKET_MAX: usize = 32;
 /// refused as RTP.
 pub const DATAGRAM_BYTES_MAX: usize = 1_536;
 
+/// Oldest stamp of the kernel that is believed \[µs\]: what seems to have waited for longer was
+/// stamped before the wall clock was set.
+pub const STAMP_AGE_US_MAX: u64 = 1_000_000;
+
 /// Sockets that one turn reads: all of them.
 pub const SOCKETS_PER_TURN_MAX: usize = PORTS_MAX;
 

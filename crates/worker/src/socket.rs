@@ -17,7 +17,7 @@ use crate::address::{RawAddress, read_address};
 use crate::clock::wall_ns;
 use crate::limits::{
     DATAGRAM_BYTES_MAX, DATAGRAMS_PER_SOCKET_MAX, RECEIVE_BUFFER_BYTES, SENDS_PER_CALL_MAX,
-    SOCKETS_PER_TURN_MAX, TRAFFIC_CLASS,
+    SOCKETS_PER_TURN_MAX, STAMP_AGE_US_MAX, TRAFFIC_CLASS,
 };
 
 /// What the I/O of this file is called in metrics.
@@ -315,7 +315,8 @@ impl Inbox {
             header.msg_hdr.msg_namelen = NAME_BYTES;
             let length = (header.msg_len as usize).min(DATAGRAM_BYTES_MAX);
             let Some(remote) = read_address(name) else { continue };
-            let age_us = stamp_ns.map_or(0, |stamp_ns| wall_ns.saturating_sub(stamp_ns) / 1_000);
+            let age_us = stamp_ns.map(|stamp_ns| wall_ns.saturating_sub(stamp_ns) / 1_000);
+            let age_us = age_us.filter(|age_us| *age_us <= STAMP_AGE_US_MAX).unwrap_or(0);
             take(Arrived { port, remote, age_us, bytes: &bytes[..length] });
         }
     }

@@ -65,6 +65,10 @@ pub struct Phone {
 
 impl Phone {
     pub fn new(leg: u64, codec: Codec) -> Phone {
+        Phone::with_settings(leg, codec, EncoderSettings::of(audio_codec(codec)))
+    }
+
+    pub fn with_settings(leg: u64, codec: Codec, settings: EncoderSettings) -> Phone {
         Phone {
             address: SocketAddr::from(([192, 0, 2, 1], 10_000 + leg as u16)),
             codec,
@@ -80,7 +84,7 @@ impl Phone {
             headers: Vec::new(),
             sent: 0,
             next_us: 1_000.0 + (leg * 3_777 % 20_000) as f64,
-            encoder: Encoder::new(EncoderSettings::of(audio_codec(codec))).unwrap(),
+            encoder: Encoder::new(settings).unwrap(),
             decoder: Decoder::new(audio_codec(codec)).unwrap(),
         }
     }

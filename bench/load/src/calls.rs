@@ -22,7 +22,7 @@ const TIMEOUT_NS: u64 = 32 * SECOND;
 /// How often the calls' patience is looked at: often enough for [`RETRANSMIT_NS`].
 const LOOK_NS: u64 = 100 * MS;
 
-/// Room for what the server says while we hold still [bytes].
+/// Room for what the server says while we hold still \[bytes\].
 const RECEIVE_BYTES: usize = 4 << 20;
 
 /// All calls of a run, over one socket.
@@ -323,5 +323,113 @@ fn encoding(codec: Codec) -> Encoding {
         Codec::Pcma => Encoding::Pcma,
         Codec::G722 => Encoding::G722,
         Codec::Opus => Encoding::Opus,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::{Loops, Schedule};
+
+    const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    /// A leg, its call, and a server that says what the test says.
+    fn call() -> (Vec<Leg>, Calls, UdpSocket) {
+        let server = UdpSocket::bind(SERVER).unwrap();
+        server.set_nonblocking(true).unwrap();
+        let mut loops = Loops::new(Schedule { talkers: 0, turns: false });
+        let speech = loops.of(Codec::Pcmu, 0, 0).unwrap();
+        let legs = vec![Leg::new(0, 0, Codec::Pcmu, speech).unwrap()];
+        let calls = Calls::new(server.local_addr().unwrap(), "room-", 100, &legs).unwrap();
+        (legs, calls, server)
+    }
+
+    fn text(server: &UdpSocket) -> Option<(String, SocketAddr)> {
+        let mut bytes = [0; 2_000];
+        let (length, from) = server.recv_from(&mut bytes).ok()?;
+        Some((String::from_utf8(bytes[..length].to_vec()).unwrap(), from))
+    }
+
+    fn answer(request: &str, port: u16) -> String {
+        let body = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0\r\n"
+        );
+        let response = Message::parse(request).unwrap().response("200 OK");
+        let more = format!(
+            "Contact: <sip:there@127.0.0.1:9>\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        response.replace("Content-Length: 0\r\n\r\n", &more)
+    }
+
+    #[test]
+    fn a_call_comes_up_speaks_and_ends() {
+        let (mut legs, mut calls, server) = call();
+        let there = UdpSocket::bind(SERVER).unwrap();
+        calls.turn(0, &mut legs).unwrap();
+        let (invite, phone) = text(&server).unwrap();
+        assert!(invite.starts_with("INVITE sip:room-0@127.0.0.1:"), "{invite}");
+        assert!(!legs[0].speak(0));
+
+        let answered = answer(&invite, there.local_addr().unwrap().port());
+        server.send_to(answered.as_bytes(), phone).unwrap();
+        calls.turn(MS, &mut legs).unwrap();
+        assert!(text(&server).unwrap().0.starts_with("ACK sip:there@127.0.0.1:9 "));
+        assert!(calls.settled() && calls.up() == 1 && legs[0].speak(0));
+
+        calls.hang_up();
+        calls.turn(SECOND, &mut legs).unwrap();
+        let (bye, _) = text(&server).unwrap();
+        assert!(bye.starts_with("BYE sip:there@127.0.0.1:9 "), "{bye}");
+        let goodbye = Message::parse(&bye).unwrap().response("200 OK");
+        server.send_to(goodbye.as_bytes(), phone).unwrap();
+        calls.turn(SECOND + MS, &mut legs).unwrap();
+        assert!(calls.over() && calls.failures.is_empty());
+    }
+
+    #[test]
+    fn a_refused_call_is_acknowledged_and_told() {
+        let (mut legs, mut calls, server) = call();
+        calls.turn(0, &mut legs).unwrap();
+        let (invite, phone) = text(&server).unwrap();
+        let busy = Message::parse(&invite).unwrap().response("486 Busy Here");
+        server.send_to(busy.as_bytes(), phone).unwrap();
+        calls.turn(MS, &mut legs).unwrap();
+        assert!(text(&server).unwrap().0.starts_with("ACK sip:room-0@"));
+        assert_eq!(calls.failures, BTreeMap::from([("status 486".to_owned(), 1)]));
+        assert!(calls.settled() && calls.over());
+    }
+
+    #[test]
+    fn a_call_that_nobody_answers_is_sent_again_and_fails() {
+        let (mut legs, mut calls, server) = call();
+        let mut invites = 0;
+        for at_ms in (0..40_000).step_by(5) {
+            calls.turn(at_ms * MS, &mut legs).unwrap();
+            invites += usize::from(text(&server).is_some());
+        }
+        // At 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s (RFC 3261 section 17.1.1.2).
+        assert_eq!(invites, 7);
+        assert_eq!(calls.failures, BTreeMap::from([("no final response".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_is_answered_and_told() {
+        let (mut legs, mut calls, server) = call();
+        let there = UdpSocket::bind(SERVER).unwrap();
+        calls.turn(0, &mut legs).unwrap();
+        let (invite, phone) = text(&server).unwrap();
+        let answered = answer(&invite, there.local_addr().unwrap().port());
+        server.send_to(answered.as_bytes(), phone).unwrap();
+        calls.turn(MS, &mut legs).unwrap();
+        let ack = text(&server).unwrap().0;
+        let bye = ack.replace("ACK", "BYE");
+        server.send_to(bye.as_bytes(), phone).unwrap();
+        calls.turn(2 * MS, &mut legs).unwrap();
+        assert!(text(&server).unwrap().0.starts_with("SIP/2.0 200 OK"));
+        assert!(!legs[0].speak(0));
+        assert_eq!(calls.failures, BTreeMap::from([("the server hung up".to_owned(), 1)]));
     }
 }

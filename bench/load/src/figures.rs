@@ -21,29 +21,29 @@ pub(crate) struct Figures {
     /// Legs that were up when the window began; of so many.
     pub(crate) legs: usize,
     pub(crate) legs_wanted: usize,
-    /// Length of the window [s].
+    /// Length of the window \[s\].
     pub(crate) seconds: f64,
-    /// User and system time of the server for a leg and a second [ms].
+    /// User and system time of the server for a leg and a second \[ms\].
     pub(crate) server_cpu_ms_per_leg_s: f64,
     /// The same of this program.
     pub(crate) own_cpu_ms_per_leg_s: f64,
-    /// Packets that came, of those that 50 a second for each leg would be [1].
+    /// Packets that came, of those that 50 a second for each leg would be \[1\].
     pub(crate) delivered: f64,
     /// Packets missing by sequence number.
     pub(crate) lost: u64,
     /// Legs that lost at least one.
     pub(crate) legs_with_loss: usize,
-    /// The longest time without a packet on any leg, and on the median leg [ms].
+    /// The longest time without a packet on any leg, and on the median leg \[ms\].
     pub(crate) gap_max_ms: f64,
     pub(crate) gap_median_ms: f64,
-    /// Interarrival jitter of all legs on average, and of the worst [ms].
+    /// Interarrival jitter of all legs on average, and of the worst \[ms\].
     pub(crate) jitter_mean_ms: f64,
     pub(crate) jitter_max_ms: f64,
-    /// Growth of the server's resident memory since before the calls, for each leg [kB].
+    /// Growth of the server's resident memory since before the calls, for each leg \[kB\].
     pub(crate) rss_kb_per_leg: f64,
     /// The server's threads.
     pub(crate) threads: u64,
-    /// Voluntary context switches of the server's threads [1/s].
+    /// Voluntary context switches of the server's threads \[1/s\].
     pub(crate) switches_per_s: f64,
     /// Legs that an ear listened to, and those that heard exactly whom they should.
     pub(crate) ears: usize,

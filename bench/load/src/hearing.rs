@@ -17,9 +17,9 @@ pub(crate) struct Hearing {
     lost_of_earlier_sources: u64,
     last_arrival_ns: Option<u64>,
     gap_max_ns: u64,
-    /// Arrival less timestamp of the last packet [timestamp units].
+    /// Arrival less timestamp of the last packet \[timestamp units\].
     transit: Option<f64>,
-    /// RFC 3550 section 6.4.1 [timestamp units].
+    /// RFC 3550 section 6.4.1 \[timestamp units\].
     jitter: f64,
 }
 
@@ -83,12 +83,12 @@ impl Hearing {
         self.lost_of_earlier_sources + expected.saturating_sub(self.received_of_source)
     }
 
-    /// The longest time without a packet [ms].
+    /// The longest time without a packet \[ms\].
     pub(crate) fn gap_max_ms(&self) -> f64 {
         self.gap_max_ns as f64 / 1e6
     }
 
-    /// Interarrival jitter at the end of the window [ms].
+    /// Interarrival jitter at the end of the window \[ms\].
     pub(crate) fn jitter_ms(&self, clock_hz: u32) -> f64 {
         self.jitter * 1_000.0 / f64::from(clock_hz)
     }

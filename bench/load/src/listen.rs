@@ -13,11 +13,11 @@ use crate::limits::CONCEALED_MAX;
 use crate::pump::Pump;
 use crate::voice::{Schedule, TICK_MS, TONES_HZ, TURN_TICKS};
 
-/// What the ear judges at a time [ms].
+/// What the ear judges at a time \[ms\].
 const WINDOW_MS: u64 = 400;
 
-/// How long a change of talkers may take to reach a far leg [ms]: two jitter buffers, and a codec's
-/// memory. What is heard meanwhile is not judged.
+/// How long a change of talkers may take to reach a far leg \[ms\]: two jitter buffers, and a
+/// codec's memory. What is heard meanwhile is not judged.
 const CHANGE_MS: u64 = 300;
 
 /// What an ear said of one leg.

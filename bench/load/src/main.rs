@@ -106,7 +106,7 @@ struct FloorRun {
 /// How long a run is, and how it is told.
 #[derive(Args)]
 struct Window {
-    /// Length of what is measured, after 3 s of warming up [s]
+    /// Seconds that are measured, after 3 s of warming up
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// What the run is called in a table

@@ -12,9 +12,9 @@ const TICKS_PER_SECOND: u64 = 100;
 /// What a process has used so far, and has at this moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
-    /// User and system time of all threads, those that ended too [ms].
+    /// User and system time of all threads, those that ended too \[ms\].
     pub(crate) cpu_ms: u64,
-    /// Resident memory [kB].
+    /// Resident memory \[kB\].
     pub(crate) rss_kb: u64,
     /// Threads.
     pub(crate) threads: u64,
@@ -48,7 +48,7 @@ pub(crate) fn usage(pid: u32) -> Result<Usage> {
     })
 }
 
-/// User and system time of this process [ms].
+/// User and system time of this process \[ms\].
 pub(crate) fn own_cpu_ms() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let ms =

@@ -9,8 +9,8 @@ use crate::leg::Leg;
 /// Turns in a tick: one each millisecond, so that what the server gets is spread evenly.
 const PHASES: u64 = 20;
 
-/// A turn that begins so much later than it should is counted [ns]: one packet time, what a jitter
-/// buffer of one packet would notice.
+/// A turn that begins so much later than it should is counted \[ns\]: one packet time, what a
+/// jitter buffer of one packet would notice.
 const LATE_NS: u64 = 20 * MS;
 
 /// All legs and their clock.
@@ -60,7 +60,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Time since the first turn [ns].
+    /// Time since the first turn \[ns\].
     pub(crate) fn elapsed_ns(&self) -> u64 {
         self.turn * MS
     }

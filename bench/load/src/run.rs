@@ -19,13 +19,13 @@ use crate::table;
 use crate::voice::{Loops, Schedule};
 use crate::{FloorRun, Load};
 
-/// From the last answer to the window: jitter buffers, caches and voice detection settle [ns].
+/// From the last answer to the window: jitter buffers, caches and voice detection settle \[ns\].
 const WARM_UP_NS: u64 = 3 * SECOND;
 
-/// How often signalling is looked at [ms]: short beside the pace of calls.
+/// How often signalling is looked at \[ms\]: short beside the pace of calls.
 const SIGNALLING_MS: u64 = 5;
 
-/// How long the server may take to say goodbye to everybody, beyond the pace [ns].
+/// How long the server may take to say goodbye to everybody, beyond the pace \[ns\].
 const GOODBYE_NS: u64 = 10 * SECOND;
 
 /// Measures a SIP server.

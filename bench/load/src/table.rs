@@ -28,9 +28,9 @@ pub(crate) fn draw(lines: &str) -> Result<String> {
         .collect();
 
     let mut table = String::from(
-        "| workload | server | runs | legs | CPU-ms per leg-second (range) | × floor | best peer / it \
-         | delivered % | lost | gap max ms | jitter ms (worst) | RSS kB/leg | threads | switches/s \
-         | ears right | windows wrong | load's own CPU-ms | load late |\n\
+        "| workload | server | runs | legs | CPU-ms per leg-second (range) | × floor \
+         | best peer / it | delivered % | lost | gap max ms | jitter ms (worst) | RSS kB/leg \
+         | threads | switches/s | ears right | windows wrong | load's own CPU-ms | load late |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (of, runs) in &runs {
@@ -96,4 +96,68 @@ fn median(runs: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
     let mut values: Vec<f64> = runs.iter().map(of).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(workload: &str, server: &str, cost: f64) -> String {
+        let figures = Figures {
+            workload: workload.into(),
+            server: server.into(),
+            legs: 10,
+            legs_wanted: 10,
+            seconds: 5.0,
+            server_cpu_ms_per_leg_s: cost,
+            own_cpu_ms_per_leg_s: 0.1,
+            delivered: 1.0,
+            lost: 1,
+            legs_with_loss: 1,
+            gap_max_ms: 20.0,
+            gap_median_ms: 20.0,
+            jitter_mean_ms: 0.1,
+            jitter_max_ms: 0.1,
+            rss_kb_per_leg: 1.0,
+            threads: 1,
+            switches_per_s: 1.0,
+            ears: 2,
+            ears_right: 1,
+            windows: 24,
+            windows_wrong: 3,
+            own_late_turns: 0,
+        };
+        serde_json::to_string(&figures).unwrap()
+    }
+
+    #[test]
+    fn a_cost_is_a_median_beside_the_floor_and_the_cheapest_peer_of_its_own_workload() {
+        let runs = [
+            run("W1", "convoke", 0.9),
+            run("W1", "convoke", 0.4),
+            run("W1", "convoke", 0.5),
+            run("W1", FLOOR, 0.25),
+            run("W1", "floor (epoll per packet)", 0.1),
+            run("W1", "one", 4.0),
+            run("W1", "other", 2.0),
+            run("W2", "other", 0.1),
+        ];
+        let table = draw(&runs.join("\n")).unwrap();
+        let row = table.lines().find(|line| line.starts_with("| W1 | convoke")).unwrap();
+        let expected = "| W1 | convoke | 3 | 10 | 0.500 (0.400–0.900) | 2.00 | 4.00 | 100.00 | 3 |";
+        assert!(row.starts_with(expected), "{row}");
+        assert!(row.contains("| 3/6 | 9/72 |"), "{row}");
+    }
+
+    #[test]
+    fn every_row_has_the_columns_of_the_head() {
+        let table = draw(&[run("W1", "convoke", 0.9), run("W1", FLOOR, 0.2)].join("\n")).unwrap();
+        let columns: Vec<usize> = table.lines().map(|line| line.matches('|').count()).collect();
+        assert_eq!(columns, vec![19; 4]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_figures_is_told() {
+        assert!(draw("{\"workload\":1}").is_err());
+    }
 }

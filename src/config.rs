@@ -42,7 +42,7 @@ pub struct Config {
 pub struct Room {
     /// Recording begins with the first party.
     pub record: bool,
-    /// The rate of recordings: 8000, 16000 or 48000 [Hz].
+    /// The rate of recordings: 8000, 16000 or 48000 \[Hz\].
     pub recording_rate_hz: TapRate,
     /// Parties at most.
     pub parties_max: usize,

@@ -31,7 +31,7 @@ pub enum Voice {
     Silence,
     /// A steady tone.
     Tone {
-        /// How high [Hz].
+        /// How high \[Hz\].
         frequency_hz: f64,
         /// How loud: the peak's sample value.
         amplitude: i16,
@@ -243,7 +243,7 @@ impl Phone {
         self.sip.alive() == Alive::default()
     }
 
-    /// The rate of what it hears [Hz].
+    /// The rate of what it hears \[Hz\].
     pub fn rate_hz(&self) -> u32 {
         self.settings.codec.rate_hz()
     }

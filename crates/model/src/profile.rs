@@ -30,23 +30,23 @@ pub enum Relation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// [`Verb::Enter`](crate::Verb::Enter).
+    /// [`Verb::Enter`].
     Enter,
-    /// [`Verb::Invite`](crate::Verb::Invite).
+    /// [`Verb::Invite`].
     Invite,
-    /// [`Verb::Mute`](crate::Verb::Mute).
+    /// [`Verb::Mute`].
     Mute,
-    /// [`Verb::Unmute`](crate::Verb::Unmute).
+    /// [`Verb::Unmute`].
     Unmute,
-    /// [`Verb::Hold`](crate::Verb::Hold).
+    /// [`Verb::Hold`].
     Hold,
-    /// [`Verb::Resume`](crate::Verb::Resume).
+    /// [`Verb::Resume`].
     Resume,
-    /// [`Verb::Remove`](crate::Verb::Remove).
+    /// [`Verb::Remove`].
     Remove,
-    /// [`Verb::End`](crate::Verb::End).
+    /// [`Verb::End`].
     End,
-    /// [`Verb::Record`](crate::Verb::Record).
+    /// [`Verb::Record`].
     Record,
 }
 

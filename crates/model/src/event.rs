@@ -43,7 +43,7 @@ pub enum EventKind {
     /// The conference is over; no event follows.
     #[serde(rename = "conversation.ended")]
     Ended {
-        /// How long it lasted [ms].
+        /// How long it lasted, in milliseconds.
         duration_ms: u64,
     },
     /// The server is calling somebody in.

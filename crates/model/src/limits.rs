@@ -34,7 +34,7 @@ pub const EVENTS_KEPT_PER_CONFERENCE: usize = 4_096;
 /// server.
 pub const ENDED_CONFERENCES_KEPT: usize = 64;
 
-/// Longest an invited party may ring before the invitation is withdrawn [s]: RFC 3261 §16.6 lets
+/// Longest an invited party may ring before the invitation is withdrawn \[s\]: RFC 3261 §16.6 lets
 /// proxies give up after three minutes; people give up after one.
 pub const RINGING_S_MAX: u64 = 60;
 

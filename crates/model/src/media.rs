@@ -75,7 +75,7 @@ pub struct TelephoneEvent {
     pub payload_type: u8,
     /// The payload type under which they come.
     pub receive_payload_type: u8,
-    /// The clock of their durations [Hz].
+    /// The clock of their durations \[Hz\].
     pub clock_rate_hz: u32,
 }
 

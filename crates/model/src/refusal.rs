@@ -92,7 +92,7 @@ impl Refusal {
         }
     }
 
-    /// After how long another try may do better [s]; none where waiting does not help.
+    /// After how long another try may do better \[s\]; none where waiting does not help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Refusal::NoPorts | Refusal::Busy => Some(5),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Upper bounds of the tick-time histogram's buckets [µs]; one more bucket holds the rest.
+/// Upper bounds of the tick-time histogram's buckets \[µs\]; one more bucket holds the rest.
 pub const TICK_US_BOUNDS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000];
 
@@ -33,7 +33,7 @@ pub struct MediaStats {
     pub ticks_late: u64,
     /// Time spent in ticks, by [`TICK_US_BOUNDS`]; not cumulative.
     pub tick_us_buckets: [u64; TICK_US_BOUNDS.len() + 1],
-    /// Time spent in ticks, all together [µs].
+    /// Time spent in ticks, all together \[µs\].
     pub tick_us_sum: u64,
     /// Ports open.
     pub ports_open: u64,

@@ -18,7 +18,7 @@ pub enum TapRate {
 }
 
 impl TapRate {
-    /// The rate [Hz].
+    /// The rate \[Hz\].
     pub fn hz(self) -> u32 {
         match self {
             TapRate::Hz8000 => 8_000,

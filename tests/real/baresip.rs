@@ -1,14 +1,16 @@
 //! Debian's baresip as a phone that speaks a tone and keeps what it hears.
 
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use audio::tone::Sine;
 
-use crate::program::{Folder, ended, signal};
+use crate::program::{Folder, ended, free_address, signal};
 use crate::server::Server;
-use crate::until;
+use crate::{PATIENCE, until};
 
 /// The only codec that a phone offers.
 #[derive(Debug, Clone, Copy)]
@@ -23,14 +25,14 @@ pub(crate) struct Codec {
 
 impl Codec {
     pub(crate) const PCMU: Codec =
-        Codec { account: "PCMU/8000/1", name: "pcmu", rate_hz: 8_000, channels: 1 };
+        Codec { account: "PCMU/8000/1", name: "PCMU", rate_hz: 8_000, channels: 1 };
     pub(crate) const PCMA: Codec =
-        Codec { account: "PCMA/8000/1", name: "pcma", rate_hz: 8_000, channels: 1 };
+        Codec { account: "PCMA/8000/1", name: "PCMA", rate_hz: 8_000, channels: 1 };
     pub(crate) const G722: Codec =
-        Codec { account: "G722/16000/1", name: "g722", rate_hz: 16_000, channels: 1 };
+        Codec { account: "G722/16000/1", name: "G722", rate_hz: 16_000, channels: 1 };
     /// baresip knows Opus in stereo only.
     pub(crate) const OPUS: Codec =
-        Codec { account: "opus/48000/2", name: "opus", rate_hz: 48_000, channels: 2 };
+        Codec { account: "opus/48000/2", name: "OPUS", rate_hz: 48_000, channels: 2 };
 }
 
 /// Who calls, with what, over what.
@@ -59,6 +61,8 @@ pub(crate) struct Phone {
     caller: Caller,
     process: Child,
     folder: Folder,
+    /// Where its keys are pressed.
+    keys: SocketAddr,
 }
 
 impl Caller {
@@ -66,13 +70,15 @@ impl Caller {
     pub(crate) fn call(self, server: &Server, room: &str) -> Phone {
         let folder = Folder::new();
         self.write_speech(&folder.join("speech.wav"));
-        std::fs::write(folder.join("config"), self.config(folder.path())).unwrap();
+        let keys = free_address();
+        std::fs::write(folder.join("config"), self.config(folder.path(), keys)).unwrap();
         let account = format!(
             "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={}\n",
             self.name, self.transport, self.codec.account
         );
         std::fs::write(folder.join("accounts"), account).unwrap();
-        let dial = format!("/dial sip:{room}@{};transport={}", server.sip, self.transport);
+        // baresip adds its account's transport.
+        let dial = format!("/dial sip:{room}@{}", server.sip);
         let log = File::create(folder.join("log")).unwrap();
         let process = Command::new("baresip")
             .args(["-v", "-s", "-e", &dial, "-f"])
@@ -82,7 +88,7 @@ impl Caller {
             .stderr(log)
             .spawn()
             .expect("baresip is installed by tests/packages");
-        Phone { caller: self, process, folder }
+        Phone { caller: self, process, folder, keys }
     }
 
     /// baresip's ausine speaks at a loudness of its own, and four of them overdrive the room; so
@@ -104,10 +110,10 @@ impl Caller {
         file.finalize().unwrap();
     }
 
-    /// `sip_listen` with port 0, or the second phone finds baresip's own default taken.
-    /// `net_interface` takes an address, and without it baresip passes over loopback. sndfile writes
-    /// what is decoded; aubridge with a device of which there is no other end swallows it.
-    fn config(&self, folder: &Path) -> String {
+    /// `sip_listen` with port 0, or the second phone finds baresip's own default taken;
+    /// `net_interface` takes an address, and without it baresip passes over loopback; sndfile
+    /// writes what is decoded; aubridge with a device of which there is no other end swallows it.
+    fn config(&self, folder: &Path, keys: SocketAddr) -> String {
         let folder = folder.display();
         let Codec { rate_hz, channels, .. } = self.codec;
         format!(
@@ -121,7 +127,7 @@ impl Caller {
              auplay_srate {rate_hz}\n\
              auplay_channels {channels}\n\
              jitter_buffer_delay 5-10\n\
-             rtp_ports 33000-33999\n\
+             rtp_ports 33000-60999\n\
              snd_path {folder}\n\
              module_path /usr/lib/baresip/modules\n\
              module g711.so\n\
@@ -131,15 +137,26 @@ impl Caller {
              module aubridge.so\n\
              module sndfile.so\n\
              module_tmp account.so\n\
-             module_app menu.so\n"
+             module_app menu.so\n\
+             statmode_default off\n\
+             module_app ctrl_tcp.so\n\
+             ctrl_tcp_listen {keys}\n"
         )
     }
 }
 
 impl Phone {
-    /// Who calls.
-    pub(crate) fn caller(&self) -> Caller {
-        self.caller
+    /// Presses a key by the name that baresip's menu gives it, and waits until that is done. A
+    /// request is a netstring of JSON, and so is the answer; events come between.
+    pub(crate) fn press(&self, key: &str, with: &str) {
+        let request = serde_json::json!({ "command": key, "params": with }).to_string();
+        let mut stream = TcpStream::connect(self.keys).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "{}:{request},", request.len()).unwrap();
+        let mut answer = [0; 2_048];
+        let length = stream.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(answer.contains(r#""response":true,"ok":true"#), "{key}: {answer}");
     }
 
     /// How much it has heard so far [ms].
@@ -177,10 +194,11 @@ impl Drop for Phone {
     }
 }
 
-/// Waits until each phone has heard so much more [ms].
-pub(crate) fn listen(phones: &[Phone], more_ms: u64) {
-    let ends_ms: Vec<u64> = phones.iter().map(|phone| phone.heard_ms() + more_ms).collect();
+/// Waits until each of these phones has heard so much more [ms].
+pub(crate) fn listen<'a>(phones: impl IntoIterator<Item = &'a Phone>, more_ms: u64) {
+    let phones: Vec<(&Phone, u64)> =
+        phones.into_iter().map(|phone| (phone, phone.heard_ms() + more_ms)).collect();
     until(&format!("{more_ms} ms of sound"), || {
-        phones.iter().zip(&ends_ms).all(|(phone, end_ms)| phone.heard_ms() >= *end_ms).then_some(())
+        phones.iter().all(|(phone, end_ms)| phone.heard_ms() >= *end_ms).then_some(())
     });
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::baresip::{Caller, Codec, Phone, listen};
 use crate::ear::{Heard, Sound};
 use crate::server::Server;
@@ -32,14 +34,28 @@ fn tones_hz() -> [f64; 4] {
     CALLERS.map(|caller| caller.tone_hz)
 }
 
-/// Does something to the party of a caller.
-fn change(server: &Server, room: &str, caller: usize, doing: &str) {
+/// The party of a caller.
+fn party(server: &Server, room: &str, caller: usize) -> Value {
     let view = server.conference(room).unwrap();
     let user = format!("sip:{}@", CALLERS[caller].name);
-    let parties = view["parties"].as_array().unwrap();
-    let party = parties.iter().find(|party| party["address"].as_str().unwrap().starts_with(&user));
-    let id = party.unwrap_or_else(|| panic!("no {user} in {view}"))["id"].as_str().unwrap();
+    let mut parties = view["parties"].as_array().unwrap().iter();
+    let party = parties.find(|party| party["address"].as_str().unwrap().starts_with(&user));
+    party.unwrap_or_else(|| panic!("no {user} in {view}")).clone()
+}
+
+/// Does something to the party of a caller.
+fn change(server: &Server, room: &str, caller: usize, doing: &str) {
+    let party = party(server, room, caller);
+    let id = party["id"].as_str().unwrap();
     server.ask("POST", &format!("conferences/{room}/parties/{id}/{doing}"), "");
+}
+
+/// Waits until a caller's own hold key has had its effect.
+fn caller_is(server: &Server, room: &str, caller: usize, state: &str) {
+    let name = CALLERS[caller].name;
+    until(&format!("{name} {state}"), || {
+        (party(server, room, caller)["state"] == state).then_some(())
+    });
 }
 
 fn record(server: &Server, room: &str, on: bool) -> PathBuf {
@@ -59,23 +75,41 @@ fn line(listener: &str, heard: &Heard) -> String {
         _ => phase.iter().map(name).collect::<Vec<_>>().join(" "),
     };
     let phases: Vec<String> = heard.phases().iter().map(phase).collect();
-    format!("{listener:<18}{}", phases.join("  →  "))
+    format!("  {listener:<18}{}\n", phases.join("  →  "))
 }
 
-fn title(caller: Caller) -> String {
-    format!("{} ({}, {})", caller.name, caller.codec.name, caller.transport)
+/// The lines of all phones.
+fn table(heard: &[Heard]) -> String {
+    let mut table = "who heard whom, one phase after the other:\n".to_owned();
+    for (Caller { name, codec, transport, .. }, heard) in CALLERS.iter().zip(heard) {
+        table += &line(&format!("{name} ({}, {transport})", codec.name), heard);
+    }
+    table
+}
+
+/// Not for a single window, at any time.
+fn assert_nobody_heard_itself(heard: &[Heard]) {
+    for (at, heard) in heard.iter().enumerate() {
+        let echo = heard.windows.iter().position(|window| window.contains(&Sound::Phone(at)));
+        assert_eq!(echo, None, "{} heard itself, at this window", CALLERS[at].name);
+    }
+}
+
+/// Lets all phones hang up; gives what each has heard.
+fn hang_up(phones: &mut [Phone]) -> Vec<Heard> {
+    phones.iter_mut().map(|phone| Heard::in_file(&phone.hang_up(), &tones_hz())).collect()
 }
 
 #[test]
 fn four_phones_with_four_codecs_hear_each_other_mute_and_hold() {
     let _machine = whole_machine();
-    let server = Server::start(&["--rtp-ports", "20000-20099"]);
+    let server = Server::start(&["--rtp-ports", "64000-64099"]);
     let room = "standup";
     let mut phones: Vec<Phone> = CALLERS.map(|caller| caller.call(&server, room)).into();
     let view = server.connected(room, 4);
     for caller in CALLERS {
         let parties = view["parties"].as_array().unwrap();
-        let codec = serde_json::Value::from(caller.codec.name);
+        let codec = Value::from(caller.codec.name);
         assert_eq!(parties.iter().filter(|party| party["codec"] == codec).count(), 1, "{view}");
     }
 
@@ -91,21 +125,13 @@ fn four_phones_with_four_codecs_hear_each_other_mute_and_hold() {
     listen(&phones, STANDING_MS);
     assert_eq!(record(&server, room, false), recording);
 
-    let files: Vec<PathBuf> = phones.iter_mut().map(Phone::hang_up).collect();
+    let heard = hang_up(&mut phones);
     until("the conference's end", || server.conference(room).is_none().then_some(()));
-    let heard: Vec<Heard> = files.iter().map(|file| Heard::in_file(file, &tones_hz())).collect();
     let recorded = Heard::in_file(&recording, &tones_hz());
 
-    println!("who heard whom, one phase after the other:");
-    for (phone, heard) in phones.iter().zip(&heard) {
-        println!("  {}", line(&title(phone.caller()), heard));
-    }
-    println!("  {}", line("the recording", &recorded));
+    println!("{}{}", table(&heard), line("the recording", &recorded));
 
-    for (at, heard) in heard.iter().enumerate() {
-        let echo = heard.windows.iter().position(|window| window.contains(&Sound::Phone(at)));
-        assert_eq!(echo, None, "{} heard itself, at this window", CALLERS[at].name);
-    }
+    assert_nobody_heard_itself(&heard);
     // All in; Ben is muted; Ben speaks again, and Dora is held; all in.
     let expected = [
         vec![all(&[BEN, CLEO, DORA]), all(&[CLEO, DORA]), all(&[BEN, CLEO])],
@@ -123,4 +149,45 @@ fn four_phones_with_four_codecs_hear_each_other_mute_and_hold() {
     let everybody = all(&[ADA, BEN, CLEO, DORA]);
     let expected = [everybody.clone(), all(&[ADA, CLEO, DORA]), all(&[ADA, BEN, CLEO]), everybody];
     assert_eq!(recorded.phases(), expected);
+}
+
+#[test]
+fn keys_that_are_pressed_at_a_phone_are_told_and_its_hold_key_takes_it_out() {
+    let _machine = whole_machine();
+    let server = Server::start(&["--rtp-ports", "64100-64199"]);
+    let room = "keys";
+    let callers = [CALLERS[ADA], CALLERS[BEN], CALLERS[CLEO]];
+    let mut phones: Vec<Phone> = callers.map(|caller| caller.call(&server, room)).into();
+    let id = server.connected(room, 3)["id"].as_str().unwrap().to_owned();
+    listen(&phones, STANDING_MS);
+
+    phones[ADA].press("sndcode", "5#");
+    let ada = party(&server, room, ADA)["id"].clone();
+    until("two digits", || {
+        let events = server.get(&format!("conferences/{id}/events"));
+        let events = events.as_array().unwrap().iter();
+        let pressed = events.filter(|event| event["type"] == "dtmf.received");
+        let told: Vec<_> = pressed.map(|event| (&event["party"], &event["digit"])).collect();
+        (told == [(&ada, &"5".into()), (&ada, &"#".into())]).then_some(())
+    });
+
+    // baresip keeps nothing more of what it hears once its own hold key was pressed, not even of
+    // another baresip, so it is those who stay that listen.
+    let stay = [&phones[ADA], &phones[CLEO]];
+    phones[BEN].press("hold", "");
+    caller_is(&server, room, BEN, "held");
+    listen(stay, STANDING_MS);
+    phones[BEN].press("resume", "");
+    caller_is(&server, room, BEN, "connected");
+    listen(stay, STANDING_MS);
+
+    let heard = hang_up(&mut phones);
+    println!("{}", table(&heard));
+    assert_nobody_heard_itself(&heard);
+    for (at, other) in [(ADA, CLEO), (CLEO, ADA)] {
+        let both = all(&[BEN, other]);
+        let heard = heard[at].phases_from(&both);
+        let expected = [both.clone(), all(&[other]), both];
+        assert!(heard.starts_with(&expected), "{}: {heard:?}", CALLERS[at].name);
+    }
 }

@@ -12,7 +12,7 @@ use crate::{shared_machine, whole_machine};
 #[test]
 fn calls_are_ended_with_bye_when_the_program_is_asked_to_end() {
     let _machine = shared_machine();
-    let mut server = Server::start(&["--rtp-ports", "24000-24099"]);
+    let mut server = Server::start(&["--rtp-ports", "64500-64599"]);
     let udp = Sipp::call(server.sip, "stay", &["-m", "3", "-r", "100", "-s", "room"]);
     let tcp = Sipp::call(server.sip, "stay", &["-m", "1", "-s", "room", "-t", "t1"]);
     server.connected("room", 4);
@@ -25,7 +25,7 @@ fn calls_are_ended_with_bye_when_the_program_is_asked_to_end() {
 #[test]
 fn a_recording_is_a_file_that_plays_after_kill_9() {
     let _machine = whole_machine();
-    let mut server = Server::start(&["--rtp-ports", "24100-24199"]);
+    let mut server = Server::start(&["--rtp-ports", "64600-64699"]);
     let tone_hz = 437.0;
     let caller = Caller { name: "ada", codec: Codec::PCMU, transport: "udp", tone_hz };
     let phone = [caller.call(&server, "diary")];

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::program::{Folder, ended, free_address};
 
@@ -30,6 +31,19 @@ impl Closing {
     pub(crate) fn count(&self, column: &str) -> u64 {
         let count = self.counts.get(column).and_then(|count| count.parse().ok());
         count.unwrap_or_else(|| panic!("no {column} in {:?}", self.counts))
+    }
+}
+
+/// Where the next SIPp has its ports for audio: it takes more upwards from there as it has calls,
+/// and ends if it finds the first ones taken.
+fn media_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(61_000);
+    let free = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    loop {
+        let port = NEXT.fetch_add(20, Ordering::Relaxed);
+        if (port..port + 4).all(free) {
+            return port;
+        }
     }
 }
 
@@ -69,6 +83,7 @@ impl Sipp {
 
     fn start(folder: Folder, to: Option<SocketAddr>, scenario: &str, more: &[&str]) -> Sipp {
         let address = free_address();
+        let media_port = media_port().to_string();
         let screen = File::create(folder.join("screen")).unwrap();
         let mut command = Command::new("sipp");
         command.args(to.map(|to| to.to_string()));
@@ -76,8 +91,7 @@ impl Sipp {
             .arg("-sf")
             .arg(scenario_path(scenario))
             .args(["-i", "127.0.0.1", "-p", &address.port().to_string()])
-            // Far from where servers and phones of other tests have their ports.
-            .args(["-min_rtp_port", "34000", "-max_rtp_port", "36000"])
+            .args(["-mi", "127.0.0.1", "-mp", &media_port])
             .args(["-nostdin", "-trace_err", "-error_file", "surprises", "-trace_stat"])
             .args(["-stf", "statistics", "-fd", "1", "-timeout", "60"])
             .args(more)

@@ -123,7 +123,7 @@ fn help_names_each_option_and_its_variable() {
 #[test]
 fn the_demo_tells_that_each_heard_the_others_and_not_themselves() {
     let _machine = whole_machine();
-    let server = Server::start(&["--rtp-ports", "23000-23099"]);
+    let server = Server::start(&["--rtp-ports", "64400-64499"]);
     let (sip, http, data) = (server.sip.to_string(), server.http.to_string(), server.data());
     let output =
         convoke(&["demo", "--sip", &sip, "--http", &http, "--data"]).arg(&data).output().unwrap();

@@ -143,10 +143,25 @@ impl Window {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "which leg was wrong is told beside the figures")]
 fn verdicts(pump: &Pump, schedule: Schedule) -> Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
     for leg in &pump.legs {
-        verdicts.extend(judge(leg, pump, schedule)?);
+        let Some(verdict) = judge(leg, pump, schedule)? else { continue };
+        if let Some((window, expected, heard)) = &verdict.first_wrong {
+            eprintln!(
+                "load: leg {} of room {} ({:?}, lost {}, gap {:.0} ms): {} of {} windows wrong; \
+                 first window {window}: expected tones {expected:?}, heard {heard:?}",
+                leg.place,
+                leg.room,
+                leg.codec,
+                leg.hearing.lost(),
+                leg.hearing.gap_max_ms(),
+                verdict.wrong,
+                verdict.judged,
+            );
+        }
+        verdicts.push(verdict);
     }
     Ok(verdicts)
 }

@@ -52,7 +52,7 @@ pub(crate) fn load(load: &Load) -> Result<Figures> {
         turn(&mut pump, &mut calls)?;
     }
     ensure!(calls.up() > 0, "no call came up: {:?}", calls.failures);
-    for_ns(WARM_UP_NS, &mut pump, &mut calls)?;
+    for_ns(WARM_UP_NS, || turn(&mut pump, &mut calls))?;
 
     let subject = Subject {
         workload: load.window.workload.clone(),
@@ -65,7 +65,7 @@ pub(crate) fn load(load: &Load) -> Result<Figures> {
     };
     let ears = sample(load.rooms, load.legs, load.talkers);
     let window = Window::begin(subject, &mut pump, &ears)?;
-    for_ns(load.window.seconds * SECOND, &mut pump, &mut calls)?;
+    for_ns(load.window.seconds * SECOND, || turn(&mut pump, &mut calls))?;
     let figures = window.end(&mut pump)?;
 
     calls.hang_up();
@@ -94,8 +94,7 @@ pub(crate) fn floor(run: &FloorRun) -> Result<Figures> {
     }
     let before = usage(floor.pid())?;
     let mut pump = Pump::new(legs)?;
-    let turns = |pump: &mut Pump, count_ns: u64| (0..count_ns / MS).try_for_each(|_| pump.turn());
-    turns(&mut pump, WARM_UP_NS)?;
+    for_ns(WARM_UP_NS, || pump.turn())?;
     let name = match run.io {
         Io::Recvmmsg => table::FLOOR.to_owned(),
         Io::Epoll => format!("{} (epoll per packet)", table::FLOOR),
@@ -110,7 +109,7 @@ pub(crate) fn floor(run: &FloorRun) -> Result<Figures> {
         schedule,
     };
     let window = Window::begin(subject, &mut pump, &BTreeSet::new())?;
-    turns(&mut pump, run.window.seconds * SECOND)?;
+    for_ns(run.window.seconds * SECOND, || pump.turn())?;
     window.end(&mut pump)
 }
 
@@ -123,10 +122,11 @@ fn turn(pump: &mut Pump, calls: &mut Calls) -> Result<()> {
     Ok(())
 }
 
-fn for_ns(length_ns: u64, pump: &mut Pump, calls: &mut Calls) -> Result<()> {
-    let end_ns = pump.elapsed_ns() + length_ns;
-    while pump.elapsed_ns() < end_ns {
-        turn(pump, calls)?;
+/// Goes on for so long by the clock, even if turns come late.
+fn for_ns(length_ns: u64, mut turn: impl FnMut() -> Result<()>) -> Result<()> {
+    let end_ns = monotonic_ns()? + length_ns;
+    while monotonic_ns()? < end_ns {
+        turn()?;
     }
     Ok(())
 }

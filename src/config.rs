@@ -25,6 +25,8 @@ pub struct Config {
     pub log: String,
     /// Media threads; none is one for each core.
     pub media_threads: Option<usize>,
+    /// How audio goes in and out of the kernel.
+    pub media_io: MediaIo,
     /// The address that is told to phones where it is not the one that is listened on.
     pub advertised: Option<IpAddr>,
     /// The host names under which browsers and Prometheus reach the page, besides addresses and
@@ -34,6 +36,29 @@ pub struct Config {
     pub room: Room,
     /// The settings of named rooms.
     pub rooms: BTreeMap<ConferenceName, Room>,
+}
+
+/// How audio goes in and out of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaIo {
+    /// By io_uring where it is allowed, else by epoll.
+    #[default]
+    Auto,
+    /// By io_uring; where it is forbidden, by epoll.
+    IoUring,
+    /// By epoll.
+    Epoll,
+}
+
+impl From<MediaIo> for worker::Io {
+    fn from(io: MediaIo) -> worker::Io {
+        match io {
+            MediaIo::Auto => worker::Io::Auto,
+            MediaIo::IoUring => worker::Io::IoUring,
+            MediaIo::Epoll => worker::Io::Epoll,
+        }
+    }
 }
 
 /// A room's settings. What a named room leaves out is as in `[room]`'s defaults.
@@ -68,6 +93,8 @@ struct File {
     rtp_ports: Option<PortRange>,
     log: Option<String>,
     media_threads: Option<usize>,
+    #[serde(default)]
+    media_io: MediaIo,
     advertised: Option<IpAddr>,
     #[serde(default)]
     http_names: Vec<String>,
@@ -137,6 +164,7 @@ impl Config {
             rtp_ports: options.rtp_ports.or(file.rtp_ports).unwrap_or_default(),
             log: options.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             media_threads: file.media_threads,
+            media_io: file.media_io,
             advertised: file.advertised,
             http_names: file.http_names,
             room: file.room,
@@ -227,6 +255,8 @@ mod tests {
         assert!(ports.contains("line 1") && ports.contains("LOW-HIGH"), "{ports}");
         let rate = wrong("[rooms.a]\nrecording_rate_hz = 44100\n");
         assert!(rate.contains("line 2") && rate.contains("16000"), "{rate}");
+        let io = wrong("media_io = \"kqueue\"\n");
+        assert!(io.contains("line 1") && io.contains("io_uring"), "{io}");
         let name = wrong("[rooms.\"a b\"]\nrecord = true\n");
         assert!(name.contains("line 1") && name.contains("letters, digits"), "{name}");
     }

@@ -99,6 +99,7 @@ fn start_workers(config: &Config, report: mpsc::UnboundedSender<MediaReport>) ->
         threads: config.media_threads.unwrap_or(cores),
         rtp_ports: config.rtp_ports.into(),
         seed: seed(),
+        io: config.media_io.into(),
     };
     // Not bounded by itself: each order that opens a port gives one report, and what media threads
     // report on their own comes through bounded rings.
@@ -207,14 +208,23 @@ impl Switch for Server {
     fn facts(&self) -> Facts {
         let media = self.workers.facts();
         let gauge = |name, help, value| Gauge { name, help, value };
-        let realtime = if media.realtime { 1.0 } else { 0.0 };
+        let yes = |is: bool| if is { 1.0 } else { 0.0 };
         Facts {
             version: env!("CARGO_PKG_VERSION"),
             started_ms: self.started_ms,
             dial: Some(self.dial.to_string()),
             gauges: vec![
                 gauge("media_threads", "Threads that mix", media.threads as f64),
-                gauge("media_threads_realtime", "1 if they run under SCHED_FIFO", realtime),
+                gauge(
+                    "media_threads_realtime",
+                    "1 if they run under SCHED_FIFO",
+                    yes(media.realtime),
+                ),
+                gauge(
+                    "media_io_uring",
+                    "1 if audio goes by io_uring, 0 if by epoll",
+                    yes(media.io == "io_uring"),
+                ),
             ],
         }
     }

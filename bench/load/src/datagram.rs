@@ -8,32 +8,30 @@ use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrLike, recvmmsg, setsockopt, sockopt,
+    ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
 use crate::clock::nanoseconds;
 use crate::limits::{BATCH, DATAGRAM_BYTES_MAX, DESCRIPTORS_BESIDES};
 
-/// Room for one `recvmmsg`. `S` is the kind of the sender's address, `()` where it is known.
-pub(crate) struct Batch<S> {
-    headers: MultiHeaders<S>,
+/// Room for one `recvmmsg` from sockets that are connected: who sends is known.
+pub(crate) struct Batch {
+    headers: MultiHeaders<()>,
     buffers: Box<[[u8; DATAGRAM_BYTES_MAX]; BATCH]>,
 }
 
 /// One datagram as it came.
-pub(crate) struct Arrival<'a, S> {
+pub(crate) struct Arrival<'a> {
     /// When the kernel got it, on [`crate::clock::realtime_ns`]'s clock; 0 if it was not asked to
     /// tell.
     pub(crate) at_ns: u64,
-    /// Who sent it, where `S` says so.
-    pub(crate) from: Option<S>,
     /// What it says.
     pub(crate) bytes: &'a [u8],
 }
 
-impl<S: Copy + SockaddrLike> Batch<S> {
-    pub(crate) fn new() -> Batch<S> {
+impl Batch {
+    pub(crate) fn new() -> Batch {
         let control = cmsg_space!(TimeSpec);
         Batch {
             headers: MultiHeaders::preallocate(BATCH, Some(control)),
@@ -46,11 +44,7 @@ impl<S: Copy + SockaddrLike> Batch<S> {
     /// # Errors
     /// What the system says, except that nothing waits, that a call was interrupted, and that an
     /// earlier packet of ours found nobody (the server closes its port before we close ours).
-    pub(crate) fn drain(
-        &mut self,
-        socket: RawFd,
-        mut take: impl FnMut(Arrival<'_, S>),
-    ) -> Result<()> {
+    pub(crate) fn drain(&mut self, socket: RawFd, mut take: impl FnMut(Arrival<'_>)) -> Result<()> {
         loop {
             let mut slices = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
             let flags = MsgFlags::MSG_DONTWAIT;
@@ -61,7 +55,6 @@ impl<S: Copy + SockaddrLike> Batch<S> {
                         count += 1;
                         take(Arrival {
                             at_ns: arrival_ns(message.cmsgs()?),
-                            from: message.address,
                             bytes: message.iovs().next().unwrap_or_default(),
                         });
                     }

@@ -101,10 +101,10 @@ impl Leg {
     }
 
     /// Takes in what has come.
-    pub(crate) fn hear(&mut self, batch: &mut Batch<()>) -> Result<()> {
+    pub(crate) fn hear(&mut self, batch: &mut Batch) -> Result<()> {
         let Leg { hearing, captured, stream, codec, .. } = self;
         let Some(stream) = stream else { return Ok(()) };
-        batch.drain(self.socket.as_raw_fd(), |Arrival { at_ns, bytes, .. }| {
+        batch.drain(self.socket.as_raw_fd(), |Arrival { at_ns, bytes }| {
             if classify(bytes) != Packet::Rtp {
                 return;
             }

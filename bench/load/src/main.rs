@@ -96,8 +96,8 @@ struct FloorRun {
     /// Legs
     #[arg(long)]
     legs: usize,
-    /// When it wakes to receive
-    #[arg(long, value_enum, default_value = "recvmmsg")]
+    /// How it moves packets
+    #[arg(long, value_enum, default_value = "io_uring")]
     io: Io,
     #[command(flatten)]
     window: Window,

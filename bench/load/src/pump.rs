@@ -21,7 +21,7 @@ pub(crate) struct Pump {
     pub(crate) sent: u64,
     /// Turns that began late.
     pub(crate) late: u64,
-    batch: Batch<()>,
+    batch: Batch,
     began_ns: u64,
     began_realtime_ns: u64,
     turn: u64,

@@ -96,8 +96,8 @@ pub(crate) fn floor(run: &FloorRun) -> Result<Figures> {
     let mut pump = Pump::new(legs)?;
     for_ns(WARM_UP_NS, || pump.turn())?;
     let name = match run.io {
-        Io::Recvmmsg => table::FLOOR.to_owned(),
-        Io::Epoll => format!("{} (epoll per packet)", table::FLOOR),
+        Io::IoUring => table::FLOOR.to_owned(),
+        Io::Epoll => format!("{} (epoll)", table::FLOOR),
     };
     let subject = Subject {
         workload: run.window.workload.clone(),

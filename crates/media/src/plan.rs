@@ -276,7 +276,7 @@ impl Plan {
                 voice.take_over(other);
             }
         }
-        // The majority vote of Boyer and Moore: one pass, no memory. Without a majority any will do.
+        // The majority vote of Boyer and Moore: one pass, no memory. Without a majority any does.
         for member in &self.members {
             let Some(link) = ports.link(member.port, member.leg) else { continue };
             let stood = link.standing.map(|standing| standing.ear);

@@ -8,7 +8,7 @@
 //! | what is there | what is heard |
 //! |---|---|
 //! | the next packet | it |
-//! | a later one, sequence numbers missing | made-up sound of that length, or the redundancy in it |
+//! | a later one, sequence numbers missing | made-up sound of that length, or its redundancy |
 //! | a later one, none missing | silence of that length: the sender paused |
 //! | nothing | made-up sound for 60 ms, during which time stands still; then silence |
 

@@ -73,6 +73,8 @@ impl Ports {
 pub struct Stage {
     ports: Ports,
     mixers: Box<[Option<Box<Mixer>>]>,
+    /// How many there are of each phase.
+    mixers_by_phase: [usize; PHASES as usize],
     /// Ports that are closed but still heard in the plan that plays.
     leaving: Vec<PortKey>,
     ledger: Ledger,
@@ -87,6 +89,7 @@ impl Stage {
         Stage {
             ports: Ports::new(),
             mixers: std::iter::repeat_with(|| None).take(MIXERS_MAX).collect(),
+            mixers_by_phase: [0; PHASES as usize],
             leaving: Vec::with_capacity(PORTS_MAX),
             ledger: Ledger::new(),
             music,
@@ -148,6 +151,7 @@ impl Stage {
             }
             Change::CloseMixer { mixer } => {
                 if let Some(mixer) = self.mixers[mixer.0 as usize].take() {
+                    self.mixers_by_phase[mixer.phase as usize] -= 1;
                     mixer.dismiss(&mut self.ports);
                     self.spent.push_back(Spent::Mixer(mixer));
                 }
@@ -182,6 +186,13 @@ impl Stage {
         self.let_go();
     }
 
+    /// The next turn after this one that there is something to render in; without any, the one a
+    /// tick later.
+    pub fn next_turn(&self, turn: u64) -> u64 {
+        let due = |next: &u64| self.mixers_by_phase[(next % PHASES) as usize] > 0;
+        (turn + 1..turn + PHASES).find(due).unwrap_or(turn + PHASES)
+    }
+
     /// The oldest report that was not fetched yet.
     pub fn next_report(&mut self) -> Option<MediaReport> {
         self.ledger.next_report()
@@ -198,7 +209,11 @@ impl Stage {
     }
 
     fn set_up(&mut self, key: MixerKey, mixer: Box<Mixer>) {
+        self.mixers_by_phase[mixer.phase as usize] += 1;
         let before = self.mixers[key.0 as usize].replace(mixer);
+        if let Some(before) = &before {
+            self.mixers_by_phase[before.phase as usize] -= 1;
+        }
         self.spent.extend(before.map(Spent::Mixer));
     }
 

@@ -125,7 +125,7 @@ impl Timeline {
         }
     }
 
-    /// Where a stream goes on: right at the end of what came, or, after a pause, where the clock is.
+    /// Where a stream goes on: right at the end of what came, or, after a pause, at the clock.
     fn joint(&self, newest: &Newest, arrival: i64) -> i64 {
         let clock = newest.position.at + arrival - newest.arrival;
         if (clock - newest.end).abs() <= JOIN_MS * self.per_ms {

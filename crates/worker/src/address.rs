@@ -57,19 +57,22 @@ impl RawAddress {
     }
 }
 
+/// Room for any address \[bytes\].
+pub(crate) const NAME_BYTES: usize = 32;
+
+const _: () = assert!(size_of::<libc::sockaddr_in6>() <= NAME_BYTES);
+
 /// Reads what the kernel wrote. Mapped addresses come out as the IPv4 addresses that they are.
-pub(crate) fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    match libc::c_int::from(storage.ss_family) {
+pub(crate) fn read_address(name: &[u8]) -> Option<SocketAddr> {
+    let family = libc::sa_family_t::from_ne_bytes(*name.first_chunk()?);
+    match libc::c_int::from(family) {
         libc::AF_INET => {
-            // SAFETY: the family says which structure the kernel wrote, and the storage is made to
-            // hold and align each of them.
-            let v4 = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in>() };
+            let v4: libc::sockaddr_in = read(name)?;
             let ip = Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes());
             Some(SocketAddr::new(IpAddr::V4(ip), u16::from_be(v4.sin_port)))
         }
         libc::AF_INET6 => {
-            // SAFETY: as above.
-            let v6 = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in6>() };
+            let v6: libc::sockaddr_in6 = read(name)?;
             let ip = std::net::Ipv6Addr::from(v6.sin6_addr.s6_addr);
             let port = u16::from_be(v6.sin6_port);
             Some(match ip.to_ipv4_mapped() {
@@ -84,18 +87,36 @@ pub(crate) fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAdd
     }
 }
 
+/// What only an address structure may be.
+///
+/// # Safety
+/// It is all integers, of which any bits are a value.
+unsafe trait Plain: Copy {}
+// SAFETY: so the kernel defines it.
+unsafe impl Plain for libc::sockaddr_in {}
+// SAFETY: so the kernel defines it.
+unsafe impl Plain for libc::sockaddr_in6 {}
+
+fn read<T: Plain>(name: &[u8]) -> Option<T> {
+    if name.len() < size_of::<T>() {
+        return None;
+    }
+    // SAFETY: there are so many bytes, any bits are a `T`, and alignment is not relied on.
+    Some(unsafe { name.as_ptr().cast::<T>().read_unaligned() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read_back(address: &str, ipv6: bool) -> String {
         let raw = RawAddress::new(address.parse().unwrap(), ipv6);
-        // SAFETY: all of the structure is integers, for which zero is a value.
-        let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
-        let to = (&raw mut storage).cast::<u8>();
-        // SAFETY: the storage is longer than any address.
-        unsafe { to.copy_from(raw.pointer().cast(), raw.length() as usize) };
-        read_address(&storage).unwrap().to_string()
+        // SAFETY: the address lives on, and is as long as it says.
+        let name = unsafe {
+            std::slice::from_raw_parts(raw.pointer().cast::<u8>(), raw.length() as usize)
+        };
+        assert_eq!(read_address(&name[..name.len() - 1]), None, "cut");
+        read_address(name).unwrap().to_string()
     }
 
     #[test]

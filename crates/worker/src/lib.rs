@@ -2,23 +2,31 @@
 //!
 //! ```text
 //!  order(), open_tap()          media thread, one per core               reporter
-//!  bind, compile ── Order ──►   wake every 5 ms at an absolute time
+//!  bind, compile ── Order ──►   wake at 5 ms boundaries where a
+//!                               conference is due
 //!                               orders · receive · render · send
 //!                               ── Return: reports, spent things ──►     report(), drop
 //!  stats()  ◄── counters, once a turn
 //! ```
 //!
 //! A media thread shares nothing but rings and counters. In a turn it neither allocates nor frees,
-//! takes no lock and writes no log; its system calls are one sleep, one look at which sockets have
-//! something, and one call for each socket that does or that is sent to.
+//! takes no lock and writes no log. Its system calls are one sleep, and then by io_uring one for
+//! each twenty sockets that have something and for each few hundred packets that go; by epoll one
+//! for each socket that has something or is sent to.
 
 mod address;
+mod buffers;
 mod clock;
+mod epoll;
+pub mod floor;
 pub mod limits;
 mod ports;
+mod ring;
 mod socket;
+mod stamp;
 mod tally;
 mod turn;
 mod workers;
 
+pub use socket::Io;
 pub use workers::{Facts, Settings, Workers};

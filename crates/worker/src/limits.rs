@@ -2,8 +2,8 @@
 
 use media::limits::PORTS_MAX;
 
-/// Orders on their way to one media thread. It takes [`ORDERS_PER_TURN_MAX`] every 5 ms; when a
-/// burst fills the ring, whoever orders waits.
+/// Orders on their way to one media thread. It takes [`ORDERS_PER_TURN_MAX`] in each turn, at least
+/// every 20 ms; when a burst fills the ring, whoever orders waits.
 pub const ORDERS_QUEUED_MAX: usize = 1_024;
 
 /// Orders that one turn takes: each is a few moves, so that all of them cost less than a room's
@@ -35,6 +35,26 @@ pub const STAMP_AGE_US_MAX: u64 = 1_000_000;
 
 /// Sockets that one turn reads: all of them.
 pub const SOCKETS_PER_TURN_MAX: usize = PORTS_MAX;
+
+/// Submissions to io_uring at once: some 16 µs of sends before the kernel is entered, and their
+/// addresses stay in the first cache.
+pub const SUBMISSIONS_MAX: usize = 256;
+
+/// Room for what io_uring completed: twenty sockets with a burst each (they are done so many at a
+/// time), and the kernel keeps what finds no room.
+pub const COMPLETIONS_MAX: u32 = 4_096;
+
+/// Entries into the kernel in one turn: twice as many as it takes to do all sockets, twenty at a
+/// time, so that a flood leaves time for the mix.
+pub const ENTERS_PER_TURN_MAX: usize = 2 * PORTS_MAX / 20;
+
+/// How often the kernel is asked to take what is queued: it takes all at once unless memory is
+/// short.
+pub const SUBMIT_TRIES_MAX: usize = 8;
+
+/// Buffers that io_uring receives into: an entry takes some twenty packets, a burst at twenty
+/// sockets 640. If they run out the packets wait in their sockets until the next turn.
+pub const BUFFERS: usize = 512;
 
 /// Packets that go out in one call: more than the two that a turn gives one socket at most.
 pub const SENDS_PER_CALL_MAX: usize = 8;

@@ -1,36 +1,38 @@
-//! Datagrams in and out of the kernel, in batches.
-//!
-//! [`Sockets`] is the seam: a media thread knows the sockets of its ports by number, asks for all
-//! that came, and hands over all that goes. This one does it with epoll, recvmmsg and sendmmsg.
-#![expect(unsafe_code, reason = "sockets in batches are system calls")]
+//! A leg's socket, and the seam behind which datagrams go in and out of the kernel.
+#![expect(unsafe_code, reason = "socket options are system calls")]
 
 use std::io;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::size_of;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
+use std::os::fd::{AsRawFd, RawFd};
 
-use media::limits::PORTS_MAX;
-use media::{Datagram, Outbox, PortKey};
+use media::{Datagram, PortKey};
 
-use crate::address::{RawAddress, read_address};
-use crate::clock::wall_ns;
-use crate::limits::{
-    DATAGRAM_BYTES_MAX, DATAGRAMS_PER_SOCKET_MAX, RECEIVE_BUFFER_BYTES, SENDS_PER_CALL_MAX,
-    SOCKETS_PER_TURN_MAX, STAMP_AGE_US_MAX, TRAFFIC_CLASS,
-};
+use crate::epoll::Epoll;
+use crate::limits::{RECEIVE_BUFFER_BYTES, TRAFFIC_CLASS};
+use crate::ring::Ring;
 
-/// What the I/O of this file is called in metrics.
-pub(crate) const NAME: &str = "recvmmsg";
+/// What I/O by io_uring is called in logs and metrics.
+pub(crate) const IO_URING: &str = "io_uring";
 
-/// Room for the kernel's time stamp.
-const CONTROL_BYTES: usize = 64;
+/// How datagrams go in and out of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Io {
+    /// By io_uring where the kernel and the container allow it, else by epoll.
+    #[default]
+    Auto,
+    /// By io_uring: all that came and all that goes in a few system calls. Where it is forbidden,
+    /// by epoll.
+    IoUring,
+    /// By epoll, recvmmsg and sendmmsg: one system call for each socket.
+    Epoll,
+}
 
 /// A leg's socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
     udp: UdpSocket,
-    ipv6: bool,
+    pub(crate) ipv6: bool,
 }
 
 impl Socket {
@@ -76,7 +78,7 @@ impl Socket {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    fn fd(&self) -> RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         self.udp.as_raw_fd()
     }
 }
@@ -91,257 +93,76 @@ pub(crate) struct Arrived<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// The sockets of one media thread, by port.
-pub(crate) struct Sockets {
-    epoll: OwnedFd,
-    sockets: Box<[Option<Socket>]>,
-    events: Box<[libc::epoll_event]>,
-    inbox: Inbox,
+/// The sockets of one media thread, by port: it asks for all that came, and hands over all that
+/// goes.
+pub(crate) enum Sockets {
+    Ring(Box<Ring>),
+    Epoll(Box<Epoll>),
 }
 
 impl Sockets {
+    /// To be called by the thread that uses it.
+    ///
     /// # Errors
-    /// If the kernel gives no epoll instance.
-    pub(crate) fn new() -> io::Result<Sockets> {
-        // SAFETY: takes and returns plain integers.
-        let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-        if epoll < 0 {
-            return Err(io::Error::last_os_error());
+    /// If the kernel gives no epoll instance either.
+    pub(crate) fn new(io: Io) -> io::Result<Sockets> {
+        match io {
+            Io::Auto | Io::IoUring => match Ring::new() {
+                Ok(ring) => return Ok(Sockets::Ring(Box::new(ring))),
+                Err(error) => tracing::info!(%error, "there is no io_uring here"),
+            },
+            Io::Epoll => {}
         }
-        Ok(Sockets {
-            // SAFETY: the descriptor was just made, and nobody else has it.
-            epoll: unsafe { OwnedFd::from_raw_fd(epoll) },
-            sockets: std::iter::repeat_with(|| None).take(PORTS_MAX).collect(),
-            events: vec![libc::epoll_event { events: 0, u64: 0 }; SOCKETS_PER_TURN_MAX].into(),
-            inbox: Inbox::new(),
-        })
+        Ok(Sockets::Epoll(Box::new(Epoll::new()?)))
     }
 
-    /// Lets a port's socket in, and gives back the one that was in its place, if any. One that the
-    /// kernel does not take is there to send, and hears nothing; false tells so.
-    pub(crate) fn insert(&mut self, port: PortKey, socket: Socket) -> (Option<Socket>, bool) {
-        let events = libc::EPOLLIN as u32;
-        let mut event = libc::epoll_event { events, u64: port.index() as u64 };
-        // SAFETY: both descriptors are open, and `event` lives through the call.
-        let result = unsafe {
-            let epoll = self.epoll.as_raw_fd();
-            libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, socket.fd(), &raw mut event)
-        };
-        (self.sockets[port.index()].replace(socket), result == 0)
+    /// What it is called in logs and metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Sockets::Ring(_) => IO_URING,
+            Sockets::Epoll(_) => "epoll",
+        }
     }
 
-    /// Takes a port's socket out. The kernel forgets it when it is closed.
-    pub(crate) fn remove(&mut self, port: PortKey) -> Option<Socket> {
-        self.sockets[port.index()].take()
+    /// Lets a port's socket in; the one that was in its place, if any, is released. One that the
+    /// kernel does not watch is there to send, and hears nothing; false tells so.
+    pub(crate) fn insert(&mut self, port: PortKey, socket: Socket) -> bool {
+        self.remove(port);
+        match self {
+            Sockets::Ring(ring) => ring.insert(port, socket),
+            Sockets::Epoll(epoll) => epoll.insert(port, socket),
+        }
+    }
+
+    /// Takes a port's socket out, to be released when the kernel is done with it.
+    pub(crate) fn remove(&mut self, port: PortKey) {
+        match self {
+            Sockets::Ring(ring) => ring.remove(port),
+            Sockets::Epoll(epoll) => epoll.remove(port),
+        }
+    }
+
+    /// A socket that was taken out and can be closed.
+    pub(crate) fn next_released(&mut self) -> Option<Socket> {
+        match self {
+            Sockets::Ring(ring) => ring.next_released(),
+            Sockets::Epoll(epoll) => epoll.next_released(),
+        }
     }
 
     /// Hands over what came, as much as a turn may take.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(Arrived<'_>)) {
-        let capacity = self.events.len() as libc::c_int;
-        // SAFETY: the array has room for so many events, and the call does not wait.
-        let ready = unsafe {
-            libc::epoll_wait(self.epoll.as_raw_fd(), self.events.as_mut_ptr(), capacity, 0)
-        };
-        let wall_ns = wall_ns();
-        for event in &self.events[..usize::try_from(ready).unwrap_or(0)] {
-            let index = usize::try_from(event.u64).unwrap_or(usize::MAX);
-            let Some(port) = PortKey::from_index(index) else { continue };
-            if let Some(socket) = &self.sockets[index] {
-                self.inbox.receive(port, socket, wall_ns, &mut take);
-            }
+    pub(crate) fn receive(&mut self, take: impl FnMut(Arrived<'_>)) {
+        match self {
+            Sockets::Ring(ring) => ring.receive(take),
+            Sockets::Epoll(epoll) => epoll.receive(take),
         }
     }
 
-    /// Sends all datagrams, and returns how many the kernel refused.
-    pub(crate) fn send(&mut self, outbox: &Outbox) -> u64 {
-        let mut refused = 0;
-        let mut datagrams = outbox.iter().peekable();
-        while let Some(first) = datagrams.next() {
-            let mut batch = [first; SENDS_PER_CALL_MAX];
-            let mut count = 1;
-            while count < SENDS_PER_CALL_MAX
-                && let Some(next) = datagrams.next_if(|next| next.port == first.port)
-            {
-                batch[count] = next;
-                count += 1;
-            }
-            refused += match &self.sockets[first.port.index()] {
-                Some(socket) => send(socket, &batch[..count]),
-                None => count as u64,
-            };
-        }
-        refused
-    }
-}
-
-/// Sends the datagrams of one socket, and returns how many the kernel refused.
-fn send(socket: &Socket, datagrams: &[Datagram<'_>]) -> u64 {
-    if let [datagram] = datagrams {
-        let address = RawAddress::new(datagram.remote, socket.ipv6);
-        // SAFETY: bytes and address live through the call, and their lengths are given.
-        let sent = unsafe {
-            libc::sendto(
-                socket.fd(),
-                datagram.bytes.as_ptr().cast(),
-                datagram.bytes.len(),
-                libc::MSG_NOSIGNAL,
-                address.pointer(),
-                address.length(),
-            )
-        };
-        return u64::from(sent < 0);
-    }
-    let mut addresses = [const { MaybeUninit::<RawAddress>::uninit() }; SENDS_PER_CALL_MAX];
-    let mut vectors =
-        [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SENDS_PER_CALL_MAX];
-    // SAFETY: all of the structure is integers and pointers, for which zero is a value.
-    let mut headers: [libc::mmsghdr; SENDS_PER_CALL_MAX] =
-        unsafe { MaybeUninit::zeroed().assume_init() };
-    let parts = addresses.iter_mut().zip(&mut vectors).zip(&mut headers);
-    for (((address, vector), header), datagram) in parts.zip(datagrams) {
-        let address = address.write(RawAddress::new(datagram.remote, socket.ipv6));
-        *vector = libc::iovec {
-            iov_base: datagram.bytes.as_ptr().cast_mut().cast(),
-            iov_len: datagram.bytes.len(),
-        };
-        header.msg_hdr.msg_name = address.pointer().cast_mut().cast();
-        header.msg_hdr.msg_namelen = address.length();
-        header.msg_hdr.msg_iov = vector;
-        header.msg_hdr.msg_iovlen = 1;
-    }
-    let count = datagrams.len();
-    let mut done = 0;
-    let mut refused = 0;
-    while done < count {
-        // SAFETY: the headers up to `count` point to addresses and bytes that live through the
-        // call; the kernel does not write to what is sent.
-        let sent = unsafe {
-            let rest = headers[done..].as_mut_ptr();
-            libc::sendmmsg(socket.fd(), rest, (count - done) as libc::c_uint, libc::MSG_NOSIGNAL)
-        };
-        match usize::try_from(sent) {
-            Ok(sent) if sent > 0 => done += sent,
-            // The first of them was refused: the others have their chance.
-            Ok(_) | Err(_) => {
-                done += 1;
-                refused += 1;
-            }
+    /// Sends all datagrams, and returns how many the kernel refused since the last time.
+    pub(crate) fn send<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>) -> u64 {
+        match self {
+            Sockets::Ring(ring) => ring.send(datagrams),
+            Sockets::Epoll(epoll) => epoll.send(datagrams),
         }
     }
-    refused
-}
-
-/// What one call receives. The headers point into the other parts, so it stays where it is, and it
-/// is only ever reached through the one pointer that the kernel's pointers come from.
-#[repr(C)]
-struct Room {
-    headers: [libc::mmsghdr; DATAGRAMS_PER_SOCKET_MAX],
-    vectors: [libc::iovec; DATAGRAMS_PER_SOCKET_MAX],
-    names: [libc::sockaddr_storage; DATAGRAMS_PER_SOCKET_MAX],
-    controls: [Control; DATAGRAMS_PER_SOCKET_MAX],
-    bytes: [[u8; DATAGRAM_BYTES_MAX]; DATAGRAMS_PER_SOCKET_MAX],
-}
-
-/// Ancillary data, aligned as its headers must be.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control([u8; CONTROL_BYTES]);
-
-const NAME_BYTES: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-
-/// The room of one thread.
-struct Inbox {
-    room: NonNull<Room>,
-}
-
-impl Inbox {
-    fn new() -> Inbox {
-        // SAFETY: all of the room is integers and pointers, for which zero is a value.
-        let room: Box<Room> = Box::new(unsafe { MaybeUninit::zeroed().assume_init() });
-        let room = NonNull::from(Box::leak(room));
-        let place = room.as_ptr();
-        for index in 0..DATAGRAMS_PER_SOCKET_MAX {
-            // SAFETY: the room was just made, and nobody else has it.
-            unsafe {
-                (*place).vectors[index] = libc::iovec {
-                    iov_base: (&raw mut (*place).bytes[index]).cast(),
-                    iov_len: DATAGRAM_BYTES_MAX,
-                };
-                let header = &raw mut (*place).headers[index].msg_hdr;
-                (*header).msg_name = (&raw mut (*place).names[index]).cast();
-                (*header).msg_namelen = NAME_BYTES;
-                (*header).msg_control = (&raw mut (*place).controls[index]).cast();
-                (*header).msg_controllen = CONTROL_BYTES;
-                (*header).msg_iov = &raw mut (*place).vectors[index];
-                (*header).msg_iovlen = 1;
-            }
-        }
-        Inbox { room }
-    }
-
-    /// Hands over what came to one socket.
-    fn receive(
-        &mut self,
-        port: PortKey,
-        socket: &Socket,
-        wall_ns: u64,
-        take: &mut impl FnMut(Arrived<'_>),
-    ) {
-        let place = self.room.as_ptr();
-        // SAFETY: each header points to room whose size it gives, and which is ours.
-        let count = unsafe {
-            libc::recvmmsg(
-                socket.fd(),
-                (&raw mut (*place).headers).cast(),
-                DATAGRAMS_PER_SOCKET_MAX as libc::c_uint,
-                libc::MSG_DONTWAIT,
-                std::ptr::null_mut(),
-            )
-        };
-        let count = usize::try_from(count).unwrap_or(0);
-        for index in 0..count.min(DATAGRAMS_PER_SOCKET_MAX) {
-            // SAFETY: the kernel is done with the room, which is ours again until the next call.
-            let (header, name, control, bytes) = unsafe {
-                (
-                    &mut (*place).headers[index],
-                    &(*place).names[index],
-                    &(*place).controls[index],
-                    &(*place).bytes[index],
-                )
-            };
-            let stamp_ns = stamp_ns(control, header.msg_hdr.msg_controllen);
-            // The kernel wrote how much of its room it used; the next call has all of it again.
-            header.msg_hdr.msg_controllen = CONTROL_BYTES;
-            header.msg_hdr.msg_namelen = NAME_BYTES;
-            let length = (header.msg_len as usize).min(DATAGRAM_BYTES_MAX);
-            let Some(remote) = read_address(name) else { continue };
-            let age_us = stamp_ns.map(|stamp_ns| wall_ns.saturating_sub(stamp_ns) / 1_000);
-            let age_us = age_us.filter(|age_us| *age_us <= STAMP_AGE_US_MAX).unwrap_or(0);
-            take(Arrived { port, remote, age_us, bytes: &bytes[..length] });
-        }
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        // SAFETY: the room came from a box, and nobody points to it any more.
-        drop(unsafe { Box::from_raw(self.room.as_ptr()) });
-    }
-}
-
-/// When the kernel took a datagram in \[ns of the wall clock\].
-fn stamp_ns(control: &Control, length: usize) -> Option<u64> {
-    let head = size_of::<libc::cmsghdr>();
-    let end = head + size_of::<libc::timespec>();
-    let bytes = control.0.get(..end).filter(|_| length >= end)?;
-    // SAFETY: the bytes are as long as the header and then the time, which are plain integers; they
-    // are read without regard to alignment.
-    let (header, time) = unsafe {
-        let header = bytes.as_ptr().cast::<libc::cmsghdr>().read_unaligned();
-        (header, bytes[head..].as_ptr().cast::<libc::timespec>().read_unaligned())
-    };
-    let is_stamp =
-        header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_TIMESTAMPNS;
-    let seconds = u64::try_from(time.tv_sec).ok().filter(|_| is_stamp)?;
-    Some(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?)
 }

@@ -26,8 +26,8 @@ pub(crate) struct Order {
 pub(crate) enum Return {
     /// To be told.
     Report(MediaReport),
-    /// To be dropped, with the socket if it was a port's.
-    Spent(Spent, Option<Socket>),
+    /// To be dropped.
+    Spent(Spent),
     /// To be dropped.
     Socket(Socket),
     /// The kernel would not watch a port's socket, so the port hears nothing.
@@ -57,7 +57,9 @@ impl MediaThread {
             let begun_us = self.clock.now_us();
             turn = self.keep_up(turn, begun_us);
             self.turn(turn, begun_us);
-            turn += 1;
+            // What comes in the meantime waits in the kernel, stamped with its time: it is of no
+            // use before its conference is due.
+            turn = self.stage.next_turn(turn);
         }
     }
 
@@ -82,26 +84,22 @@ impl MediaThread {
         });
         self.outbox.clear();
         self.stage.turn(turn, &mut self.outbox);
-        self.own.send_errors += self.sockets.send(&self.outbox);
+        self.own.send_errors += self.sockets.send(self.outbox.iter());
         self.hand_back();
         self.count(self.clock.now_us().saturating_sub(begun_us));
     }
 
     fn take_orders(&mut self) {
         for _ in 0..ORDERS_PER_TURN_MAX {
-            // An order may bring a socket back and tell that another is deaf.
-            if !self.stage.takes_cues() || self.returns.slots() < 2 {
+            // An order may tell that a socket is deaf.
+            if !self.stage.takes_cues() || self.returns.is_full() {
                 return;
             }
             let Ok(Order { cue, socket }) = self.orders.pop() else { return };
-            if let Some((port, socket)) = socket {
-                let (before, heard) = self.sockets.insert(port, socket);
-                if let Some(before) = before {
-                    self.give(Return::Socket(before));
-                }
-                if !heard {
-                    self.give(Return::Deaf(port));
-                }
+            if let Some((port, socket)) = socket
+                && !self.sockets.insert(port, socket)
+            {
+                self.give(Return::Deaf(port));
             }
             self.stage.apply(cue);
         }
@@ -115,11 +113,14 @@ impl MediaThread {
         }
         while !self.returns.is_full() {
             let Some(spent) = self.stage.next_spent() else { break };
-            let socket = match &spent {
-                Spent::Port(port, _) => self.sockets.remove(*port),
-                Spent::Link(_) | Spent::Plan(_) | Spent::Mixer(_) | Spent::Tap(_) => None,
-            };
-            self.give(Return::Spent(spent, socket));
+            if let Spent::Port(port, _) = &spent {
+                self.sockets.remove(*port);
+            }
+            self.give(Return::Spent(spent));
+        }
+        while !self.returns.is_full() {
+            let Some(socket) = self.sockets.next_released() else { break };
+            self.give(Return::Socket(socket));
         }
     }
 
@@ -138,5 +139,162 @@ impl MediaThread {
         let mut stats = *self.stage.stats();
         stats.add(&self.own);
         self.tally.publish(&stats);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+
+    use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+    use media::{Desk, Music};
+    use model::{
+        ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
+        Source, VoiceGroup,
+    };
+    use rtrb::RingBuffer;
+    use wire::rtp::{HEADER_BYTES, Header, write_header};
+
+    use super::*;
+    use crate::limits::{ORDERS_QUEUED_MAX, RETURNS_QUEUED_MAX};
+    use crate::socket::Io;
+
+    #[global_allocator]
+    static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const LEGS: u64 = 3;
+    const CONFERENCE: ConferenceId = ConferenceId(1);
+
+    /// A conference of phones that speak, on a media thread that is turned by hand.
+    struct Studio {
+        thread: MediaThread,
+        desk: Desk,
+        orders: Producer<Order>,
+        returns: Consumer<Return>,
+        phones: Vec<(UdpSocket, u16)>,
+    }
+
+    impl Studio {
+        fn new(io: Io) -> Studio {
+            let (order_producer, orders) = RingBuffer::new(ORDERS_QUEUED_MAX);
+            let (returns, return_consumer) = RingBuffer::new(RETURNS_QUEUED_MAX);
+            let thread = MediaThread {
+                clock: Clock::start(),
+                stage: Stage::new(Music::house()),
+                sockets: Sockets::new(io).unwrap(),
+                outbox: Outbox::new(),
+                orders,
+                returns,
+                tally: Arc::new(Tally::new()),
+                stopping: Arc::default(),
+                own: MediaStats::default(),
+            };
+            let desk = Desk::new(1);
+            let (orders, returns) = (order_producer, return_consumer);
+            Studio { thread, desk, orders, returns, phones: Vec::new() }
+        }
+
+        fn order(&mut self, order: &MediaOrder, udp: Option<(LegId, UdpSocket)>) {
+            let cue = self.desk.compile(order).unwrap();
+            let socket =
+                udp.map(|(leg, udp)| (self.desk.port(leg).unwrap(), Socket::new(udp).unwrap()));
+            assert!(self.orders.push(Order { cue, socket }).is_ok());
+        }
+
+        fn enter(&mut self, leg: LegId) {
+            let (ours, phone) =
+                (UdpSocket::bind((LOCAL, 0)).unwrap(), UdpSocket::bind((LOCAL, 0)).unwrap());
+            phone.connect(ours.local_addr().unwrap()).unwrap();
+            phone.set_nonblocking(true).unwrap();
+            let connection = Connection {
+                codec: model::Codec::Pcmu,
+                payload_type: 0,
+                receive_payload_type: 0,
+                telephone_event: None,
+                ptime_ms: 20,
+                fec: false,
+                remote: phone.local_addr().unwrap(),
+                source: Source::Signalled { signalling: LOCAL },
+                sends: true,
+                receives: true,
+            };
+            let open = MediaOrder::Open { leg, conference: CONFERENCE, local: LOCAL };
+            self.order(&open, Some((leg, ours)));
+            self.order(&MediaOrder::Connect { leg, connection }, None);
+            self.phones.push((phone, 0));
+        }
+
+        fn route(&mut self) {
+            let (ear, voice) = (EarGroup(0), VoiceGroup(0));
+            let place = |leg| Place { leg: LegId(leg), ear: Some(ear), voice: Some(voice) };
+            let routing = Routing {
+                places: (0..LEGS).map(place).collect(),
+                hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
+                taps: Vec::new(),
+            };
+            self.order(&MediaOrder::Route { conference: CONFERENCE, routing }, None);
+        }
+
+        /// Every phone sends a packet; returns how many packets they had got.
+        fn speak(&mut self) -> usize {
+            let mut got = 0;
+            for (phone, sequence) in &mut self.phones {
+                let mut packet = [0x15; HEADER_BYTES + 160];
+                let header = Header {
+                    payload_type: 0,
+                    marker: false,
+                    sequence: *sequence,
+                    timestamp: u32::from(*sequence) * 160,
+                    ssrc: 7,
+                };
+                write_header(&mut packet, &header);
+                *sequence += 1;
+                assert_eq!(phone.send(&packet).unwrap(), packet.len());
+                got += std::iter::from_fn(|| phone.recv(&mut packet).ok()).count();
+            }
+            got
+        }
+    }
+
+    fn turn_without_allocating(io: Io) {
+        const TICKS: u64 = 40;
+        let mut studio = Studio::new(io);
+        (0..LEGS).for_each(|leg| studio.enter(LegId(leg)));
+        studio.route();
+        let (mut turn, mut got) = (1, 0);
+        for _ in 0..TICKS {
+            got += studio.speak();
+            let thread = &mut studio.thread;
+            turn = thread.stage.next_turn(turn);
+            assert_no_alloc(|| thread.turn(turn, turn * TURN_US));
+            while studio.returns.pop().is_ok() {}
+        }
+        let stats = studio.thread.tally.read();
+        assert_eq!(stats.packets_in, TICKS * LEGS);
+        assert!(got as u64 > (TICKS - 10) * LEGS, "{got} packets came back");
+        for leg in 0..LEGS {
+            studio.order(&MediaOrder::Close { leg: LegId(leg) }, None);
+        }
+        studio.order(&MediaOrder::CloseConference { conference: CONFERENCE }, None);
+        let mut sockets = 0;
+        for turn in turn + 1..turn + 12 {
+            let thread = &mut studio.thread;
+            assert_no_alloc(|| thread.turn(turn, turn * TURN_US));
+            while let Ok(thing) = studio.returns.pop() {
+                sockets += u64::from(matches!(thing, Return::Socket(_)));
+            }
+        }
+        assert_eq!(sockets, LEGS, "every socket comes back to be closed");
+    }
+
+    #[test]
+    fn a_turn_does_not_allocate() {
+        turn_without_allocating(Io::Auto);
+    }
+
+    #[test]
+    fn a_turn_by_epoll_does_not_allocate() {
+        turn_without_allocating(Io::Epoll);
     }
 }

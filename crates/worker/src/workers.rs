@@ -22,7 +22,7 @@ use crate::limits::{
     ORDER_WAIT_MS_MAX, ORDERS_QUEUED_MAX, OTHER_DESCRIPTORS, RETURNS_EVERY_MS, RETURNS_QUEUED_MAX,
 };
 use crate::ports::PortRange;
-use crate::socket::{self, Socket, Sockets};
+use crate::socket::{self, Io, Socket, Sockets};
 use crate::tally::Tally;
 use crate::turn::{MediaThread, Order, Return};
 
@@ -35,6 +35,8 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// What the streams' random numbers come from.
     pub seed: u64,
+    /// How datagrams should go in and out of the kernel.
+    pub io: Io,
 }
 
 /// How the media threads run on this machine.
@@ -42,7 +44,7 @@ pub struct Settings {
 pub struct Facts {
     /// All of them run before whatever is not real-time (`SCHED_FIFO`).
     pub realtime: bool,
-    /// How datagrams come and go.
+    /// How datagrams go in and out of the kernel: `io_uring` if all of them do so, else `epoll`.
     pub io: &'static str,
     /// How many there are.
     pub threads: usize,
@@ -110,14 +112,14 @@ impl Workers {
             }),
             report: Arc::new(report),
             tallies: Vec::new(),
-            facts: Facts { realtime: true, io: socket::NAME, threads: 0, descriptors },
+            facts: Facts { realtime: true, io: socket::IO_URING, threads: 0, descriptors },
             stopping: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
             drained: Arc::new(AtomicBool::new(false)),
             reporter: None,
         };
         for number in 0..settings.threads.max(1) {
-            let (orders, back) = workers.spawn(number, music.clone())?;
+            let (orders, back) = workers.spawn(number, settings.io, music.clone())?;
             lanes.push(Lane { desk: Desk::new(chance.draw()), orders });
             returns.push(back);
         }
@@ -132,6 +134,7 @@ impl Workers {
     fn spawn(
         &mut self,
         number: usize,
+        io: Io,
         music: Music,
     ) -> io::Result<(Producer<Order>, Consumer<Return>)> {
         let (order_producer, orders) = RingBuffer::new(ORDERS_QUEUED_MAX);
@@ -142,10 +145,11 @@ impl Workers {
         let (ready, begun) = mpsc::channel();
         let name = format!("media-{number}");
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let sockets = match Sockets::new() {
+            let sockets = match Sockets::new(io) {
                 Ok(sockets) => sockets,
                 Err(error) => return tell(&ready, Err(error)),
             };
+            let name = sockets.name();
             let (stage, outbox) = (Stage::new(music), Outbox::new());
             let own = MediaStats::default();
             let thread = MediaThread {
@@ -159,12 +163,16 @@ impl Workers {
                 stopping,
                 own,
             };
-            tell(&ready, Ok(ask_realtime()));
+            tell(&ready, Ok((ask_realtime(), name)));
             thread.run();
         })?;
         self.threads.push(thread);
         let died = || io::Error::other("a media thread has died at its start");
-        self.facts.realtime &= begun.recv().map_err(|_| died())??;
+        let (realtime, name) = begun.recv().map_err(|_| died())??;
+        self.facts.realtime &= realtime;
+        if name != socket::IO_URING {
+            self.facts.io = name;
+        }
         self.facts.threads += 1;
         Ok((order_producer, return_consumer))
     }
@@ -182,7 +190,7 @@ impl Workers {
                 {
                     match thing {
                         Return::Report(told) => report(told),
-                        Return::Spent(..) | Return::Socket(_) => {}
+                        Return::Spent(_) | Return::Socket(_) => {}
                         Return::Deaf(port) => {
                             tracing::error!(port = port.index(), "a media socket is not watched");
                         }
@@ -275,7 +283,7 @@ impl Drop for Workers {
 }
 
 /// Tells the starting thread how it went; if that has gone there is nobody to tell.
-fn tell(ready: &mpsc::Sender<io::Result<bool>>, how: io::Result<bool>) {
+fn tell<T>(ready: &mpsc::Sender<io::Result<T>>, how: io::Result<T>) {
     if ready.send(how).is_err() {
         tracing::debug!("a media thread began after the start was given up");
     }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use audio::tone::{Ear, Sine};
 use audio::{Codec, Decoder, Encoder, EncoderSettings};
+use model::limits::LEGS_MAX;
 use model::routing::TapPlace;
 use model::{
     ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport, Place,
     RecordingId, Routing, Source, TapRate, VoiceGroup,
 };
 use wire::rtp::{Header, Rtp, write_header};
-use worker::{Settings, Workers};
+use worker::{Facts, Io, Settings, Workers};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const TONES_HZ: [f64; 3] = [437.0, 653.0, 877.0];
@@ -25,9 +26,10 @@ const TRIES: usize = 1_500;
 fn start(
     rtp_ports: std::ops::RangeInclusive<u16>,
     threads: usize,
+    io: Io,
 ) -> (Workers, Receiver<MediaReport>) {
     let (told, reports) = mpsc::channel();
-    let settings = Settings { threads, rtp_ports, seed: 1 };
+    let settings = Settings { threads, rtp_ports, seed: 1, io };
     let workers = Workers::start(settings, move |report| told.send(report).unwrap()).unwrap();
     (workers, reports)
 }
@@ -127,7 +129,18 @@ impl Phone {
 
 #[test]
 fn telephones_in_one_conference_hear_each_other_and_the_recorder_hears_all() {
-    let (workers, reports) = start(41_000..=41_100, 2);
+    let facts = telephones_hear_each_other(41_000..=41_100, Io::Auto);
+    assert_eq!(facts.threads, 2);
+    assert!(["io_uring", "epoll"].contains(&facts.io), "{}", facts.io);
+}
+
+#[test]
+fn telephones_hear_each_other_where_there_is_no_io_uring() {
+    assert_eq!(telephones_hear_each_other(41_400..=41_500, Io::Epoll).io, "epoll");
+}
+
+fn telephones_hear_each_other(ports: std::ops::RangeInclusive<u16>, io: Io) -> Facts {
+    let (workers, reports) = start(ports, 2, io);
     let conference = ConferenceId(1);
     let mut phones = Vec::new();
     for leg in 0..3 {
@@ -166,7 +179,6 @@ fn telephones_in_one_conference_hear_each_other_and_the_recorder_hears_all() {
     assert_eq!(stats.ticks, stats.tick_us_buckets.iter().sum::<u64>());
     assert_eq!((stats.ports_open, stats.packets_refused), (3, 0));
     let facts = workers.facts();
-    assert_eq!((facts.threads, facts.io), (2, "recvmmsg"));
 
     workers.order(MediaOrder::CloseTap { conference, recording });
     for _ in 0..TRIES {
@@ -181,14 +193,20 @@ fn telephones_in_one_conference_hear_each_other_and_the_recorder_hears_all() {
     let talking = |leg| MediaReport::Talking { leg: LegId(leg), talking: true };
     let told: Vec<MediaReport> = reports.try_iter().collect();
     assert!((0..3).all(|leg| told.contains(&talking(leg))), "{told:?}");
+    facts
 }
 
 #[test]
 fn when_ports_run_out_it_is_said_and_a_closed_one_can_be_had_again() {
-    let (workers, reports) = start(41_201..=41_206, 1);
+    ports_run_out_and_can_be_had_again([41_202, 41_204], Io::Auto);
+    ports_run_out_and_can_be_had_again([41_212, 41_214], Io::Epoll);
+}
+
+fn ports_run_out_and_can_be_had_again(ports: [u16; 2], io: Io) {
+    let (workers, reports) = start(ports[0] - 1..=ports[1] + 2, 1, io);
     let first = open(&workers, &reports, 1).unwrap();
     let second = open(&workers, &reports, 2).unwrap();
-    assert_eq!([first.port(), second.port()], [41_202, 41_204]);
+    assert_eq!([first.port(), second.port()], ports);
     open(&workers, &reports, 3).unwrap();
     let reason = open(&workers, &reports, 4).unwrap_err();
     assert!(reason.contains("in use"), "{reason}");
@@ -218,18 +236,21 @@ fn when_ports_run_out_it_is_said_and_a_closed_one_can_be_had_again() {
 }
 
 #[test]
-fn many_orders_at_once_are_waited_for_and_carried_out() {
-    let (workers, reports) = start(42_000..=47_000, 2);
-    for leg in 0..1_000 {
+fn ports_for_all_legs_are_opened_at_once_and_for_one_more_it_is_refused() {
+    let (workers, reports) = start(50_000..=65_535, 2, Io::Auto);
+    let legs = LEGS_MAX as u64;
+    for leg in 0..legs {
         workers.order(MediaOrder::Open {
             leg: LegId(leg),
             conference: ConferenceId(leg / 4),
             local: LOCAL,
         });
     }
-    let opened = |report: MediaReport| matches!(report, MediaReport::Opened { .. });
-    assert_eq!(reports.try_iter().filter(|report| opened(report.clone())).count(), 1_000);
-    for leg in 0..1_000 {
+    let opened = |report: &MediaReport| matches!(report, MediaReport::Opened { .. });
+    assert_eq!(reports.try_iter().filter(opened).count(), LEGS_MAX);
+    open(&workers, &reports, legs).unwrap_err();
+    assert!(workers.facts().descriptors > legs);
+    for leg in 0..legs {
         workers.order(MediaOrder::Close { leg: LegId(leg) });
         if leg % 4 == 3 {
             let conference = ConferenceId(leg / 4);
@@ -247,6 +268,6 @@ fn many_orders_at_once_are_waited_for_and_carried_out() {
 
 #[test]
 fn a_range_without_a_port_is_refused() {
-    let settings = Settings { threads: 1, rtp_ports: 41_301..=41_301, seed: 1 };
+    let settings = Settings { threads: 1, rtp_ports: 41_301..=41_301, seed: 1, io: Io::Auto };
     assert!(Workers::start(settings, |_| {}).is_err());
 }

@@ -14,6 +14,8 @@ const MARGIN_DB: f32 = 8.0;
 const THRESHOLD_DBOV: (f32, f32) = (-55.0, -38.0);
 /// How fast the floor rises while it is louder \[dB/s\]; it falls at once.
 const FLOOR_RISE_DB_PER_S: f32 = 2.0;
+/// Longest Opus payload that holds no sound \[bytes\].
+const OPUS_HEAD_BYTES: usize = 2;
 /// Largest magnitude that is still silence: what A-law makes of zero.
 const SILENCE_MAX: u16 = 8;
 
@@ -92,13 +94,15 @@ pub fn is_silent(frame: &[i16]) -> bool {
     frame.iter().all(|sample| sample.unsigned_abs() <= SILENCE_MAX)
 }
 
-/// Whether a G.711 payload is digital silence, told without decoding it. Never true for other
-/// codecs and for an empty payload.
+/// Whether a payload is digital silence, told without decoding it: G.711 of nothing but zeros, and
+/// Opus of a head alone, as a sender makes it that transmits nothing (RFC 6716 §3.1, §2.1.9). Never
+/// true for G.722 and for an empty payload.
 pub fn payload_is_silence(codec: Codec, payload: &[u8]) -> bool {
     let codes = match codec {
         Codec::Pcmu => [0xFF, 0x7F],
         Codec::Pcma => [0xD5, 0x55],
-        Codec::G722 | Codec::Opus => return false,
+        Codec::Opus => return (1..=OPUS_HEAD_BYTES).contains(&payload.len()),
+        Codec::G722 => return false,
     };
     !payload.is_empty() && payload.iter().all(|byte| codes.contains(byte))
 }
@@ -166,5 +170,8 @@ mod tests {
         assert!(!payload_is_silence(Codec::Pcma, &[0xFF]));
         assert!(!payload_is_silence(Codec::Pcma, &[]));
         assert!(!payload_is_silence(Codec::G722, &[0xFF]));
+        assert!(payload_is_silence(Codec::Opus, &[0x08]));
+        assert!(!payload_is_silence(Codec::Opus, &[0x08, 1, 2]));
+        assert!(!payload_is_silence(Codec::Opus, &[]));
     }
 }

@@ -25,9 +25,11 @@
 //! | a leg's media end | `port` |
 //! | who hears whom, with sums | `plan` |
 //! | encoders, private and shared | `voice` |
+//! | who gets a speaker's own payloads | `way`, `crowd` |
 //! | a conference's tick | `mixer` |
 //! | recorders | `tap` |
 
+mod crowd;
 mod cue;
 mod delay;
 mod desk;
@@ -48,6 +50,7 @@ mod stretch;
 mod tap;
 mod timeline;
 mod voice;
+mod way;
 
 pub use cue::{Cue, Spent};
 pub use desk::{Desk, OrderError};

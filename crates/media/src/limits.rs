@@ -74,6 +74,14 @@ pub const FIFO_MS: usize = 240;
 /// memory switch seldom.
 pub const PRIVATE_TICKS: u64 = 100;
 
+/// Ticks of silence that a listener's encoder says itself, so that the sound before is whole: it
+/// looks ahead by less than one. Then the house's silence does.
+pub const SILENT_TICKS: u32 = 3;
+
+/// Ticks for which a voice must be heard alone in the mix until its own payloads take over in mid
+/// sound: 0.5 s, so that two who talk at once make no more than two changes a second.
+pub const ALONE_TICKS: u32 = 25;
+
 /// Length of the ramp when the routing changes \[ms\].
 pub const RAMP_MS: usize = 5;
 

@@ -2,21 +2,26 @@
 
 use std::collections::VecDeque;
 
-use audio::{limiter, mix};
+use audio::{Encoder, EncoderSettings, limiter, mix};
+use model::LegId;
 use model::RecordingId;
 use model::limits::TAP_SAMPLES_MAX;
 
 use crate::cue::Spent;
 use crate::ledger::Ledger;
-use crate::limits::{PRIVATE_TICKS, RAMP_MS, SPENT_QUEUED_MAX, TAPS_PER_CONFERENCE_MAX};
+use crate::limits::{
+    PAYLOAD_BYTES_MAX, PRIVATE_TICKS, RAMP_MS, SPENT_QUEUED_MAX, TAPS_PER_CONFERENCE_MAX,
+};
 use crate::music::Music;
 use crate::outbox::Outbox;
 use crate::plan::{Bus, Ear, Member, Plan};
+use crate::playout::Parcel;
 use crate::port::{Link, Sender, Standing};
-use crate::rate::{Rate, has_memory, lands};
-use crate::stage::Ports;
+use crate::rate::{Rate, forwards, has_memory, lands};
+use crate::stage::{PortKey, Ports};
 use crate::tap::Tap;
 use crate::voice::SharedVoice;
+use crate::way::{self, Given};
 
 /// One conference's mixer.
 pub struct Mixer {
@@ -40,16 +45,104 @@ pub(crate) struct Floor<'a> {
     pub(crate) now_us: u64,
 }
 
+impl Floor<'_> {
+    /// What a listener heard at last, if that was no encoder of this mixer but now is one: so many
+    /// samples in `pcm`.
+    fn past(&mut self, member: &Member) -> Option<usize> {
+        let link = self.ports.link(member.port, member.leg)?;
+        let way = &link.voice.way;
+        if !forwards(link.terms.codec) || way.given != Given::Mix || link.voice.active.is_some() {
+            return None;
+        }
+        let samples = link.rate().per_tick();
+        let speaker = match way.before {
+            Given::Own(port, leg) => self.ports.link(port, leg),
+            Given::Mix | Given::Silence => None,
+        };
+        let past = &mut self.scratch.pcm[..samples];
+        match speaker.map(Link::past).filter(|spoken| spoken.len() == samples) {
+            Some(spoken) => past.copy_from_slice(spoken),
+            None => past.fill(0),
+        }
+        Some(samples)
+    }
+
+    /// What a listener is given in this tick; somebody's own payload is fetched.
+    fn given(&mut self, member: &Member, tick: u64) -> Given {
+        let link = self.ports.link(member.port, member.leg).filter(|_| member.memory);
+        let Some(link) = link else { return Given::Mix };
+        let given = link.voice.way.given;
+        if let Given::Own(port, leg) = given {
+            self.scratch.carried.fetch(tick, (port, leg), self.ports);
+        }
+        given
+    }
+}
+
 /// Room for one listener's frame on its way.
 pub(crate) struct Scratch {
     sum: [i32; TAP_SAMPLES_MAX],
     old: [i32; TAP_SAMPLES_MAX],
     pcm: [i16; TAP_SAMPLES_MAX],
+    carried: Carried,
+    /// A payload of silence that needs no memory.
+    silence: Vec<u8>,
+}
+
+/// A speaker's own payload on its way to listeners.
+struct Carried {
+    of: Option<(u64, PortKey)>,
+    bytes: [u8; PAYLOAD_BYTES_MAX],
+    length: usize,
+}
+
+impl Carried {
+    /// Fetches what a speaker sent for this tick; nothing if it is lost.
+    fn fetch(&mut self, tick: u64, (port, leg): (PortKey, LegId), ports: &Ports) {
+        if self.of == Some((tick, port)) {
+            return;
+        }
+        self.of = Some((tick, port));
+        self.length = 0;
+        let parcel = ports.link(port, leg).map(Link::parcel);
+        if let Some(Parcel::Payload(payload)) = parcel
+            && let Some(room) = self.bytes.get_mut(..payload.len())
+        {
+            room.copy_from_slice(payload);
+            self.length = payload.len();
+        }
+    }
+
+    fn payload(&self) -> Option<&[u8]> {
+        Some(&self.bytes[..self.length]).filter(|payload| !payload.is_empty())
+    }
+}
+
+/// What an Opus encoder makes of silence when nothing may be remembered. The first frames of an
+/// encoder are longer.
+fn opus_silence() -> Vec<u8> {
+    let encoder = Encoder::new(EncoderSettings::of(audio::Codec::Opus));
+    // As with any other memory, there is no going on without it.
+    let mut encoder = encoder.expect("the settings are our own, so only memory can be missing");
+    let mut payload = vec![0; PAYLOAD_BYTES_MAX];
+    let mut length = 0;
+    for _ in 0..PRIVATE_TICKS {
+        encoder.land_next();
+        length = encoder.encode(&[0; TAP_SAMPLES_MAX], &mut payload);
+    }
+    payload.truncate(length);
+    payload
 }
 
 impl Scratch {
     pub(crate) fn new() -> Scratch {
-        Scratch { sum: [0; TAP_SAMPLES_MAX], old: [0; TAP_SAMPLES_MAX], pcm: [0; TAP_SAMPLES_MAX] }
+        Scratch {
+            sum: [0; TAP_SAMPLES_MAX],
+            old: [0; TAP_SAMPLES_MAX],
+            pcm: [0; TAP_SAMPLES_MAX],
+            carried: Carried { of: None, bytes: [0; PAYLOAD_BYTES_MAX], length: 0 },
+            silence: opus_silence(),
+        }
     }
 
     fn load(&mut self, bus: Option<&Bus>, samples: usize) {
@@ -66,10 +159,18 @@ impl Scratch {
         mix::crossfade(&self.old[..samples], &mut self.sum[..samples], RAMP_MS * rate.per_ms());
     }
 
-    /// Limits last, and without memory, so that all who hear the same get the same.
-    fn limited(&mut self, samples: usize) -> &[i16] {
-        limiter::limit(&self.sum[..samples], &mut self.pcm[..samples]);
-        &self.pcm[..samples]
+    /// Limits last, and without memory, so that all who hear the same get the same. A sum that is
+    /// `plain` is one voice as it came, which the limiter would bend where it is loud.
+    fn limited(&mut self, samples: usize, plain: bool) -> &[i16] {
+        let (sum, pcm) = (&self.sum[..samples], &mut self.pcm[..samples]);
+        if plain {
+            for (sample, value) in pcm.iter_mut().zip(sum) {
+                *sample = *value as i16;
+            }
+        } else {
+            limiter::limit(sum, pcm);
+        }
+        pcm
     }
 
     /// What one listener hears, its own voice taken out.
@@ -96,7 +197,9 @@ impl Scratch {
             }
             self.fade(rate);
         }
-        self.limited(samples)
+        let crowd = plan.bus(Some(member.ear), rate).map(|bus| way::without(bus, member, link));
+        let plain = before.is_none() && crowd.is_some_and(|crowd| crowd.is_plain());
+        self.limited(samples, plain)
     }
 }
 
@@ -148,16 +251,18 @@ impl Mixer {
         let room = floor.spent.len() < SPENT_QUEUED_MAX;
         match self.next.take_if(|_| room) {
             None => {
-                hear(&mut self.plan, None, tick, floor);
+                hear(&self.plan, None, tick, floor);
                 self.plan.sum(floor.ports, tick, floor.music);
+                choose_encoders(&mut self.plan, None, tick, floor);
                 give(&mut self.plan, None, tick, floor);
                 tap(&mut self.taps, &self.plan, None, tick, floor);
             }
             Some(mut next) => {
                 next.succeed(&mut self.plan, floor.ports);
-                hear(&mut next, Some(&self.plan), tick, floor);
+                hear(&next, Some(&self.plan), tick, floor);
                 self.plan.sum(floor.ports, tick, floor.music);
                 next.sum(floor.ports, tick, floor.music);
+                choose_encoders(&mut next, Some(&self.plan), tick, floor);
                 give(&mut next, Some(&self.plan), tick, floor);
                 tap(&mut self.taps, &next, Some(&self.plan), tick, floor);
                 step_over(&self.plan, &next, floor.ports);
@@ -167,22 +272,40 @@ impl Mixer {
     }
 }
 
-/// Plays each leg's frame, and decides who needs a voice of its own. In the tick in which the plan
-/// changes, those who left are heard a last time.
-fn hear(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
+/// Plays each leg's frame. In the tick in which the plan changes, those who left are heard a last
+/// time.
+fn hear(plan: &Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
     let time = (tick, floor.now_us);
     for member in &plan.members {
         let Some(link) = floor.ports.link_mut(member.port, member.leg) else { continue };
         let old = link.standing.filter(|_| before.is_some());
         let wanted = member.wanted.or(old.map(|old| old.wanted).unwrap_or_default());
         link.hear(member.leg, time, wanted, floor.ledger);
-        let ear = &plan.ears[usize::from(member.ear)];
-        let moved = before.map(|before| Moved { before, ear });
-        choose(link, member, moved, &mut plan.shared, tick);
     }
     for member in before.into_iter().flat_map(|before| &before.members) {
         if let Some(link) = floor.ports.link_mut(member.port, member.leg) {
             link.hear(member.leg, time, member.wanted, floor.ledger);
+        }
+    }
+}
+
+/// Decides who needs a voice of its own, before any encoder works. Codecs without memory have time
+/// until then.
+fn choose_encoders(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
+    for index in 0..plan.members.len() {
+        let member = plan.members[index];
+        if !member.memory {
+            continue;
+        }
+        way::decide(floor.ports, &member, plan, before);
+        let past = floor.past(&member);
+        let Some(link) = floor.ports.link_mut(member.port, member.leg) else { continue };
+        match link.voice.way.given {
+            Given::Mix => {
+                let past = past.map(|samples| &floor.scratch.pcm[..samples]);
+                choose(link, &member, before, plan, (tick, past, floor.ledger));
+            }
+            Given::Own(..) | Given::Silence => link.voice.active = None,
         }
     }
 }
@@ -227,10 +350,12 @@ enum Heard<'a> {
 fn choose(
     link: &mut Link,
     member: &Member,
-    moved: Option<Moved<'_>>,
-    shared: &mut [SharedVoice],
-    tick: u64,
+    before: Option<&Plan>,
+    plan: &mut Plan,
+    (tick, past, ledger): (u64, Option<&[i16]>, &mut Ledger),
 ) {
+    let Plan { ears, shared, .. } = plan;
+    let moved = before.map(|before| Moved { before, ear: &ears[usize::from(member.ear)] });
     let codec = link.terms.codec;
     let own = link.sounding && member.own_gain > 0;
     let own_before = link.sounding && link.standing.is_some_and(|standing| standing.own_gain > 0);
@@ -245,7 +370,7 @@ fn choose(
     if has_memory(codec) {
         let heard = moved.as_ref().and_then(|moved| moved.voice(link, shared));
         let target = member.shared.map(usize::from);
-        switch(link, (private, elsewhere), heard, target, shared, tick);
+        switch(link, (private, elsewhere), heard, target, shared, (tick, past, ledger));
     }
     link.voice.active = Some(private);
 }
@@ -257,10 +382,11 @@ fn switch(
     heard: Option<Heard<'_>>,
     target: Option<usize>,
     shared: &mut [SharedVoice],
-    tick: u64,
+    (tick, past, ledger): (u64, Option<&[i16]>, &mut Ledger),
 ) {
     match (link.voice.active, private, target) {
-        (Some(true) | None, true, _) | (_, false, None) => {}
+        (Some(true), true, _) | (_, false, None) => {}
+        (None, true, _) => link.voice.land(past),
         (Some(false), true, target) => match (heard, target) {
             (Some(Heard::Gone(voice)), _) => link.voice.continue_from(voice),
             (Some(Heard::GoesOn(index)), _) | (None, Some(index)) => {
@@ -269,7 +395,7 @@ fn switch(
             (None, None) => {}
         },
         (Some(true), false, Some(target)) => shared[target].welcome(link.voice.encoder(), tick),
-        (None, false, Some(target)) => shared[target].land(),
+        (None, false, Some(target)) => shared[target].meet(past, tick, ledger),
         (Some(false), false, Some(_)) if !elsewhere => {}
         (Some(false), false, Some(target)) => match heard {
             Some(Heard::Gone(voice)) => shared[target].welcome(voice.encoder(), tick),
@@ -288,8 +414,12 @@ fn switch(
 fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
     for index in 0..plan.members.len() {
         let member = plan.members[index];
+        let given = floor.given(&member, tick);
         let Some(port) = floor.ports.port_mut(member.port, member.leg) else { continue };
         let Some(link) = &mut port.link else { continue };
+        if !member.memory {
+            choose(link, &member, before, plan, (tick, None, floor.ledger));
+        }
         port.outgoing.advance(tick, link.clock_hz());
         let Some(remote) = link.gate.reply_to().filter(|_| link.terms.sends) else {
             port.pause();
@@ -297,6 +427,19 @@ fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
         };
         let (outbox, ledger) = (&mut *floor.outbox, &mut *floor.ledger);
         let mut sender = Sender { key: member.port, remote, outbox, ledger };
+        match given {
+            Given::Mix => {}
+            Given::Own(..) => {
+                let payload = floor.scratch.carried.payload();
+                sender.pass_on(&mut port.outgoing, link.terms.payload_type, payload);
+                continue;
+            }
+            Given::Silence => {
+                let payload = Some(&floor.scratch.silence[..]);
+                sender.pass_on(&mut port.outgoing, link.terms.payload_type, payload);
+                continue;
+            }
+        }
         let shared = member.shared.filter(|_| link.voice.active == Some(false));
         let Some(shared) = shared else {
             let pcm = floor.scratch.without_own(plan, before, &member, link);
@@ -315,7 +458,8 @@ fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
                 floor.scratch.load_old(old, samples);
                 floor.scratch.fade(bus.rate);
             }
-            voice.encode(floor.scratch.limited(samples), silent, sender.ledger);
+            let plain = old.is_none() && bus.crowd.is_plain();
+            voice.encode(floor.scratch.limited(samples, plain), silent, sender.ledger);
         }
         let clock_per_packet = link.clock_hz() as i32 / 50 / voice.packets() as i32;
         let payload_type = link.terms.payload_type;
@@ -343,7 +487,9 @@ fn tap(
             floor.scratch.load_old(before.bus(tap.ear, tap.rate), samples);
             floor.scratch.fade(tap.rate);
         }
-        tap.samples().copy_from_slice(floor.scratch.limited(samples));
+        let bus = plan.bus(ear, tap.rate);
+        let plain = before.is_none() && bus.is_none_or(|bus| bus.crowd.is_plain());
+        tap.samples().copy_from_slice(floor.scratch.limited(samples, plain));
         tap.ear = ear;
         if !tap.push(tick) {
             floor.ledger.stats.tap_frames_lost += 1;

@@ -8,9 +8,10 @@ use audio::mix;
 use model::routing::TapPlace;
 use model::{Codec, EarGroup, LegId, RecordingId, Routing, VoiceGroup};
 
+use crate::crowd::Crowd;
 use crate::limits::TICK_MS;
 use crate::music::Music;
-use crate::rate::Rate;
+use crate::rate::{Rate, has_memory};
 use crate::stage::{PortKey, Ports};
 use crate::voice::{SharedVoice, VoiceKey};
 
@@ -34,6 +35,8 @@ pub(crate) struct Member {
     /// How loud it would hear itself, in Q15.
     pub(crate) own_gain: u16,
     pub(crate) bus: u16,
+    /// Whether its codec is one in which every frame follows from those before it.
+    pub(crate) memory: bool,
     /// None if its packets are longer than a tick.
     pub(crate) shared: Option<u16>,
     pub(crate) wanted: Wanted,
@@ -82,9 +85,10 @@ struct Sum {
 }
 
 /// Those who are heard alike: their sum, at each rate at which somebody hears them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Voices {
     wanted: Wanted,
+    crowd: Crowd,
     sums: [Sum; Rate::COUNT],
 }
 
@@ -95,6 +99,8 @@ pub(crate) struct Bus {
     pub(crate) rate: Rate,
     pub(crate) sum: Box<[i32]>,
     pub(crate) silent: bool,
+    /// Who sounds in it.
+    pub(crate) crowd: Crowd,
 }
 
 /// A routing, ready.
@@ -146,6 +152,7 @@ impl Plan {
                     wanted: voices.map(|voices| voices.wanted).unwrap_or_default(),
                     own_gain: own_gain.unwrap_or(0),
                     bus: buses[&(ear, Rate::of_codec(seat.codec))],
+                    memory: has_memory(seat.codec),
                     shared: voice_key(seat, ear).map(|key| shared[&key]),
                 }
             })
@@ -188,12 +195,17 @@ impl Plan {
             let ear = ears[group];
             self.ears[usize::from(ear)].buses[rate.index()] = Some(*index);
             let sum = vec![0; rate.per_tick()].into_boxed_slice();
-            self.buses.push(Bus { ear, rate: *rate, sum, silent: true });
+            let crowd = Crowd::NOBODY;
+            self.buses.push(Bus { ear, rate: *rate, sum, silent: true, crowd });
         }
     }
 
     fn add_voices(&mut self, count: usize) {
-        self.voices.resize_with(count, Voices::default);
+        self.voices.resize_with(count, || Voices {
+            wanted: Wanted::default(),
+            crowd: Crowd::NOBODY,
+            sums: Default::default(),
+        });
         for ear in &self.ears {
             for row in &self.rows[ear.rows.clone()] {
                 let voices = &mut self.voices[usize::from(row.voice)];
@@ -223,8 +235,11 @@ impl Plan {
 
     /// Sums the frames of those who sounded, once for each rate at which they are heard.
     pub(crate) fn sum(&mut self, ports: &Ports, tick: u64, music: &Music) {
-        for sum in self.voices.iter_mut().flat_map(|voices| &mut voices.sums) {
-            sum.live = false;
+        for voices in &mut self.voices {
+            voices.crowd = Crowd::NOBODY;
+            for sum in &mut voices.sums {
+                sum.live = false;
+            }
         }
         for member in &self.members {
             let Some(voice) = member.voice else { continue };
@@ -233,6 +248,7 @@ impl Plan {
                 continue;
             }
             let voices = &mut self.voices[usize::from(voice)];
+            voices.crowd.add(member.port, member.leg);
             for rate in Rate::ALL.into_iter().filter(|rate| voices.wanted.rates[rate.index()]) {
                 let sum = &mut voices.sums[rate.index()];
                 if !sum.live {
@@ -252,8 +268,11 @@ impl Plan {
                 bus.sum.fill(0);
                 bus.silent = true;
             }
+            bus.crowd = Crowd::NOBODY;
             for row in &self.rows[ear.rows.clone()] {
-                let sum = &self.voices[usize::from(row.voice)].sums[bus.rate.index()];
+                let voices = &self.voices[usize::from(row.voice)];
+                bus.crowd.join(&voices.crowd, row.gain);
+                let sum = &voices.sums[bus.rate.index()];
                 if sum.live {
                     add_sum(&mut bus.sum, &sum.samples, row.gain);
                     bus.silent = false;
@@ -261,6 +280,7 @@ impl Plan {
             }
             if ear.music_gain > 0 {
                 music.add(bus.rate, tick, &mut bus.sum, ear.music_gain);
+                bus.crowd.join_music();
                 bus.silent = false;
             }
         }

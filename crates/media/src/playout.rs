@@ -38,8 +38,32 @@ const PATIENCE_MS_MAX: i64 = 60;
 /// Ticks between two stretches when sound threatens to run out: 100 ms.
 const LENGTHEN_TICKS: u32 = 5;
 /// Payloads of digital silence after which the decoder remembers nothing else: its memory for
-/// concealment is 50 ms long.
+/// concealment is 50 ms long, and what Opus predicts from has died away.
 const SILENT_PACKETS: u32 = 6;
+
+/// Longest payload that is kept to know the next one by \[bytes\]: those of silence are short.
+const HUSH_BYTES_MAX: usize = 40;
+
+/// The last payload that decoded to silence.
+#[derive(Debug)]
+struct Hush {
+    bytes: [u8; HUSH_BYTES_MAX],
+    length: usize,
+}
+
+impl Hush {
+    fn learn(&mut self, payload: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(..payload.len()) {
+            room.copy_from_slice(payload);
+            self.length = payload.len();
+        }
+    }
+
+    /// Whether a payload is that one again.
+    fn is(&self, payload: &[u8]) -> bool {
+        !payload.is_empty() && self.bytes[..self.length] == *payload
+    }
+}
 
 /// What a tick was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +74,26 @@ pub(crate) enum Playout {
     Concealed,
     /// Nothing but silence.
     Silence,
+}
+
+/// Which packets were decoded in a tick.
+#[derive(Debug, Clone, Copy)]
+enum Taken {
+    Nothing,
+    One(Waiting),
+    /// Several, or a part of one.
+    Others,
+}
+
+/// A tick of the stream as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parcel<'a> {
+    /// One packet, as long as a tick.
+    Payload(&'a [u8]),
+    /// There is no packet: it is missing, or the delay was made longer.
+    Lost,
+    /// The tick's sound is not that of one packet.
+    Mingled,
 }
 
 /// Whether time runs.
@@ -74,6 +118,8 @@ pub(crate) struct PlayoutBuffer {
     played: Option<i64>,
     /// Made-up samples while nothing was there, since the last packet.
     made_up: i64,
+    /// What this tick decoded.
+    taken: Taken,
     /// Whether this tick holds made-up sound.
     concealed: bool,
     /// The newest packet carries no sound: what is missing now is silence.
@@ -82,6 +128,7 @@ pub(crate) struct PlayoutBuffer {
     long_ticks: u32,
     short_ticks: u32,
     silent_packets: u32,
+    hush: Hush,
 }
 
 impl PlayoutBuffer {
@@ -98,11 +145,13 @@ impl PlayoutBuffer {
             cursor: 0,
             played: None,
             made_up: 0,
+            taken: Taken::Nothing,
             concealed: false,
             mute: false,
             long_ticks: 0,
             short_ticks: 0,
             silent_packets: 0,
+            hush: Hush { bytes: [0; HUSH_BYTES_MAX], length: 0 },
         }
     }
 
@@ -145,6 +194,7 @@ impl PlayoutBuffer {
     /// Plays one tick's frame.
     pub(crate) fn play(&mut self, now: i64, out: &mut [i16], ledger: &mut Ledger) -> Playout {
         self.concealed = false;
+        self.taken = Taken::Nothing;
         if self.state == State::Idle && !self.start(now, out.len() as i64, ledger) {
             out.fill(0);
             return Playout::Silence;
@@ -165,10 +215,28 @@ impl PlayoutBuffer {
         }
     }
 
+    /// What of the stream the tick took, to be given to somebody as it is. It is there until the
+    /// next packet comes.
+    pub(crate) fn parcel(&self, tick: usize) -> Parcel<'_> {
+        match self.taken {
+            Taken::One(packet) if packet.samples == tick as i64 => {
+                Parcel::Payload(self.packets.payload(&packet))
+            }
+            Taken::Nothing => Parcel::Lost,
+            Taken::One(_) | Taken::Others => Parcel::Mingled,
+        }
+    }
+
+    /// Whether there is sound that the next tick will play.
+    pub(crate) fn has_more_sound(&self) -> bool {
+        !self.fifo.is_silent()
+    }
+
     /// Lets a tick pass that nobody hears, without decoding. A decoder with memory lands on what
     /// comes after it as after a loss.
     pub(crate) fn discard(&mut self, now: i64, ledger: &mut Ledger) {
         self.fifo.clear();
+        self.taken = Taken::Nothing;
         self.state = State::Idle;
         let due = self.delay.due(now).unwrap_or(i64::MIN);
         while let Some(packet) = self.packets.first().filter(|packet| packet.end() <= due) {
@@ -276,22 +344,32 @@ impl PlayoutBuffer {
         let length = packet.samples as usize;
         let skipped = (self.cursor - packet.position.at) as usize;
         let payload = self.packets.payload(packet);
-        let silent = activity::payload_is_silence(self.decoder.codec(), payload);
+        let silent =
+            activity::payload_is_silence(self.decoder.codec(), payload) || self.hush.is(payload);
         let at_rest = silent && self.silent_packets >= SILENT_PACKETS;
         self.silent_packets =
             if silent { (self.silent_packets + 1).min(SILENT_PACKETS) } else { 0 };
+        let mut whole = skipped == 0;
         let Some(room) = self.fifo.room(length) else { return false };
         if at_rest {
             room.fill(0);
             self.fifo.commit(length, skipped, true);
         } else if self.decoder.decode(payload, room) == Ok(length) {
-            let silent = silent || activity::is_silent(room);
-            self.fifo.commit(length, skipped, silent);
+            let hushed = activity::is_silent(room);
+            self.fifo.commit(length, skipped, silent || hushed);
+            if hushed && !silent {
+                self.hush.learn(payload);
+            }
         } else {
             self.decoder.conceal(room);
             self.fifo.commit(length, skipped, false);
             self.concealed = true;
+            whole = false;
         }
+        self.taken = match self.taken {
+            Taken::Nothing if whole => Taken::One(*packet),
+            Taken::Nothing | Taken::One(_) | Taken::Others => Taken::Others,
+        };
         self.cursor = packet.end();
         self.made_up = 0;
         self.take(packet, ledger);

@@ -11,8 +11,8 @@ use crate::ledger::Ledger;
 use crate::limits::{PTIME_MS_MAX, TICK_MS};
 use crate::outbox::Outbox;
 use crate::plan::Wanted;
-use crate::playout::{Playout, PlayoutBuffer};
-use crate::rate::{Rate, audio_codec, has_memory};
+use crate::playout::{Parcel, Playout, PlayoutBuffer};
+use crate::rate::{Rate, audio_codec, forwards, has_memory};
 use crate::source::SourceGate;
 use crate::stage::{MixerKey, PortKey};
 use crate::timeline::Timeline;
@@ -92,6 +92,12 @@ impl Outgoing {
         self.marker = true;
     }
 
+    /// The far end shall know that a packet is missing (RFC 3550 section 5.1: the sequence counts
+    /// what was sent).
+    pub(crate) fn skip(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+    }
+
     /// The header of the next packet, whose first sample is `offset` RTP clock ticks after the
     /// tick's first.
     fn header(&mut self, payload_type: u8, offset: i32) -> Header {
@@ -134,6 +140,8 @@ pub struct Link {
     /// To the rates that are not its own.
     resamplers: [Option<Resampler>; Rate::COUNT],
     frames: [Box<[i16]>; Rate::COUNT],
+    /// The last tick's samples, if somebody may be given its payloads.
+    past: Box<[i16]>,
     /// Whether the frames of this tick hold sound.
     pub(crate) sounding: bool,
     /// Whether the last frame did: its end is still in the resamplers.
@@ -165,6 +173,7 @@ impl Link {
             talking: false,
             resamplers: Rate::ALL.map(resampler),
             frames: Rate::ALL.map(|rate| vec![0; rate.per_tick()].into_boxed_slice()),
+            past: vec![0; if forwards(terms.codec) { rate.per_tick() } else { 0 }].into(),
             sounding: false,
             tail: false,
             heard: None,
@@ -212,6 +221,16 @@ impl Link {
     /// This tick's samples at a rate that was wanted.
     pub(crate) fn frame(&self, rate: Rate) -> &[i16] {
         &self.frames[rate.index()]
+    }
+
+    /// The last tick's samples at the codec's own rate; empty if nobody may be given its payloads.
+    pub(crate) fn past(&self) -> &[i16] {
+        &self.past
+    }
+
+    /// This tick's sound as it came.
+    pub(crate) fn parcel(&self) -> Parcel<'_> {
+        self.playout.parcel(self.rate().per_tick())
     }
 
     /// Takes a datagram; false if it is not one for this leg.
@@ -292,13 +311,17 @@ impl Link {
         let now = self.playout.samples_at(now_us);
         let own = self.rate().index();
         let frame = &mut self.frames[own];
+        let past = self.past.len();
+        self.past.copy_from_slice(&frame[..past]);
         let sounds = if !self.terms.receives || !wanted.heard && !has_memory(self.terms.codec) {
             self.playout.discard(now, ledger);
             frame.fill(0);
             false
         } else {
             let playout = self.playout.play(now, frame, ledger);
-            playout != Playout::Silence && !audio::activity::is_silent(frame)
+            let sounds = playout != Playout::Silence && !audio::activity::is_silent(frame);
+            // Who is given the payloads is given them from the first one that sounds.
+            sounds || forwards(self.terms.codec) && self.playout.has_more_sound()
         };
         self.sounding = sounds || self.tail;
         self.tail = sounds;
@@ -378,6 +401,24 @@ impl Sender<'_> {
             self.ledger.stats.packets_out += 1;
         } else {
             self.ledger.stats.send_errors += 1;
+        }
+    }
+}
+
+impl Sender<'_> {
+    /// Sends a tick's payload that was encoded elsewhere, or tells that it is missing.
+    pub(crate) fn pass_on(
+        &mut self,
+        outgoing: &mut Outgoing,
+        payload_type: u8,
+        payload: Option<&[u8]>,
+    ) {
+        match payload {
+            Some(payload) => {
+                self.send(outgoing, payload_type, 0, payload);
+                self.ledger.stats.encodes_shared += 1;
+            }
+            None => outgoing.skip(),
         }
     }
 }

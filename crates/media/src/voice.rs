@@ -6,6 +6,7 @@ use model::{Codec, Connection, EarGroup};
 use crate::ledger::Ledger;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::rate::audio_codec;
+use crate::way::Way;
 
 /// Loss that an encoder is told to expect where forward error correction was agreed \[percent\]:
 /// libopus adds none for zero, and at 5 the redundancy costs a fifth of the bits.
@@ -41,14 +42,21 @@ pub(crate) struct PrivateVoice {
     payload: Payload,
     /// Until which tick it is kept after the leg fell silent.
     pub(crate) until: u64,
-    /// Whether it speaks to the far end. None before the first tick.
+    /// Whether it speaks to the far end. None if no encoder of this mixer does.
     pub(crate) active: Option<bool>,
+    pub(crate) way: Way,
 }
 
 impl PrivateVoice {
     pub(crate) fn new(terms: &Connection) -> Result<PrivateVoice, CodecError> {
         let encoder = Encoder::new(settings(terms.codec, terms.fec))?;
-        Ok(PrivateVoice { encoder, payload: Payload::EMPTY, until: 0, active: None })
+        Ok(PrivateVoice {
+            encoder,
+            payload: Payload::EMPTY,
+            until: 0,
+            active: None,
+            way: Way::new(),
+        })
     }
 
     /// Encodes one packet; an empty one if the encoder refuses.
@@ -60,6 +68,15 @@ impl PrivateVoice {
     /// Goes on for a listener who heard a shared voice.
     pub(crate) fn continue_from(&mut self, shared: &SharedVoice) {
         self.encoder.copy_state_from(&shared.memory.encoder);
+    }
+
+    /// The far end heard what no encoder of this mixer said, at last `past`: the encoder, which looks
+    /// ahead by a part of a frame, goes on from there, and the next payload stands for itself.
+    pub(crate) fn land(&mut self, past: Option<&[i16]>) {
+        if let Some(past) = past {
+            self.encode(past);
+        }
+        self.encoder.land_next();
     }
 
     /// What the far end heard while this was active.
@@ -131,6 +148,17 @@ impl SharedVoice {
     pub(crate) fn land(&mut self) {
         self.memory.encoder.land_next();
         self.memory.silent_frames = 0;
+    }
+
+    /// Somebody joins who heard no encoder of this mixer, but at last `past`. If nobody is there the
+    /// voice goes on from that; the next payload stands for itself in any case.
+    pub(crate) fn meet(&mut self, past: Option<&[i16]>, tick: u64, ledger: &mut Ledger) {
+        let speaks = self.memory.encoded.is_some_and(|encoded| encoded + 1 >= tick);
+        if let Some(past) = past.filter(|_| !speaks) {
+            self.encode(past, false, ledger);
+            self.memory.encoded = tick.checked_sub(1);
+        }
+        self.land();
     }
 
     /// Whether the payloads of the tick are still to be made. With silence to say, those of the

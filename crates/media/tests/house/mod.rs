@@ -40,12 +40,20 @@ pub fn payload_type(codec: Codec) -> u8 {
     }
 }
 
+/// How a tone begins or ends without a click of its own.
+pub enum Swell {
+    In,
+    Out,
+}
+
 /// The far end of a leg. It sends a packet every packet time and keeps what it hears.
 pub struct Phone {
     pub address: SocketAddr,
     pub codec: Codec,
     pub ptime_ms: u16,
     pub sine: Option<Sine>,
+    /// Its tone begins or ends with a ramp of a packet in the next one.
+    pub swell: Option<Swell>,
     /// False sends no packets at all.
     pub sends: bool,
     pub ssrc: u32,
@@ -74,6 +82,7 @@ impl Phone {
             codec,
             ptime_ms: 20,
             sine: None,
+            swell: None,
             sends: true,
             ssrc: 1_000 + leg as u32,
             sequence: 65_500_u16.wrapping_add(leg as u16),
@@ -123,6 +132,19 @@ impl Phone {
         if let Some(sine) = &mut self.sine {
             sine.fill(&mut pcm);
         }
+        let length = pcm.len() as i32;
+        match self.swell.take() {
+            None => {}
+            Some(Swell::In) => (0..).zip(&mut pcm).for_each(|(index, sample)| {
+                *sample = (i32::from(*sample) * index / length) as i16;
+            }),
+            Some(Swell::Out) => {
+                self.sine = None;
+                (0..).zip(&mut pcm).for_each(|(index, sample)| {
+                    *sample = (i32::from(*sample) * (length - index) / length) as i16;
+                });
+            }
+        }
         let mut payload = vec![0; 1_275];
         let length = self.encoder.encode(&pcm, &mut payload);
         let bytes = rtp_packet(
@@ -141,6 +163,17 @@ impl Phone {
         assert_eq!(rtp.payload_type, payload_type(self.codec));
         self.headers.push((rtp.sequence, rtp.timestamp, rtp.marker));
         let mut pcm = [0; 5_760];
+        // A gap in the sequence is a loss, which every decoder conceals.
+        if let [.., (before, at, _), _] = self.headers[..] {
+            let codec = audio_codec(self.codec);
+            let missing = rtp.sequence.wrapping_sub(before).wrapping_sub(1);
+            let passed = rtp.timestamp.wrapping_sub(at) / (codec.rtp_clock_hz() / 50);
+            for _ in 0..u32::from(missing).min(passed.saturating_sub(1)) {
+                let frame = &mut pcm[..codec.samples(20)];
+                self.decoder.conceal(frame);
+                self.heard.extend_from_slice(frame);
+            }
+        }
         let samples = self.decoder.decode(rtp.payload, &mut pcm).unwrap();
         self.heard.extend_from_slice(&pcm[..samples]);
     }

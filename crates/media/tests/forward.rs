@@ -1,0 +1,164 @@
+//! A speaker's own payloads: who gets them, and that no change between them and the mix is heard.
+#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
+
+mod house;
+
+use house::*;
+use media::Music;
+use model::limits::TAP_FRAMES_QUEUED_MAX;
+use model::{Codec, Gain, LegId, MediaOrder, RecordingId, TapRate};
+
+/// A tone that bends little at 48 kHz, so that clicks stand out.
+const LOW_HZ: f64 = 203.0;
+/// Then the delay has been brought down to what the network needs: that takes stretching, during
+/// which a voice is mixed \[ms\].
+const SETTLED_MS: u64 = 4_000;
+
+fn opus_room(legs: u64, talkers: u64) -> World {
+    let mut world = World::new();
+    for leg in 0..legs {
+        let phone = Phone::new(leg, Codec::Opus);
+        let phone = if leg < talkers { phone.speaking(leg as usize) } else { phone };
+        world.enter(leg, phone);
+    }
+    world.route(all_together(0..legs));
+    world
+}
+
+#[test]
+fn one_talker_among_listeners_of_its_codec_costs_no_encode() {
+    let mut world = opus_room(20, 1);
+    world.run_ms(SETTLED_MS);
+    let before = world.stats();
+    world.run_ms(1_000);
+    let after = world.stats();
+    assert_eq!(after.packets_out - before.packets_out, 50 * 20);
+    assert_eq!(after.encodes - before.encodes, 0);
+    for (leg, tones) in world.picture() {
+        assert_eq!(tones, if leg == 0 { vec![] } else { vec![0] }, "leg {leg}");
+    }
+}
+
+#[test]
+fn two_talkers_are_mixed_for_the_others_and_hear_each_other_as_they_are() {
+    let mut world = opus_room(5, 2);
+    world.run_ms(SETTLED_MS);
+    let before = world.stats();
+    world.run_ms(1_000);
+    assert_eq!(world.stats().encodes - before.encodes, 50, "one for the three listeners");
+    let both = vec![0, 1];
+    let picture = world.picture();
+    let expected = [vec![1], vec![0], both.clone(), both.clone(), both];
+    assert_eq!(picture, (0..).zip(expected).collect::<Vec<_>>());
+}
+
+#[test]
+fn another_codec_a_gain_music_or_another_packet_time_is_mixed() {
+    let encodes = |change: &dyn Fn(&mut World)| {
+        let mut world = World::with_music(Music::house());
+        world.enter(0, Phone::new(0, Codec::Opus).speaking(0));
+        world.enter(1, Phone::new(1, Codec::Opus));
+        world.route(all_together(0..2));
+        change(&mut world);
+        world.run_ms(SETTLED_MS);
+        let before = world.stats();
+        world.run_ms(1_000);
+        assert!(world.phone(1).tones_heard().contains(&0));
+        world.stats().encodes - before.encodes
+    };
+    assert_eq!(encodes(&|_| {}), 0);
+    let softer = |world: &mut World| {
+        let mut routing = all_together(0..2);
+        routing.hears[0].gain = Gain(16_384);
+        world.route(routing);
+    };
+    assert_eq!(encodes(&softer), 50);
+    let music = |world: &mut World| {
+        let mut routing = all_together(0..2);
+        let (ear, voice) = (routing.hears[0].ear, model::VoiceGroup::MUSIC);
+        routing.hears.push(model::Hearing { ear, voice, gain: Gain::UNITY });
+        world.route(routing);
+    };
+    assert_eq!(encodes(&music), 100);
+    let longer = |world: &mut World| {
+        let terms = model::Connection { ptime_ms: 40, ..world.phone(1).terms() };
+        world.order(MediaOrder::Connect { leg: LegId(1), connection: terms });
+    };
+    assert_eq!(encodes(&longer), 25);
+    let shorter = |world: &mut World| world.phone(0).ptime_ms = 10;
+    assert_eq!(encodes(&shorter), 50);
+}
+
+#[test]
+fn what_is_lost_on_the_way_in_is_a_gap_on_the_way_out() {
+    let mut world = opus_room(2, 1);
+    world.phone(0).network = Box::new(|n| if n % 10 == 7 { vec![] } else { vec![0] });
+    world.run_ms(SETTLED_MS);
+    world.phone(1).headers.clear();
+    let before = world.stats();
+    world.run_ms(2_000);
+    let headers = &world.phone(1).headers;
+    let gaps = headers.windows(2).filter(|pair| {
+        let (sequence, timestamp) =
+            (pair[1].0.wrapping_sub(pair[0].0), pair[1].1.wrapping_sub(pair[0].1));
+        assert_eq!(timestamp, u32::from(sequence) * 960, "time goes on as the sequence does");
+        sequence == 2
+    });
+    assert_eq!(gaps.count(), 10);
+    assert_eq!(world.phone(1).tones_heard(), [0].into());
+    assert_eq!(world.stats().encodes, before.encodes);
+}
+
+#[test]
+fn a_recorder_hears_who_is_passed_on() {
+    let mut world = opus_room(3, 1);
+    let (conference, recording) = (world.conference, RecordingId(1));
+    let (producer, mut consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
+    let rate = TapRate::Hz16000;
+    let cue = world.desk.open_tap(conference, recording, rate, producer).unwrap();
+    world.stage.apply(cue);
+    world.route(with_tap(all_together(0..3), recording, model::EarGroup(0)));
+    world.run_ms(1_500);
+    let mut pcm = Vec::new();
+    while let Ok(frame) = consumer.pop() {
+        pcm.extend_from_slice(&frame.samples[..rate.samples_per_tick()]);
+    }
+    assert_eq!(tones_in(&pcm, rate.hz()), [0].into());
+}
+
+/// Lets a second talker come and go many times over a first, and returns what a listener, and the
+/// first talker, heard.
+fn changes(low_hz: f64, amplitude: i16) -> World {
+    let mut world = World::new();
+    world.enter(0, Phone::new(0, Codec::Opus).speaking_hz(low_hz, amplitude));
+    world.enter(1, Phone::new(1, Codec::Opus));
+    world.enter(2, Phone::new(2, Codec::Opus));
+    world.route(all_together(0..3));
+    world.run_ms(1_000);
+    for phone in world.phones.values_mut() {
+        phone.heard.clear();
+    }
+    for round in 0..12 {
+        world.phone(1).sine = Some(audio::tone::Sine::new(LOW_HZ * 1.5, amplitude, 48_000));
+        world.phone(1).swell = Some(Swell::In);
+        world.run_ms(300 + 35 * (round % 5));
+        world.phone(1).swell = Some(Swell::Out);
+        world.run_ms(1_200 + 15 * (round % 7));
+    }
+    world
+}
+
+#[test]
+fn a_second_talker_who_comes_and_goes_makes_no_click() {
+    let mut world = changes(LOW_HZ, 6_000);
+    let passed_on = world.stats().encodes_shared - world.stats().encodes;
+    assert!(passed_on > 100, "{passed_on}");
+    // Both tones together bend by 11 at most, what the codec adds comes to 90; a jump that is not
+    // smoothed bends by thousands, a wrong memory of the decoder by hundreds.
+    for leg in 0..3 {
+        let bend = largest_bend(&world.phone(leg).heard);
+        assert!(bend < 150, "leg {leg}: a bend of {bend}");
+        let loud = world.phone(leg).heard.iter().any(|sample| sample.unsigned_abs() > 5_000);
+        assert!(loud, "leg {leg}");
+    }
+}

@@ -70,8 +70,9 @@ impl PrivateVoice {
         self.encoder.copy_state_from(&shared.memory.encoder);
     }
 
-    /// The far end heard what no encoder of this mixer said, at last `past`: the encoder, which looks
-    /// ahead by a part of a frame, goes on from there, and the next payload stands for itself.
+    /// The far end heard what no encoder of this mixer said, at last `past`: the encoder, which
+    /// looks ahead by a part of a frame, goes on from there, and the next payload stands for
+    /// itself.
     pub(crate) fn land(&mut self, past: Option<&[i16]>) {
         if let Some(past) = past {
             self.encode(past);
@@ -150,8 +151,8 @@ impl SharedVoice {
         self.memory.silent_frames = 0;
     }
 
-    /// Somebody joins who heard no encoder of this mixer, but at last `past`. If nobody is there the
-    /// voice goes on from that; the next payload stands for itself in any case.
+    /// Somebody joins who heard no encoder of this mixer, but at last `past`. If nobody is there
+    /// the voice goes on from that; the next payload stands for itself in any case.
     pub(crate) fn meet(&mut self, past: Option<&[i16]>, tick: u64, ledger: &mut Ledger) {
         let speaks = self.memory.encoded.is_some_and(|encoded| encoded + 1 >= tick);
         if let Some(past) = past.filter(|_| !speaks) {

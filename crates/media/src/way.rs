@@ -3,8 +3,10 @@
 //! | the listener hears | it is given |
 //! |---|---|
 //! | nobody, for a moment | the house's payload of silence |
-//! | one voice, as loud as it came, in the listener's own codec and packet time | that voice's payloads; of those that are lost, a gap in the sequence |
+//! | one voice, as loud as it came, in its own codec and packet time | that voice's payloads |
 //! | anything else | what is mixed for it |
+//!
+//! Where such a payload was lost there is a gap in the sequence, for the far decoder to repair.
 //!
 //! A far decoder remembers. From silence a voice's payloads begin at once; from the mix they take
 //! over when the voice was alone for a while, so that the mix was nearly the same sound; back to

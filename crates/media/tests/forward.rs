@@ -3,10 +3,14 @@
 
 mod house;
 
+use assert_no_alloc::AllocDisabler;
 use house::*;
 use media::Music;
 use model::limits::TAP_FRAMES_QUEUED_MAX;
 use model::{Codec, Gain, LegId, MediaOrder, RecordingId, TapRate};
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 /// A tone that bends little at 48 kHz, so that clicks stand out.
 const LOW_HZ: f64 = 203.0;

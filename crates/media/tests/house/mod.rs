@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use assert_no_alloc::assert_no_alloc;
 use audio::tone::{Ear, Sine};
 use audio::{Decoder, Encoder, EncoderSettings};
 use media::{Desk, Music, Outbox, Stage};
@@ -339,11 +340,12 @@ impl World {
             let at_us = entry.key().0;
             let (leg, from, bytes) = entry.remove();
             if let Some(port) = self.desk.port(leg) {
-                self.stage.receive(port, from, at_us, &bytes);
+                // Asserted where the test file sets the allocator.
+                assert_no_alloc(|| self.stage.receive(port, from, at_us, &bytes));
             }
         }
         self.outbox.clear();
-        self.stage.turn(self.turn, &mut self.outbox);
+        assert_no_alloc(|| self.stage.turn(self.turn, &mut self.outbox));
         self.turn += 1;
     }
 

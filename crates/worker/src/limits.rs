@@ -1,5 +1,7 @@
 //! Every bound of this crate, with its reason.
 
+use std::time::Duration;
+
 use media::limits::PORTS_MAX;
 
 /// Orders on their way to one media thread. It takes [`ORDERS_PER_TURN_MAX`] in each turn, at least
@@ -18,8 +20,9 @@ pub const ORDER_WAIT_MS_MAX: u64 = 5_000;
 /// where it is.
 pub const RETURNS_QUEUED_MAX: usize = 8_192;
 
-/// How often what came back is looked at \[ms\]: a key press may be told so much later.
-pub const RETURNS_EVERY_MS: u64 = 5;
+/// How long what came back is not looked at if nobody says that something did: whoever gives it
+/// back says so, and this is only against a wake that came too early.
+pub const RETURNS_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Datagrams taken from one socket in a turn: 32 are 640 ms of packets of 20 ms, so a burst after a
 /// stall is taken at once, and a flood on one port does not starve the others.

@@ -1,7 +1,8 @@
 //! A media thread: wake, take orders, receive, render, send, hand back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 
 use media::limits::TURN_US;
 use media::{Cue, Outbox, PortKey, Spent, Stage};
@@ -42,6 +43,10 @@ pub(crate) struct MediaThread {
     pub(crate) outbox: Outbox,
     pub(crate) orders: Consumer<Order>,
     pub(crate) returns: Producer<Return>,
+    /// Who takes what comes back; it sleeps until there is something.
+    pub(crate) reporter: Arc<OnceLock<Thread>>,
+    /// Something was given back in this turn.
+    pub(crate) gave: bool,
     pub(crate) tally: Arc<Tally>,
     pub(crate) stopping: Arc<AtomicBool>,
     /// What the stage cannot count.
@@ -122,12 +127,18 @@ impl MediaThread {
             let Some(socket) = self.sockets.next_released() else { break };
             self.give(Return::Socket(socket));
         }
+        if std::mem::take(&mut self.gave)
+            && let Some(reporter) = self.reporter.get()
+        {
+            reporter.unpark();
+        }
     }
 
     /// The caller has made sure that there is room.
     fn give(&mut self, thing: Return) {
         let result = self.returns.push(thing);
         debug_assert!(result.is_ok(), "there is room for what is given back");
+        self.gave = true;
     }
 
     /// Counts a turn that took so long, and shows all counters.
@@ -186,6 +197,8 @@ mod tests {
                 outbox: Outbox::new(),
                 orders,
                 returns,
+                reporter: Arc::default(),
+                gave: false,
                 tally: Arc::new(Tally::new()),
                 stopping: Arc::default(),
                 own: MediaStats::default(),

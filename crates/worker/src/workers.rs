@@ -5,8 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::{JoinHandle, Thread};
 
 use media::{Cue, Desk, Music, OrderError, Outbox, Stage};
 use model::limits::LEGS_MAX;
@@ -19,7 +19,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::clock::{Clock, ask_realtime, raise_descriptors};
 use crate::limits::{
-    ORDER_WAIT_MS_MAX, ORDERS_QUEUED_MAX, OTHER_DESCRIPTORS, RETURNS_EVERY_MS, RETURNS_QUEUED_MAX,
+    ORDER_WAIT_MS_MAX, ORDERS_QUEUED_MAX, OTHER_DESCRIPTORS, RETURNS_QUEUED_MAX, RETURNS_WAIT_MAX,
 };
 use crate::ports::PortRange;
 use crate::socket::{self, Io, Socket, Sockets};
@@ -83,6 +83,8 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     drained: Arc<AtomicBool>,
     reporter: Option<JoinHandle<()>>,
+    /// The same, for media threads to wake.
+    wakes: Arc<OnceLock<Thread>>,
 }
 
 impl Workers {
@@ -117,6 +119,7 @@ impl Workers {
             threads: Vec::new(),
             drained: Arc::new(AtomicBool::new(false)),
             reporter: None,
+            wakes: Arc::default(),
         };
         for number in 0..settings.threads.max(1) {
             let (orders, back) = workers.spawn(number, settings.io, music.clone())?;
@@ -142,6 +145,7 @@ impl Workers {
         let tally = Arc::new(Tally::new());
         self.tallies.push(Arc::clone(&tally));
         let (clock, stopping) = (self.clock, Arc::clone(&self.stopping));
+        let reporter = Arc::clone(&self.wakes);
         let (ready, begun) = mpsc::channel();
         let name = format!("media-{number}");
         let thread = std::thread::Builder::new().name(name).spawn(move || {
@@ -159,6 +163,8 @@ impl Workers {
                 outbox,
                 orders,
                 returns,
+                reporter,
+                gave: false,
                 tally,
                 stopping,
                 own,
@@ -179,9 +185,10 @@ impl Workers {
 
     /// Starts the thread that tells and drops what comes back.
     fn spawn_reporter(&mut self, mut returns: Vec<Consumer<Return>>) -> io::Result<()> {
-        let (clock, report) = (self.clock, Arc::clone(&self.report));
+        let (wakes, report) = (Arc::clone(&self.wakes), Arc::clone(&self.report));
         let drained = Arc::clone(&self.drained);
         let thread = std::thread::Builder::new().name("media-report".into()).spawn(move || {
+            wakes.get_or_init(std::thread::current);
             loop {
                 // Read before the rings: what came before the end is still told.
                 let last = drained.load(Ordering::Acquire);
@@ -199,7 +206,7 @@ impl Workers {
                 if last {
                     return;
                 }
-                clock.sleep_ms(RETURNS_EVERY_MS);
+                std::thread::park_timeout(RETURNS_WAIT_MAX);
             }
         })?;
         self.reporter = Some(thread);
@@ -276,6 +283,9 @@ impl Drop for Workers {
             }
         }
         self.drained.store(true, Ordering::Release);
+        if let Some(reporter) = self.wakes.get() {
+            reporter.unpark();
+        }
         if self.reporter.take().is_some_and(|reporter| reporter.join().is_err()) {
             tracing::error!("the thread that tells what media reports has panicked");
         }

@@ -176,6 +176,9 @@ fn hand_on(
                 }
             }
         }
+        Output::Quality { conference, party, quality } => {
+            shells.feed.measure(conference, party, quality);
+        }
         Output::Event(event) => {
             shells.vault.keep(&event);
             shells.feed.publish(event);

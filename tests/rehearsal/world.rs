@@ -283,6 +283,11 @@ impl World {
             Output::Answer { id, answer } => {
                 self.answers.insert(id, answer);
             }
+            Output::Quality { conference, party, quality } => {
+                if let Some(view) = self.views.get_mut(&conference) {
+                    view.measure(party, quality);
+                }
+            }
             Output::Event(event) => self.event(event),
         }
     }

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::limits::{ENDED_CONFERENCES_KEPT, EVENTS_KEPT_PER_CONFERENCE};
-use model::{ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind};
+use model::{
+    ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind, PartyId, Quality,
+};
 use tokio::sync::watch;
 
 use crate::limits::{EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
@@ -92,6 +94,13 @@ impl Feed {
     pub fn publish(&self, event: Event) {
         self.shelves().publish(event);
         self.changed.send_replace(());
+    }
+
+    /// Takes in how a party's audio was. Nobody is woken for it.
+    pub fn measure(&self, conference: ConferenceId, party: PartyId, quality: Quality) {
+        if let Some(shelf) = self.shelves().by_conference.get_mut(&conference) {
+            Arc::make_mut(&mut shelf.view).measure(party, quality);
+        }
     }
 
     /// No event follows: whoever follows gets what is there, and is let go.

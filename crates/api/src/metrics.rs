@@ -9,7 +9,10 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use model::ConferenceView;
-use model::stats::{MediaStats, SignalStats, TICK_US_BOUNDS};
+use model::stats::{
+    HISTOGRAM_BOUNDS, Histogram, JITTER_US_BOUNDS, MOS_BOUNDS, MediaStats, ROUND_TRIP_US_BOUNDS,
+    SignalStats, TICK_US_BOUNDS,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -91,6 +94,7 @@ impl Collector for Reading {
         self.conferences(&mut out)?;
         self.signalling(&mut out)?;
         self.packets(&mut out)?;
+        self.quality(&mut out)?;
         self.mixer(&mut out)
     }
 }
@@ -188,6 +192,33 @@ impl Reading {
         out.gauge("rtp_ports_in_use", "Ports open for RTP", media.ports_open as f64)
     }
 
+    fn quality(&self, out: &mut Out) -> fmt::Result {
+        out.counters(
+            "rtcp_packets",
+            "RTCP datagrams received from legs and sent to them",
+            [
+                ([("direction", "in")], self.media.rtcp_packets_in),
+                ([("direction", "out")], self.media.rtcp_packets_out),
+            ],
+        )?;
+        let quality = &self.signal.quality;
+        out.histograms(
+            ("rtp_jitter_ms", "Interarrival jitter of a leg's packets, every 5 s"),
+            (&JITTER_US_BOUNDS, 1_000.0),
+            [([], &quality.jitter_us)],
+        )?;
+        out.histograms(
+            ("rtp_mos", "Listening quality (MOS-LQ by ITU-T G.107), every 5 s, from and to a leg"),
+            (&MOS_BOUNDS, 100.0),
+            [([("direction", "in")], &quality.mos_in), ([("direction", "out")], &quality.mos_out)],
+        )?;
+        out.histograms(
+            ("rtp_round_trip_ms", "Time to a leg's far end and back, every 5 s"),
+            (&ROUND_TRIP_US_BOUNDS, 1_000.0),
+            [([], &quality.round_trip_us)],
+        )
+    }
+
     fn mixer(&self, out: &mut Out) -> fmt::Result {
         let media = &self.media;
         let bounds = TICK_US_BOUNDS.iter().map(|bound_us| *bound_us as f64 / 1e6);
@@ -257,6 +288,30 @@ impl Out<'_> {
         let mut family = self.0.encode_descriptor(name, &stop(help), None, MetricType::Counter)?;
         for (labels, count) in series {
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// Histograms of integers in so many parts of the unit that is shown.
+    fn histograms<'h, const N: usize>(
+        &mut self,
+        (name, help): (&str, &str),
+        (bounds, parts): (&[u64; HISTOGRAM_BOUNDS], f64),
+        series: impl IntoIterator<Item = ([(&'static str, &'static str); N], &'h Histogram)>,
+    ) -> fmt::Result {
+        let mut family =
+            self.0.encode_descriptor(name, &stop(help), None, MetricType::Histogram)?;
+        for (labels, values) in series {
+            let bounds = bounds.iter().map(|bound| *bound as f64 / parts);
+            let buckets: Vec<(f64, u64)> =
+                bounds.chain([f64::INFINITY]).zip(values.buckets).collect();
+            let count = values.buckets.iter().sum();
+            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
+                values.sum as f64 / parts,
+                count,
+                &buckets,
+                None,
+            )?;
         }
         Ok(())
     }

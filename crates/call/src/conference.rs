@@ -136,6 +136,12 @@ impl Conference {
                 }
             }
             LegChange::Digit(digit) => self.tell(cause, EventKind::Digit { party, digit }),
+            LegChange::Measured(quality) => {
+                if self.parties[index].is_connected() && self.parties[index].changes_class(&quality)
+                {
+                    self.tell(cause, EventKind::Quality { party, quality });
+                }
+            }
             LegChange::Gone(reason) => self.forget(cause, party, reason),
         }
         self.settle(cause);

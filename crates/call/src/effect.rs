@@ -1,9 +1,9 @@
 //! What a conference hears of its legs, and what it wants done.
 
-use model::{Codec, Event, LeaveReason, LegId, RecordingId, Routing};
+use model::{Codec, Event, LeaveReason, LegId, Quality, RecordingId, Routing};
 
 /// What became of a leg.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LegChange {
     /// The called phone rings.
     Ringing,
@@ -16,6 +16,8 @@ pub enum LegChange {
     Talking(bool),
     /// A key was pressed.
     Digit(char),
+    /// The audio was measured.
+    Measured(Quality),
     /// The connection is over; nothing is left to hang up.
     Gone(LeaveReason),
 }

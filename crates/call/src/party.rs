@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Codec, LegId, PartyId};
+use model::{Codec, LegId, MosClass, PartyId, Quality};
 
 /// How far a party has come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct Party {
     pub microphone: Microphone,
     /// Whether its last report said that it speaks.
     pub talking: bool,
+    /// How good its audio was when that was told last: from it, and to it.
+    pub quality: (MosClass, MosClass),
 }
 
 impl Party {
@@ -72,6 +74,15 @@ impl Party {
             Presence::Connected { .. } => true,
             Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => false,
         }
+    }
+
+    /// Takes in how good its audio is: true if that is another class than was told last. Where
+    /// nothing is known nothing has changed, and nobody need be told that all is well from the
+    /// beginning.
+    pub(crate) fn changes_class(&mut self, quality: &Quality) -> bool {
+        let (from, to) = quality.classes();
+        let classes = (from.unwrap_or(self.quality.0), to.unwrap_or(self.quality.1));
+        std::mem::replace(&mut self.quality, classes) != classes
     }
 
     /// It is set apart.

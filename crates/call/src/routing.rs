@@ -89,6 +89,7 @@ mod tests {
             holds: Default::default(),
             microphone: Microphone::Open,
             talking: false,
+            quality: (model::MosClass::High, model::MosClass::High),
         }
     }
 

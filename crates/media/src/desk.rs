@@ -282,6 +282,7 @@ mod tests {
             ptime_ms: 20,
             fec: false,
             remote: "192.0.2.1:4000".parse().unwrap(),
+            rtcp: model::Rtcp::Nowhere,
             source: Source::Signalled { signalling: "192.0.2.1".parse().unwrap() },
             sends: true,
             receives: true,

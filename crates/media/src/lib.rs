@@ -28,7 +28,9 @@
 //! | who gets a speaker's own payloads | `way`, `crowd` |
 //! | a conference's tick | `mixer` |
 //! | recorders | `tap` |
+//! | reports of quality, both ways | `control`, `reception`, `quality` |
 
+mod control;
 mod crowd;
 mod cue;
 mod delay;
@@ -43,7 +45,9 @@ mod outbox;
 mod plan;
 mod playout;
 mod port;
+mod quality;
 mod rate;
+mod reception;
 mod source;
 mod stage;
 mod stretch;

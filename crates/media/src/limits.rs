@@ -87,3 +87,18 @@ pub const RAMP_MS: usize = 5;
 
 /// Longest packet that is sent \[ms\]: what SDP here agrees to.
 pub const PTIME_MS_MAX: usize = 60;
+
+/// Time between two RTCP reports of a leg, on average \[µs\]: 5 s (RFC 3550 section 6.2); each
+/// time it is drawn anew from the half to one and a half of it.
+pub const RTCP_EVERY_US: u64 = 5_000_000;
+
+/// Time between two reports of a leg's quality to the control side \[µs\].
+pub const QUALITY_EVERY_US: u64 = 5_000_000;
+
+/// Longest RTCP compound that is sent \[bytes\]: a sender report with one block (52), a name of 16
+/// characters (28) and a goodbye (8).
+pub const RTCP_BYTES_MAX: usize = 88;
+
+/// Turns in which each port is looked at once for reports that are due: a quarter of a second. So
+/// a turn looks at a fiftieth of the ports, and reports of many legs are spread.
+pub const REPORT_TURNS: usize = 50;

@@ -28,7 +28,8 @@ struct Entry {
 
 /// A list of datagrams that never grows: what does not fit is not sent.
 ///
-/// Those of one port stand together, in the order in which they are to be sent.
+/// RTP packets of one port stand together, in the order in which they are to be sent; RTCP is
+/// behind all of them.
 #[derive(Debug)]
 pub struct Outbox {
     entries: Vec<Entry>,
@@ -67,6 +68,22 @@ impl Outbox {
             let bytes = &self.bytes[start..start + entry.length as usize];
             Datagram { port: entry.port, remote: entry.remote, bytes }
         })
+    }
+
+    /// Adds an RTCP compound; false if it does not fit.
+    pub(crate) fn push_control(
+        &mut self,
+        port: PortKey,
+        remote: SocketAddr,
+        compound: &[u8],
+    ) -> bool {
+        let (start, length) = (self.bytes.len(), compound.len());
+        if self.entries.len() == OUTBOX_PACKETS_MAX || start + length > OUTBOX_BYTES_MAX {
+            return false;
+        }
+        self.bytes.extend_from_slice(compound);
+        self.entries.push(Entry { port, remote, start: start as u32, length: length as u32 });
+        true
     }
 
     /// Adds an RTP packet; false if it does not fit.

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use audio::{Activity, CodecError, Decoder, Resampler};
-use model::{Chance, Connection, LegId, MediaReport};
+use model::{Chance, Connection, LegId, MediaReport, Rtcp};
 use wire::rtp::{Header, Packet, Rtp, classify};
 use wire::telephone_event::{Digits, Event};
 
+use crate::control::{Coding, Control, Sent, Spoilt};
 use crate::ledger::Ledger;
-use crate::limits::{PTIME_MS_MAX, TICK_MS};
+use crate::limits::{PTIME_MS_MAX, RTCP_BYTES_MAX, TICK_MS};
 use crate::outbox::Outbox;
 use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
@@ -17,6 +18,10 @@ use crate::source::SourceGate;
 use crate::stage::{MixerKey, PortKey};
 use crate::timeline::Timeline;
 use crate::voice::PrivateVoice;
+
+/// The payload type of comfort noise (RFC 3551 section 6), and its clock \[Hz\].
+const COMFORT_NOISE: u8 = 13;
+const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 
 /// A key press whose packets stopped so long ago was reported one way or another \[ms\].
 const PRESS_MS_FORGOTTEN: u64 = 2_000;
@@ -27,6 +32,7 @@ pub struct Port {
     pub(crate) mixer: MixerKey,
     pub(crate) link: Option<Box<Link>>,
     pub(crate) outgoing: Outgoing,
+    control: Control,
     /// Whether the plan that plays knows it.
     pub(crate) plays: bool,
 }
@@ -34,7 +40,8 @@ pub struct Port {
 impl Port {
     /// A port with which nothing was agreed: it takes no packet and sends none.
     pub(crate) fn new(leg: LegId, mixer: MixerKey, chance: &mut Chance) -> Port {
-        Port { leg, mixer, link: None, outgoing: Outgoing::new(chance), plays: false }
+        let (outgoing, control) = (Outgoing::new(chance), Control::new(chance.draw()));
+        Port { leg, mixer, link: None, outgoing, control, plays: false }
     }
 
     /// Takes a datagram that came for this leg.
@@ -45,12 +52,95 @@ impl Port {
         bytes: &[u8],
         ledger: &mut Ledger,
     ) {
-        let taken = match &mut self.link {
-            Some(link) => link.receive(self.leg, remote, arrival_us, bytes, ledger),
-            None => false,
+        let taken = match (&mut self.link, classify(bytes)) {
+            (Some(link), Packet::Rtp) => {
+                let Port { leg, control, .. } = self;
+                link.receive(*leg, remote, arrival_us, bytes, (control, ledger))
+            }
+            (Some(_), Packet::Rtcp) => self.receive_control(remote, arrival_us, bytes, ledger),
+            (Some(_), Packet::Stun | Packet::Dtls | Packet::Unknown) | (None, _) => false,
         };
         if !taken {
             ledger.stats.packets_refused += 1;
+        }
+    }
+
+    fn receive_control(
+        &mut self,
+        remote: SocketAddr,
+        arrival_us: u64,
+        bytes: &[u8],
+        ledger: &mut Ledger,
+    ) -> bool {
+        let Some(link) = &mut self.link else { return false };
+        let taken = link.gate.fits_control(remote, link.terms.rtcp)
+            && self.control.receive(self.outgoing.ssrc, arrival_us, bytes);
+        if taken {
+            self.control.learnt = Some(remote);
+            ledger.stats.rtcp_packets_in += 1;
+        }
+        taken
+    }
+
+    /// What was agreed takes the place of what was; that comes back.
+    pub(crate) fn connect(&mut self, mut link: Box<Link>) -> Option<Box<Link>> {
+        let before = self.link.take();
+        if let Some(before) = &before {
+            link.succeed(before);
+            self.control.recode();
+        }
+        self.link = Some(link);
+        before
+    }
+
+    /// Tells both sides how things are, when it is time.
+    pub(crate) fn report(
+        &mut self,
+        key: PortKey,
+        now_us: u64,
+        outbox: &mut Outbox,
+        ledger: &mut Ledger,
+    ) {
+        let Some(link) = &self.link else { return };
+        let Connection { codec, fec, .. } = link.terms;
+        let coding = Coding { codec, fec, clock_hz: link.clock_hz() };
+        if let Some(quality) = self.control.quality(now_us, link.spoilt, coding) {
+            ledger.report(MediaReport::Quality { leg: self.leg, quality });
+        }
+        self.send_control(key, now_us, Control::report, outbox, ledger);
+    }
+
+    /// Says goodbye.
+    pub(crate) fn leave(
+        &mut self,
+        key: PortKey,
+        now_us: u64,
+        outbox: &mut Outbox,
+        ledger: &mut Ledger,
+    ) {
+        self.send_control(key, now_us, Control::goodbye, outbox, ledger);
+    }
+
+    fn send_control(
+        &mut self,
+        key: PortKey,
+        now_us: u64,
+        write: impl FnOnce(&mut Control, u64, Sent, &mut [u8; RTCP_BYTES_MAX]) -> Option<usize>,
+        outbox: &mut Outbox,
+        ledger: &mut Ledger,
+    ) {
+        let Some(link) = &self.link else { return };
+        let remote = match link.terms.rtcp {
+            Rtcp::Shared => link.gate.reply_to(),
+            Rtcp::Apart(described) => Some(self.control.learnt.unwrap_or(described)),
+            Rtcp::Nowhere => None,
+        };
+        let Some(remote) = remote else { return };
+        let sent = self.outgoing.sent(now_us, link.clock_hz());
+        let mut bytes = [0; RTCP_BYTES_MAX];
+        let Some(length) = write(&mut self.control, now_us, sent, &mut bytes) else { return };
+        if outbox.push_control(key, remote, &bytes[..length]) {
+            ledger.stats.rtcp_packets_out += 1;
         }
     }
 }
@@ -64,6 +154,9 @@ pub(crate) struct Outgoing {
     timestamp: u32,
     marker: bool,
     tick: Option<u64>,
+    /// Packets and payload \[bytes\] so far.
+    packets: u32,
+    octets: u32,
 }
 
 impl Outgoing {
@@ -75,6 +168,8 @@ impl Outgoing {
             timestamp: chance.draw() as u32,
             marker: true,
             tick: None,
+            packets: 0,
+            octets: 0,
         }
     }
 
@@ -85,6 +180,16 @@ impl Outgoing {
         self.timestamp = self.timestamp.wrapping_add(passed.wrapping_mul(per_tick) as u32);
         self.marker |= passed > 1;
         self.tick = Some(tick);
+    }
+
+    /// What a report tells of it.
+    fn sent(&self, now_us: u64, clock_hz: u32) -> Sent {
+        let timestamp = self.tick.map(|tick| {
+            let passed_us = now_us.saturating_sub(tick * TICK_MS * 1_000);
+            let passed = passed_us.wrapping_mul(clock_hz.into()) / 1_000_000;
+            self.timestamp.wrapping_add(passed as u32)
+        });
+        Sent { ssrc: self.ssrc, timestamp, packets: self.packets, octets: self.octets }
     }
 
     /// Nothing is sent: the next packet begins a spurt (RFC 3551 section 4.1).
@@ -152,6 +257,7 @@ pub struct Link {
     /// Samples that wait until they are a whole packet.
     collected: Vec<i16>,
     pub(crate) standing: Option<Standing>,
+    spoilt: Spoilt,
 }
 
 impl Link {
@@ -180,6 +286,7 @@ impl Link {
             voice: PrivateVoice::new(&terms)?,
             collected: Vec::with_capacity((PTIME_MS_MAX + TICK_MS as usize) * rate.per_ms()),
             standing: None,
+            spoilt: Spoilt::default(),
             terms,
         })
     }
@@ -206,6 +313,7 @@ impl Link {
         self.gate.amend(&self.terms);
         self.talking = before.talking;
         self.standing = before.standing;
+        self.spoilt = before.spoilt;
     }
 
     /// The rate of its codec.
@@ -240,33 +348,39 @@ impl Link {
         remote: SocketAddr,
         arrival_us: u64,
         bytes: &[u8],
-        ledger: &mut Ledger,
+        (control, ledger): (&mut Control, &mut Ledger),
     ) -> bool {
-        if !self.gate.fits(remote) {
+        let Ok(rtp) = Rtp::parse(bytes) else { return false };
+        if !self.gate.fits(remote) && !self.gate.follow(remote, &rtp, arrival_us) {
             return false;
         }
-        match classify(bytes) {
-            Packet::Rtp => {}
-            Packet::Rtcp => return true,
-            Packet::Stun | Packet::Dtls | Packet::Unknown => return false,
-        }
-        let Ok(rtp) = Rtp::parse(bytes) else { return false };
         let is_sound = rtp.payload_type == self.terms.receive_payload_type;
         let is_event = self.is_event(rtp.payload_type);
         if self.gate.is_open() {
-            if !is_sound && !is_event {
+            if !is_sound && !is_event && !self.is_comfort_noise(rtp.payload_type) {
                 return false;
             }
             self.gate.latch(remote);
         }
+        self.gate.pass(&rtp, arrival_us);
         ledger.stats.packets_in += 1;
+        control.count(&rtp, is_sound, arrival_us, self.clock_hz());
+        let late_before = ledger.stats.packets_late;
         self.take(leg, &rtp, arrival_us, (is_sound, is_event), ledger);
+        self.spoilt.late += ledger.stats.packets_late - late_before;
         true
     }
 
     fn is_event(&self, payload_type: u8) -> bool {
         let agreed = self.terms.telephone_event;
         agreed.is_some_and(|event| event.receive_payload_type == payload_type)
+    }
+
+    /// Whether a packet says that silence begins, and how loud it is (RFC 3389). The number is
+    /// fixed, and many send it without asking. Silence is played in its place, whatever its
+    /// level: in a sum of many the noise of all who do not speak would drown who does.
+    fn is_comfort_noise(&self, payload_type: u8) -> bool {
+        payload_type == COMFORT_NOISE && self.clock_hz() == COMFORT_NOISE_CLOCK_HZ
     }
 
     /// Takes a packet of the leg's own stream.
@@ -309,6 +423,7 @@ impl Link {
         }
         self.heard = Some(tick);
         let now = self.playout.samples_at(now_us);
+        let before = (ledger.stats.packets_late, ledger.stats.frames_concealed);
         let own = self.rate().index();
         let frame = &mut self.frames[own];
         let past = self.past.len();
@@ -323,6 +438,8 @@ impl Link {
             // Who is given the payloads is given them from the first one that sounds.
             sounds || forwards(self.terms.codec) && self.playout.has_more_sound()
         };
+        self.spoilt.late += ledger.stats.packets_late - before.0;
+        self.spoilt.concealed += ledger.stats.frames_concealed - before.1;
         self.sounding = sounds || self.tail;
         self.tail = sounds;
         if self.sounding {
@@ -399,6 +516,8 @@ impl Sender<'_> {
         let header = outgoing.header(payload_type, offset);
         if self.outbox.push(self.key, self.remote, &header, payload) {
             self.ledger.stats.packets_out += 1;
+            outgoing.packets = outgoing.packets.wrapping_add(1);
+            outgoing.octets = outgoing.octets.wrapping_add(payload.len() as u32);
         } else {
             self.ledger.stats.send_errors += 1;
         }

@@ -3,13 +3,27 @@
 //! ```text
 //!            first RTP packet that fits
 //!   Open ────────────────────────────────► Latched(address)
-//!     ▲                                        │
-//!     └──────── another remote is agreed ──────┘
+//!     ▲                                    │  ▲   │ the same stream goes on from another
+//!     │                                    │  └───┘ port of the same host, after a pause
+//!     └──────── another remote is agreed ──┘
 //! ```
+//!
+//! The arrow back into `Latched` is for a NAT that gives a call another port in its middle. Who
+//! wants to take it must know the stream's SSRC and where its sequence stands, be on the same host,
+//! and find the old port silent; until it has shown that, its packets are a stranger's.
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Connection, Source};
+use model::{Connection, Rtcp, Source};
+use wire::limits::SEQUENCE_DROPOUT_MAX;
+use wire::rtp::Rtp;
+
+/// How long the old port must have been silent before another is followed \[µs\]: longer than two
+/// packets of 60 ms, so that what two ports send at once is never followed back and forth.
+const QUIET_US: u64 = 150_000;
+
+/// Packets in a row from another port until it is followed: chance does not make three.
+const MOVED_PACKETS: u8 = 3;
 
 /// Whether the source is still to be learnt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +34,30 @@ enum Window {
     Latched(SocketAddr),
 }
 
+/// The packet that was let through last.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    ssrc: u32,
+    sequence: u16,
+    arrival_us: u64,
+}
+
+/// Another port of the same host, from which the stream seems to go on.
+#[derive(Debug, Clone, Copy)]
+struct Moving {
+    address: SocketAddr,
+    sequence: u16,
+    packets: u8,
+}
+
 /// The gate before one leg's port.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceGate {
     described: SocketAddr,
     signalling: IpAddr,
     window: Window,
+    passed: Option<Passed>,
+    moving: Option<Moving>,
 }
 
 impl SourceGate {
@@ -36,14 +68,55 @@ impl SourceGate {
             described: canonical(terms.remote),
             signalling: signalling.to_canonical(),
             window: Window::Open,
+            passed: None,
+            moving: None,
         }
     }
 
     /// Takes what signalling agreed anew. Another remote address opens the window again.
     pub(crate) fn amend(&mut self, terms: &Connection) {
         let fresh = SourceGate::new(terms);
-        let window = if fresh.described == self.described { self.window } else { Window::Open };
-        *self = SourceGate { window, ..fresh };
+        *self = if fresh.described == self.described {
+            SourceGate { signalling: fresh.signalling, ..self.clone() }
+        } else {
+            fresh
+        };
+    }
+
+    /// Notes a packet that was let through.
+    pub(crate) fn pass(&mut self, rtp: &Rtp<'_>, arrival_us: u64) {
+        let Rtp { ssrc, sequence, .. } = *rtp;
+        self.passed = Some(Passed { ssrc, sequence, arrival_us });
+        self.moving = None;
+    }
+
+    /// Follows the stream to another port of its host: true for the packet that convinces.
+    pub(crate) fn follow(&mut self, remote: SocketAddr, rtp: &Rtp<'_>, arrival_us: u64) -> bool {
+        let address = canonical(remote);
+        let (Window::Latched(old), Some(passed)) = (self.window, self.passed) else {
+            return false;
+        };
+        let goes_on = |from: u16| {
+            let ahead = rtp.sequence.wrapping_sub(from);
+            ahead > 0 && ahead < SEQUENCE_DROPOUT_MAX
+        };
+        let quiet = arrival_us.saturating_sub(passed.arrival_us) >= QUIET_US;
+        let is_it = rtp.ssrc == passed.ssrc && goes_on(passed.sequence);
+        if address.ip() != old.ip() || !quiet || !is_it {
+            return false;
+        }
+        let moving = self.moving.filter(|moving| moving.address == address);
+        let packets = match moving {
+            Some(moving) if !goes_on(moving.sequence) => return false,
+            Some(moving) => moving.packets + 1,
+            None => 1,
+        };
+        self.moving = Some(Moving { address, sequence: rtp.sequence, packets });
+        let convinced = packets >= MOVED_PACKETS;
+        if convinced {
+            self.latch(address);
+        }
+        convinced
     }
 
     /// Whether a packet may come from there. This decides nothing; [`SourceGate::latch`] does.
@@ -58,6 +131,24 @@ impl SourceGate {
     /// Whether the source is still to be learnt.
     pub(crate) fn is_open(&self) -> bool {
         self.window == Window::Open
+    }
+
+    /// Whether RTCP may come from there. It never decides where a stream comes from.
+    pub(crate) fn fits_control(&self, remote: SocketAddr, rtcp: Rtcp) -> bool {
+        let remote = canonical(remote);
+        let described = match rtcp {
+            Rtcp::Shared => self.described,
+            Rtcp::Apart(address) => canonical(address),
+            Rtcp::Nowhere => return false,
+        };
+        match (self.window, rtcp) {
+            (Window::Open, _) => remote == described,
+            (Window::Latched(address), Rtcp::Shared) => remote == address,
+            // It has a port of its own, which a NAT may have changed.
+            (Window::Latched(address), Rtcp::Apart(_) | Rtcp::Nowhere) => {
+                remote == described || remote.ip() == address.ip()
+            }
+        }
     }
 
     /// Closes the window behind a packet that fitted.
@@ -97,6 +188,7 @@ mod tests {
             ptime_ms: 20,
             fec: false,
             remote: remote.parse().unwrap(),
+            rtcp: model::Rtcp::Nowhere,
             source: Source::Signalled { signalling: signalling.parse().unwrap() },
             sends: true,
             receives: true,
@@ -138,6 +230,83 @@ mod tests {
         assert!(!gate.is_open() && !gate.fits(at("192.0.2.77:4000")));
         gate.amend(&terms("192.0.2.5:5000", "192.0.2.5"));
         assert!(gate.is_open() && gate.fits(at("192.0.2.5:5000")));
+    }
+
+    fn packet(ssrc: u32, sequence: u16) -> Rtp<'static> {
+        Rtp { payload_type: 0, marker: false, sequence, timestamp: 0, ssrc, payload: &[] }
+    }
+
+    /// A gate through which packet 100 of stream 7 came at 1 s from port 4000.
+    fn latched() -> SourceGate {
+        let mut gate = SourceGate::new(&terms("192.0.2.5:4000", "192.0.2.5"));
+        gate.latch(at("192.0.2.5:4000"));
+        gate.pass(&packet(7, 100), 1_000_000);
+        gate
+    }
+
+    /// Whether a gate follows packets 20 ms apart, and at which.
+    fn followed(from: &str, packets: &[Rtp<'_>], first_us: u64) -> Option<usize> {
+        let mut gate = latched();
+        let at_us = |number: usize| first_us + number as u64 * 20_000;
+        let follows = |(number, rtp)| gate.follow(at(from), rtp, at_us(number));
+        packets.iter().enumerate().position(follows)
+    }
+
+    #[test]
+    fn a_stream_that_goes_on_from_another_port_is_followed_at_its_third_packet() {
+        let packets: Vec<_> = (110..120).map(|sequence| packet(7, sequence)).collect();
+        assert_eq!(followed("192.0.2.5:61000", &packets, 1_200_000), Some(2));
+        let mut gate = latched();
+        for (number, rtp) in packets.iter().enumerate().take(3) {
+            gate.follow(at("192.0.2.5:61000"), rtp, 1_200_000 + number as u64 * 20_000);
+        }
+        assert_eq!(gate.reply_to(), Some(at("192.0.2.5:61000")));
+        assert!(!gate.fits(at("192.0.2.5:4000")));
+    }
+
+    #[test]
+    fn no_other_stream_place_host_or_time_is_followed() {
+        let stream = |ssrc, first: u16| -> Vec<_> {
+            (first..first + 8).map(|sequence| packet(ssrc, sequence)).collect()
+        };
+        let port = "192.0.2.5:61000";
+        assert_eq!(followed(port, &stream(8, 110), 1_200_000), None, "another stream");
+        assert_eq!(followed(port, &stream(7, 80), 1_200_000), None, "from before");
+        assert_eq!(followed(port, &stream(7, 9_000), 1_200_000), None, "from nowhere");
+        assert_eq!(followed("192.0.2.6:4000", &stream(7, 110), 1_200_000), None, "another host");
+        let again = [packet(7, 110); 8];
+        assert_eq!(followed(port, &again, 1_200_000), None, "the same packet again and again");
+        assert_eq!(
+            followed(port, &stream(7, 110)[..7], 1_000_000),
+            None,
+            "the old port is not silent"
+        );
+    }
+
+    #[test]
+    fn who_is_followed_half_way_begins_again_when_the_old_port_speaks() {
+        let mut gate = latched();
+        assert!(!gate.follow(at("192.0.2.5:61000"), &packet(7, 110), 1_200_000));
+        assert!(!gate.follow(at("192.0.2.5:61000"), &packet(7, 111), 1_220_000));
+        gate.pass(&packet(7, 101), 1_230_000);
+        assert!(!gate.follow(at("192.0.2.5:61000"), &packet(7, 112), 1_240_000));
+        assert!(!gate.follow(at("192.0.2.5:61000"), &packet(7, 113), 1_400_000));
+    }
+
+    #[test]
+    fn rtcp_comes_from_the_stream_s_port_or_from_a_port_of_its_own() {
+        let apart = Rtcp::Apart(at("192.0.2.5:4001"));
+        let open = SourceGate::new(&terms("192.0.2.5:4000", "203.0.113.7"));
+        assert!(open.fits_control(at("192.0.2.5:4000"), Rtcp::Shared));
+        assert!(open.fits_control(at("192.0.2.5:4001"), apart));
+        assert!(!open.fits_control(at("203.0.113.7:4001"), apart));
+        let mut gate = open;
+        gate.latch(at("203.0.113.7:61000"));
+        assert!(gate.fits_control(at("203.0.113.7:61000"), Rtcp::Shared));
+        assert!(!gate.fits_control(at("203.0.113.7:61001"), Rtcp::Shared));
+        assert!(gate.fits_control(at("203.0.113.7:61001"), apart));
+        assert!(!gate.fits_control(at("198.51.100.1:61001"), apart));
+        assert!(!gate.fits_control(at("203.0.113.7:61000"), Rtcp::Nowhere));
     }
 
     #[test]

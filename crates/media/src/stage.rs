@@ -9,7 +9,9 @@ use model::stats::MediaStats;
 
 use crate::cue::{Change, Cue, Routed, Spent};
 use crate::ledger::Ledger;
-use crate::limits::{MIXERS_MAX, PHASES, PORTS_MAX, SPENT_QUEUED_MAX, SPENT_ROOM_MIN, TURN_US};
+use crate::limits::{
+    MIXERS_MAX, PHASES, PORTS_MAX, REPORT_TURNS, SPENT_QUEUED_MAX, SPENT_ROOM_MIN, TURN_US,
+};
 use crate::mixer::{Floor, Mixer, Scratch};
 use crate::music::Music;
 use crate::outbox::Outbox;
@@ -183,7 +185,8 @@ impl Stage {
         for mixer in self.mixers.iter_mut().flatten().filter(due) {
             mixer.render(turn / PHASES, &mut floor);
         }
-        self.let_go();
+        self.report(turn, outbox);
+        self.let_go(turn * TURN_US, outbox);
     }
 
     /// The next turn after this one that there is something to render in; without any, the one a
@@ -217,16 +220,12 @@ impl Stage {
         self.spent.extend(before.map(Spent::Mixer));
     }
 
-    fn connect(&mut self, port: PortKey, mut link: Box<Link>) {
+    fn connect(&mut self, port: PortKey, link: Box<Link>) {
         let Some(port) = self.ports.slot(port) else {
             self.spent.push_back(Spent::Link(link));
             return;
         };
-        if let Some(before) = port.link.take() {
-            link.succeed(&before);
-            self.spent.push_back(Spent::Link(before));
-        }
-        port.link = Some(link);
+        self.spent.extend(port.connect(link).map(Spent::Link));
     }
 
     fn mixer(&mut self, routed: &Option<Routed>) -> Option<&mut Mixer> {
@@ -242,8 +241,20 @@ impl Stage {
         self.spent.extend(unused.map(Spent::Plan));
     }
 
+    /// Lets a share of the ports report, so that each has its turn a few times a second.
+    fn report(&mut self, turn: u64, outbox: &mut Outbox) {
+        let share = PORTS_MAX.div_ceil(REPORT_TURNS);
+        let first = turn as usize % REPORT_TURNS * share;
+        let slots = self.ports.slots.iter_mut().enumerate().skip(first).take(share);
+        for (index, slot) in slots {
+            if let Some(port) = slot {
+                port.report(PortKey(index as u32), turn * TURN_US, outbox, &mut self.ledger);
+            }
+        }
+    }
+
     /// Lets closed ports go that nobody hears any more.
-    fn let_go(&mut self) {
+    fn let_go(&mut self, now_us: u64, outbox: &mut Outbox) {
         let Stage { ports, leaving, ledger, spent, .. } = self;
         leaving.retain(|key| {
             let slot = ports.slot(*key);
@@ -251,7 +262,8 @@ impl Stage {
             if heard || spent.len() == SPENT_QUEUED_MAX {
                 return true;
             }
-            if let Some(port) = slot.take() {
+            if let Some(mut port) = slot.take() {
+                port.leave(*key, now_us, outbox, ledger);
                 ledger.stats.ports_open -= 1;
                 spent.push_back(Spent::Port(*key, port));
             }

@@ -77,7 +77,9 @@ fn receiving_applying_and_rendering_do_not_allocate() {
     let recording = RecordingId(1);
     let tap = world.desk.open_tap(conference, recording, TapRate::Hz48000, producer).unwrap();
     world.stage.apply(tap);
-    world.run_ms(300);
+    // So long that reports of quality and RTCP fall into what is watched.
+    world.run_ms(4_600);
+    let reports_before = world.stats().rtcp_packets_out;
     let address = |leg: u64| Phone::new(leg, Codec::Pcmu).address;
     let mut spent = Vec::with_capacity(10_000);
     for round in 0..60_u64 {
@@ -87,6 +89,7 @@ fn receiving_applying_and_rendering_do_not_allocate() {
             let packet = world.phone(leg).packet();
             if let Some(port) = world.desk.port(LegId(leg)) {
                 packets.push((port, address(leg), packet));
+                packets.push((port, address(leg), sender_report(world.phone(leg).ssrc, 9, 0)));
             }
         }
         let mut routing = all_together(0..12);
@@ -140,6 +143,8 @@ fn receiving_applying_and_rendering_do_not_allocate() {
     }
     assert!(spent.len() > 60, "{}", spent.len());
     assert!(world.stats().packets_out > 600);
+    assert!(world.stats().rtcp_packets_out > reports_before);
+    assert!(world.stats().rtcp_packets_in > 600);
 }
 
 #[test]

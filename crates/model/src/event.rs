@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Author, Codec, CommandId, ConferenceId, ConferenceName, PartyId, RecordingId};
+use crate::{
+    Author, Codec, CommandId, ConferenceId, ConferenceName, PartyId, Quality, RecordingId,
+};
 
 /// One thing that happened in one conference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +122,16 @@ pub enum EventKind {
         party: PartyId,
         /// True while speaking.
         talking: bool,
+    },
+    /// Somebody's audio is better or worse than it was: told when its score passes a bound of
+    /// satisfaction ([`MosClass`](crate::MosClass)) in either direction, every 5 s at most. All
+    /// calls begin as good ones.
+    #[serde(rename = "participant.quality")]
+    Quality {
+        /// Who.
+        party: PartyId,
+        /// The figures.
+        quality: Quality,
     },
     /// Somebody pressed a key.
     #[serde(rename = "dtmf.received")]

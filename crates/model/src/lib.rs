@@ -12,6 +12,7 @@ pub mod limits;
 pub mod media;
 pub mod name;
 pub mod profile;
+pub mod quality;
 pub mod refusal;
 pub mod routing;
 pub mod stats;
@@ -22,9 +23,12 @@ pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
 pub use id::{CommandId, ConferenceId, LegId, PartyId, RecordingId};
-pub use media::{Codec, Connection, LocalMedia, MediaOrder, MediaReport, Source, TelephoneEvent};
+pub use media::{
+    Codec, Connection, LocalMedia, MediaOrder, MediaReport, Rtcp, Source, TelephoneEvent,
+};
 pub use name::ConferenceName;
 pub use profile::{Profile, Role};
+pub use quality::{FarQuality, MosClass, Quality};
 pub use refusal::{Fault, Refusal};
 pub use routing::{EarGroup, Gain, Hearing, Place, Routing, VoiceGroup};
 pub use tap::{TapFrame, TapRate};

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConferenceId, LegId, RecordingId, Routing, TapRate};
+use crate::{ConferenceId, LegId, Quality, RecordingId, Routing, TapRate};
 
 /// The codecs that a leg can speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub struct Connection {
     pub fec: bool,
     /// Where the far end wants its audio.
     pub remote: SocketAddr,
+    /// Where reports of quality go and come from.
+    pub rtcp: Rtcp,
     /// From where media may come.
     pub source: Source,
     /// We send audio.
@@ -88,6 +90,17 @@ pub enum Source {
         /// The host that the signalling came from.
         signalling: IpAddr,
     },
+}
+
+/// Where a leg's RTCP goes and comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rtcp {
+    /// It shares the ports of RTP (RFC 5761).
+    Shared,
+    /// The far end wants it at this address.
+    Apart(SocketAddr),
+    /// The far end has no place for it; what comes all the same is read.
+    Nowhere,
 }
 
 /// A leg's own address for media.
@@ -181,5 +194,12 @@ pub enum MediaReport {
         leg: LegId,
         /// True while speaking.
         talking: bool,
+    },
+    /// How a leg's audio comes and goes: every 5 s.
+    Quality {
+        /// Which leg.
+        leg: LegId,
+        /// The figures.
+        quality: Quality,
     },
 }

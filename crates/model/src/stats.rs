@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::Quality;
+
 /// Upper bounds of the tick-time histogram's buckets \[µs\]; one more bucket holds the rest.
 pub const TICK_US_BOUNDS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000];
@@ -41,6 +43,10 @@ pub struct MediaStats {
     pub tap_frames_lost: u64,
     /// Sends that the kernel refused.
     pub send_errors: u64,
+    /// RTCP datagrams taken from a leg's far end.
+    pub rtcp_packets_in: u64,
+    /// RTCP datagrams sent.
+    pub rtcp_packets_out: u64,
 }
 
 impl MediaStats {
@@ -64,6 +70,71 @@ impl MediaStats {
         self.ports_open += other.ports_open;
         self.tap_frames_lost += other.tap_frames_lost;
         self.send_errors += other.send_errors;
+        self.rtcp_packets_in += other.rtcp_packets_in;
+        self.rtcp_packets_out += other.rtcp_packets_out;
+    }
+}
+
+/// Upper bounds of the jitter histogram's buckets \[µs\].
+pub const JITTER_US_BOUNDS: [u64; HISTOGRAM_BOUNDS] =
+    [500, 1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 80_000, 200_000];
+
+/// Upper bounds of the buckets of mean opinion scores \[1/100\].
+pub const MOS_BOUNDS: [u64; HISTOGRAM_BOUNDS] = [150, 200, 250, 310, 340, 360, 403, 420, 440];
+
+/// Upper bounds of the round-trip histogram's buckets \[µs\].
+pub const ROUND_TRIP_US_BOUNDS: [u64; HISTOGRAM_BOUNDS] =
+    [1_000, 5_000, 20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
+
+/// Bounds of a [`Histogram`]; one more bucket holds the rest.
+pub const HISTOGRAM_BOUNDS: usize = 9;
+
+/// Values by size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// How many values each bucket holds; not cumulative.
+    pub buckets: [u64; HISTOGRAM_BOUNDS + 1],
+    /// All values together.
+    pub sum: u64,
+}
+
+impl Histogram {
+    /// Counts a value by the bounds of its kind.
+    pub fn count(&mut self, bounds: &[u64; HISTOGRAM_BOUNDS], value: u64) {
+        self.buckets[bounds.partition_point(|bound| *bound < value)] += 1;
+        self.sum += value;
+    }
+}
+
+/// How calls were whenever they were measured, every 5 s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QualityStats {
+    /// Interarrival jitter of what parties sent, by [`JITTER_US_BOUNDS`] \[µs\].
+    pub jitter_us: Histogram,
+    /// Scores of what parties sent, by [`MOS_BOUNDS`] \[1/100\].
+    pub mos_in: Histogram,
+    /// Scores of what parties were sent, as far as they told, by [`MOS_BOUNDS`] \[1/100\].
+    pub mos_out: Histogram,
+    /// Round trips, as far as parties told, by [`ROUND_TRIP_US_BOUNDS`] \[µs\].
+    pub round_trip_us: Histogram,
+}
+
+impl QualityStats {
+    /// Takes in one measurement.
+    pub fn count(&mut self, quality: &Quality) {
+        // Scores and times are small and never negative; a cast of a float saturates.
+        let in_us = |ms: f64| (ms * 1_000.0).round() as u64;
+        let in_hundredths = |mos: f64| (mos * 100.0).round() as u64;
+        if let Some(mos) = quality.mos {
+            self.jitter_us.count(&JITTER_US_BOUNDS, in_us(quality.jitter_ms));
+            self.mos_in.count(&MOS_BOUNDS, in_hundredths(mos));
+        }
+        if let Some(far) = quality.far {
+            self.mos_out.count(&MOS_BOUNDS, in_hundredths(far.mos));
+        }
+        if let Some(round_trip_ms) = quality.round_trip_ms {
+            self.round_trip_us.count(&ROUND_TRIP_US_BOUNDS, in_us(round_trip_ms));
+        }
     }
 }
 
@@ -82,4 +153,6 @@ pub struct SignalStats {
     pub transactions: u64,
     /// Commands refused, by [`Refusal::code`](crate::Refusal::code).
     pub refusals: BTreeMap<&'static str, u64>,
+    /// How calls were.
+    pub quality: QualityStats,
 }

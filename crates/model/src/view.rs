@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Codec, ConferenceId, ConferenceName, Event, EventKind, PartyId, RecordingId};
+use crate::{Codec, ConferenceId, ConferenceName, Event, EventKind, PartyId, Quality, RecordingId};
 
 /// A conference as its events tell it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,9 +16,9 @@ pub struct ConferenceView {
     pub profile: String,
     /// The last event that this view knows.
     pub seq: u64,
-    /// When it began [ms since the Unix epoch].
+    /// When it began \[ms since the Unix epoch\].
     pub started_ms: u64,
-    /// When it ended [ms since the Unix epoch]; absent while it is live.
+    /// When it ended \[ms since the Unix epoch\]; absent while it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
     /// Its parties, in the order in which they came.
@@ -48,9 +48,13 @@ pub struct PartyView {
     /// The codec that the server sends it; absent while it is being called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codec: Option<Codec>,
-    /// When it joined [ms since the Unix epoch].
+    /// When it joined \[ms since the Unix epoch\].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined_ms: Option<u64>,
+    /// How its audio was when it was measured last, every 5 s. Of all that is seen this alone is
+    /// more than the events tell: they tell only when it gets better or worse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
 }
 
 /// What a party is doing.
@@ -90,7 +94,7 @@ impl PartyState {
 pub struct RecordingView {
     /// Its id; its file is `recordings/<id>.wav` in the data folder.
     pub id: RecordingId,
-    /// When it began [ms since the Unix epoch].
+    /// When it began \[ms since the Unix epoch\].
     pub started_ms: u64,
 }
 
@@ -130,6 +134,7 @@ impl ConferenceView {
                     talking: false,
                     codec: None,
                     joined_ms: None,
+                    quality: None,
                 });
             }
             EventKind::Joined { party, display_name, address, codec } => {
@@ -149,6 +154,7 @@ impl ConferenceView {
             EventKind::Muted { party } => self.with(*party, |p| p.muted = true),
             EventKind::Unmuted { party } => self.with(*party, |p| p.muted = false),
             EventKind::Talking { party, talking } => self.with(*party, |p| p.talking = *talking),
+            EventKind::Quality { party, quality } => self.measure(*party, *quality),
             EventKind::RecordingStarted { recording } => {
                 self.recording = Some(RecordingView { id: *recording, started_ms: event.at_ms });
             }
@@ -156,6 +162,11 @@ impl ConferenceView {
                 self.recording = None;
             }
         }
+    }
+
+    /// Takes in how a party's audio was. It is no event: its number stays.
+    pub fn measure(&mut self, party: PartyId, quality: Quality) {
+        self.with(party, |p| p.quality = Some(quality));
     }
 
     /// A party of this view.
@@ -187,6 +198,7 @@ impl ConferenceView {
             talking: false,
             codec: Some(codec),
             joined_ms: Some(at_ms),
+            quality: None,
         };
         match called {
             Some(i) => self.parties[i] = joined,

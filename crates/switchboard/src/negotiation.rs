@@ -2,12 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Codec, Connection, Source, TelephoneEvent};
+use model::{Codec, Connection, Rtcp, Source, TelephoneEvent};
 use wire::sdp::{self, Encoding, Local, Negotiated};
 
 /// Our codecs, best first: what a far end without a preference of its own is given.
-const CODECS: [Encoding; 5] =
-    [Encoding::Opus, Encoding::G722, Encoding::Pcmu, Encoding::Pcma, Encoding::TelephoneEvent];
+const CODECS: [Encoding; 6] = [
+    Encoding::Opus,
+    Encoding::G722,
+    Encoding::Pcmu,
+    Encoding::Pcma,
+    Encoding::ComfortNoise,
+    Encoding::TelephoneEvent,
+];
 
 /// What we say of ourselves on this address.
 pub(crate) fn local(address: SocketAddr, session_id: u64) -> Local {
@@ -25,6 +31,11 @@ pub(crate) fn connection(negotiated: &Negotiated, signalling: IpAddr) -> Option<
         ptime_ms: negotiated.ptime_ms,
         fec: negotiated.fec(),
         remote: negotiated.remote,
+        rtcp: match (negotiated.rtcp_mux, negotiated.rtcp) {
+            (true, _) => Rtcp::Shared,
+            (false, Some(address)) => Rtcp::Apart(address),
+            (false, None) => Rtcp::Nowhere,
+        },
         source: Source::Signalled { signalling },
         sends: negotiated.direction.sends() && !negotiated.remote.ip().is_unspecified(),
         receives: negotiated.direction.receives(),

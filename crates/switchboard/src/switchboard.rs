@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use call::{Conference, LegChange};
-use model::stats::SignalStats;
+use model::stats::{QualityStats, SignalStats};
 use model::{
     Accepted, Chance, Command, CommandId, ConferenceId, ConferenceName, Event, LegId, MediaOrder,
-    MediaReport, RecordingId, Refusal,
+    MediaReport, PartyId, Quality, RecordingId, Refusal,
 };
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
 
@@ -88,6 +88,15 @@ pub enum Output {
     },
     /// Something happened in a conference.
     Event(Event),
+    /// A party's audio was measured. It is for whoever looks, not for the history.
+    Quality {
+        /// In which conference.
+        conference: ConferenceId,
+        /// Whose.
+        party: PartyId,
+        /// The figures.
+        quality: Quality,
+    },
 }
 
 /// When the switchboard wants to be woken, and why.
@@ -112,6 +121,7 @@ pub struct Switchboard {
     pub(crate) answers: Answers,
     pub(crate) calls: Calls,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
+    pub(crate) quality: QualityStats,
     pub(crate) life: Life,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -142,6 +152,7 @@ impl Switchboard {
             answers: Answers::default(),
             calls: Calls::default(),
             refusals: BTreeMap::new(),
+            quality: QualityStats::default(),
             life: Life::Open,
             outputs: VecDeque::new(),
         }
@@ -231,6 +242,7 @@ impl Switchboard {
             sessions: alive.sessions as u64,
             transactions: (alive.client_transactions + alive.server_transactions) as u64,
             refusals: self.refusals.clone(),
+            quality: self.quality,
         }
     }
 
@@ -255,10 +267,20 @@ impl Switchboard {
             MediaReport::OpenFailed { leg, reason: _ } => return self.port_failed(now, leg),
             MediaReport::Digit { leg, digit } => (leg, LegChange::Digit(digit)),
             MediaReport::Talking { leg, talking } => (leg, LegChange::Talking(talking)),
+            MediaReport::Quality { leg, quality } => return self.measured(now, leg, quality),
         };
         if let Some(conference) = self.legs.get(&leg).map(|leg| leg.conference) {
             self.leg_changed(now, conference, leg, change);
         }
+    }
+
+    /// The figures of every measurement go to whoever looks; the conference tells when they mean
+    /// something else than before.
+    fn measured(&mut self, now: Instant, id: LegId, quality: Quality) {
+        let Some(&Leg { conference, party, .. }) = self.legs.get(&id) else { return };
+        self.quality.count(&quality);
+        self.outputs.push_back(Output::Quality { conference, party, quality });
+        self.leg_changed(now, conference, id, LegChange::Measured(quality));
     }
 
     fn recording_failed(&mut self, now: Instant, recording: RecordingId, reason: String) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::stats::{MediaStats, TICK_US_BOUNDS};
 
 const BUCKETS: usize = TICK_US_BOUNDS.len() + 1;
-const PLAIN: usize = 15;
+const PLAIN: usize = 17;
 
 /// One cell for each counter. They are stored once a turn; a reader may see some of a turn's
 /// counters and not yet the others.
@@ -60,6 +60,8 @@ fn plain(stats: &MediaStats) -> [u64; PLAIN] {
         ports_open,
         tap_frames_lost,
         send_errors,
+        rtcp_packets_in,
+        rtcp_packets_out,
     } = *stats;
     [
         packets_in,
@@ -77,6 +79,8 @@ fn plain(stats: &MediaStats) -> [u64; PLAIN] {
         ports_open,
         tap_frames_lost,
         send_errors,
+        rtcp_packets_in,
+        rtcp_packets_out,
     ]
 }
 
@@ -97,6 +101,8 @@ fn stats_of(cells: [u64; PLAIN], tick_us_buckets: [u64; BUCKETS]) -> MediaStats 
         ports_open,
         tap_frames_lost,
         send_errors,
+        rtcp_packets_in,
+        rtcp_packets_out,
     ] = cells;
     MediaStats {
         packets_in,
@@ -115,6 +121,8 @@ fn stats_of(cells: [u64; PLAIN], tick_us_buckets: [u64; BUCKETS]) -> MediaStats 
         ports_open,
         tap_frames_lost,
         send_errors,
+        rtcp_packets_in,
+        rtcp_packets_out,
     }
 }
 

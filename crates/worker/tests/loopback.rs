@@ -44,7 +44,9 @@ fn open(
         match reports.recv().unwrap() {
             MediaReport::Opened { local, .. } => return Ok(local.rtp),
             MediaReport::OpenFailed { reason, .. } => return Err(reason),
-            MediaReport::Digit { .. } | MediaReport::Talking { .. } => {}
+            MediaReport::Digit { .. }
+            | MediaReport::Talking { .. }
+            | MediaReport::Quality { .. } => {}
         }
     }
 }
@@ -94,6 +96,7 @@ impl Phone {
             ptime_ms: 20,
             fec: false,
             remote: self.socket.local_addr().unwrap(),
+            rtcp: model::Rtcp::Nowhere,
             source: Source::Signalled { signalling: LOCAL },
             sends: true,
             receives: true,

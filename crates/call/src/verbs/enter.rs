@@ -1,7 +1,7 @@
 //! A caller comes in by dialling the conference.
 
-use model::Refusal;
 use model::command::Entrant;
+use model::{MosClass, Refusal};
 
 use super::Done;
 use crate::conference::Conference;
@@ -18,6 +18,7 @@ pub(crate) fn enter(conference: &mut Conference, entrant: Entrant) -> Result<Don
         holds: Default::default(),
         microphone: Microphone::Open,
         talking: false,
+        quality: (MosClass::High, MosClass::High),
     });
     Ok(Done::party(entrant.party))
 }

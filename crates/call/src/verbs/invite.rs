@@ -1,7 +1,7 @@
 //! The server calls somebody into the conference.
 
 use model::limits::RINGING_S_MAX;
-use model::{EventKind, LegId, PartyId, Refusal};
+use model::{EventKind, LegId, MosClass, PartyId, Refusal};
 
 use super::Done;
 use super::enter::room_for_one;
@@ -26,6 +26,7 @@ pub(crate) fn invite(
         holds: Default::default(),
         microphone: Microphone::Open,
         talking: false,
+        quality: (MosClass::High, MosClass::High),
     });
     conference.tell(cause, EventKind::Dialling { party, address: target.clone() });
     conference.effect(Effect::Dial { leg, target });

@@ -14,9 +14,10 @@ use model::routing::TapPlace;
 use model::stats::MediaStats;
 use model::{
     Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport,
-    Place, RecordingId, Routing, Source, VoiceGroup,
+    Place, RecordingId, Routing, Rtcp, Source, VoiceGroup,
 };
-use wire::rtp::{Header, Rtp, write_header};
+use wire::rtcp::{Report, ReportBlock, SenderInfo};
+use wire::rtp::{Header, Packet, Rtp, classify, write_header};
 
 /// What telephones speak: tones that no harmonic of another meets.
 pub const TONES_HZ: [f64; 8] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0, 877.0, 953.0];
@@ -66,6 +67,8 @@ pub struct Phone {
     pub network: Box<dyn FnMut(u64) -> Vec<u64>>,
     pub heard: Vec<i16>,
     pub headers: Vec<(u16, u32, bool)>,
+    /// RTCP that it was sent.
+    pub told: Vec<Vec<u8>>,
     sent: u64,
     next_us: f64,
     encoder: Encoder,
@@ -92,6 +95,7 @@ impl Phone {
             network: Box::new(|_| vec![0]),
             heard: Vec::new(),
             headers: Vec::new(),
+            told: Vec::new(),
             sent: 0,
             next_us: 1_000.0 + (leg * 3_777 % 20_000) as f64,
             encoder: Encoder::new(settings).unwrap(),
@@ -120,6 +124,7 @@ impl Phone {
             ptime_ms: self.ptime_ms,
             fec: false,
             remote: self.address,
+            rtcp: Rtcp::Shared,
             source: Source::Signalled { signalling: self.address.ip() },
             sends: true,
             receives: true,
@@ -159,7 +164,11 @@ impl Phone {
         bytes
     }
 
-    fn hear(&mut self, bytes: &[u8]) {
+    pub fn hear(&mut self, bytes: &[u8]) {
+        if classify(bytes) == Packet::Rtcp {
+            self.told.push(bytes.to_vec());
+            return;
+        }
         let rtp = Rtp::parse(bytes).unwrap();
         assert_eq!(rtp.payload_type, payload_type(self.codec));
         self.headers.push((rtp.sequence, rtp.timestamp, rtp.marker));
@@ -203,6 +212,21 @@ pub fn rtp_packet(payload_type: u8, place: (u16, u32, u32), payload: &[u8]) -> V
     let header = Header { payload_type, marker: false, sequence, timestamp, ssrc };
     write_header(&mut bytes, &header);
     bytes[12..].copy_from_slice(payload);
+    bytes
+}
+
+/// A sender report of a phone, with a block about the stream `of`.
+pub fn sender_report(ssrc: u32, of: u32, fraction_lost: u8) -> Vec<u8> {
+    let info = SenderInfo {
+        ntp_timestamp: 0x1234_5678_9abc_def0,
+        rtp_timestamp: 0,
+        packet_count: 1,
+        octet_count: 160,
+    };
+    let block = ReportBlock { ssrc: of, fraction_lost, jitter: 80, ..ReportBlock::default() };
+    let report = Report { ssrc, sender: Some(info), blocks: &[block], cname: "far", bye: false };
+    let mut bytes = vec![0; report.length()];
+    report.write(&mut bytes).unwrap();
     bytes
 }
 

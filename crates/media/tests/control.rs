@@ -1,0 +1,322 @@
+//! RTCP, quality, and whose packets they are.
+#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
+
+mod house;
+
+use std::net::SocketAddr;
+
+use house::*;
+use model::{Codec, LegId, MediaOrder, MediaReport, Quality, Rtcp};
+use wire::rtcp::{Compound, Packet, Report, ReportBlock, SenderInfo};
+
+/// What one compound to a phone says.
+struct Told {
+    ssrc: u32,
+    info: Option<SenderInfo>,
+    blocks: Vec<ReportBlock>,
+    cname: String,
+    bye: bool,
+}
+
+fn read(bytes: &[u8]) -> Told {
+    let mut told = Told { ssrc: 0, info: None, blocks: vec![], cname: String::new(), bye: false };
+    for packet in Compound::parse(bytes).unwrap() {
+        match packet {
+            Packet::SenderReport { ssrc, info, blocks } => {
+                (told.ssrc, told.info, told.blocks) = (ssrc, Some(info), blocks.collect());
+            }
+            Packet::ReceiverReport { ssrc, blocks } => {
+                (told.ssrc, told.blocks) = (ssrc, blocks.collect());
+            }
+            Packet::SourceDescription(mut names) => {
+                let name = names.next().unwrap();
+                assert_eq!(name.ssrc, told.ssrc);
+                told.cname = String::from_utf8(name.cname.unwrap().to_vec()).unwrap();
+            }
+            Packet::Bye(mut sources) => {
+                assert_eq!(sources.next(), Some(told.ssrc));
+                told.bye = true;
+            }
+            Packet::Other { packet_type } => panic!("packet type {packet_type}"),
+        }
+    }
+    told
+}
+
+/// One who speaks and loses every tenth packet, and one who listens.
+fn pair() -> World {
+    let mut world = World::new();
+    let mut speaker = Phone::new(0, Codec::Pcmu).speaking(0);
+    speaker.network = Box::new(|number| if number % 10 == 9 { vec![] } else { vec![0] });
+    world.enter(0, speaker);
+    world.enter(1, Phone::new(1, Codec::Pcmu));
+    world.route(all_together(0..2));
+    world
+}
+
+fn qualities(world: &World, leg: u64) -> Vec<Quality> {
+    let of_leg = |report: &MediaReport| match report {
+        MediaReport::Quality { leg: of, quality } if of.0 == leg => Some(*quality),
+        MediaReport::Quality { .. }
+        | MediaReport::Opened { .. }
+        | MediaReport::OpenFailed { .. }
+        | MediaReport::Digit { .. }
+        | MediaReport::Talking { .. } => None,
+    };
+    world.reports.iter().filter_map(of_leg).collect()
+}
+
+#[test]
+fn each_phone_is_told_what_we_sent_and_what_came_of_its_own_packets() {
+    let mut world = pair();
+    world.run_ms(30_000);
+    let (ssrc, told) = (world.phone(0).ssrc, std::mem::take(&mut world.phone(0).told));
+    assert!((4..=13).contains(&told.len()), "{}", told.len());
+    let told: Vec<Told> = told.iter().map(|bytes| read(bytes)).collect();
+    for report in &told {
+        let block = report.blocks[0];
+        assert_eq!(block.ssrc, ssrc);
+        assert!((22..=29).contains(&block.fraction_lost), "{} of 256", block.fraction_lost);
+        assert!(block.jitter <= 1, "nothing is late by more than a turn: {}", block.jitter);
+        assert_eq!(report.cname, told[0].cname);
+        assert!(!report.bye);
+    }
+    let [.., before, last] = &told[..] else { panic!("two reports at least") };
+    let (before_info, info) = (before.info.unwrap(), last.info.unwrap());
+    // Fifty packets of 160 bytes a second, and the same clock in both timestamps.
+    let passed = (info.ntp_timestamp - before_info.ntp_timestamp) as f64 / 2_f64.powi(32);
+    let packets = f64::from(info.packet_count - before_info.packet_count);
+    assert!((packets - passed * 50.0).abs() <= 1.5, "{packets} in {passed} s");
+    let ticks = f64::from(info.rtp_timestamp.wrapping_sub(before_info.rtp_timestamp));
+    assert!((ticks - passed * 8_000.0).abs() < 2.0, "{ticks} in {passed} s");
+    assert_eq!(info.octet_count, info.packet_count * 160);
+    let lost: i32 = last.blocks[0].cumulative_lost;
+    let highest = last.blocks[0].highest_sequence - before.blocks[0].highest_sequence;
+    assert!(lost > 100 && highest > 100);
+    assert_ne!(read(&world.phone(1).told[0]).cname, told[0].cname);
+}
+
+#[test]
+fn quality_is_told_every_five_seconds_with_loss_jitter_and_score() {
+    let mut world = pair();
+    world.run_ms(26_000);
+    let speaker = qualities(&world, 0);
+    assert_eq!(speaker.len(), 5);
+    let last = speaker[4];
+    assert!((9.0..=11.0).contains(&last.loss_percent), "{last:?}");
+    assert!(last.frames_concealed > 100 && last.packets_expected > 1_200, "{last:?}");
+    assert!(last.mos.is_some_and(|mos| (3.3..3.6).contains(&mos)), "{last:?}");
+    assert_eq!((last.far, last.round_trip_ms), (None, None), "its phone told nothing");
+    let listener = qualities(&world, 1)[4];
+    assert_eq!((listener.loss_percent, listener.mos), (0.0, Some(4.41)));
+}
+
+#[test]
+fn what_the_phone_tells_is_kept_with_its_round_trip() {
+    let mut world = pair();
+    world.run_ms(12_000);
+    let told = read(world.phone(1).told.last().unwrap());
+    let middle = (told.info.unwrap().ntp_timestamp >> 16) as u32;
+    // What comes now was sent 12 s less the report's age ago; the phone kept it for all but 60 ms.
+    let now = (12_u64 << 16) as u32;
+    let block = ReportBlock {
+        ssrc: told.ssrc,
+        fraction_lost: 13,
+        jitter: 240,
+        last_sender_report: middle,
+        delay_since_last_sender_report: now - middle - (60 << 16) / 1_000,
+        ..ReportBlock::default()
+    };
+    let ssrc = world.phone(1).ssrc;
+    let report = Report { ssrc, sender: None, blocks: &[block], cname: "far", bye: true };
+    let mut bytes = vec![0; report.length()];
+    report.write(&mut bytes).unwrap();
+    let address = world.phone(1).address;
+    world.post(1, address, bytes);
+    let heard = world.phone(1).heard.len();
+    world.run_ms(6_000);
+    let quality = *qualities(&world, 1).last().unwrap();
+    assert!(quality.round_trip_ms.is_some_and(|ms| (59.0..=61.0).contains(&ms)), "{quality:?}");
+    let far = quality.far.unwrap();
+    assert_eq!((far.loss_percent, far.jitter_ms), (5.1, 30.0));
+    assert!((3.8..4.0).contains(&far.mos), "{far:?}");
+    assert_eq!(world.phone(1).heard.len() - heard, 6 * 8_000, "a goodbye in RTCP ends nothing");
+    assert_eq!(world.stats().rtcp_packets_in, 1);
+}
+
+#[test]
+fn who_goes_is_told_goodbye_once() {
+    let mut world = pair();
+    world.run_ms(8_000);
+    let before = world.stats().rtcp_packets_out;
+    let port = world.desk.port(LegId(1)).unwrap();
+    world.order(MediaOrder::Close { leg: LegId(1) });
+    let mut last = Vec::new();
+    for _ in 0..20 {
+        world.render();
+        let of_port = world.outbox.iter().filter(|datagram| datagram.port == port);
+        last.extend(of_port.map(|datagram| datagram.bytes.to_vec()));
+        while world.stage.next_spent().is_some() {}
+    }
+    assert!(read(last.last().unwrap()).bye);
+    let goodbyes = last.iter().filter(|bytes| bytes[1] == 200 && read(bytes).bye).count();
+    assert_eq!(goodbyes, 1);
+    assert!(world.stats().rtcp_packets_out > before);
+}
+
+#[test]
+fn rtcp_of_its_own_goes_to_where_sdp_said_or_to_where_it_comes_from() {
+    let mut world = World::new();
+    let phone = Phone::new(0, Codec::Pcma);
+    let mut connection = phone.terms();
+    let described = SocketAddr::new(phone.address.ip(), 30_001);
+    connection.rtcp = Rtcp::Apart(described);
+    world.enter(0, phone);
+    world.order(MediaOrder::Connect { leg: LegId(0), connection });
+    world.route(all_together(0..1));
+    let mut remotes = Vec::new();
+    let elsewhere = SocketAddr::new(described.ip(), 40_404);
+    for turn in 0..8_000 {
+        world.render();
+        while world.stage.next_report().is_some() {}
+        let rtcp = world.outbox.iter().filter(|datagram| datagram.bytes[1] == 200);
+        remotes.extend(rtcp.map(|datagram| datagram.remote));
+        if turn == 4_000 {
+            world.post(0, elsewhere, sender_report(1_000, 9, 0));
+        }
+    }
+    remotes.dedup();
+    assert_eq!(remotes, [described, elsewhere]);
+}
+
+#[test]
+fn a_stranger_s_rtcp_changes_nothing_and_is_not_answered() {
+    let run = |strange: bool| {
+        let mut world = pair();
+        world.run_ms(6_000);
+        let ssrc = read(world.phone(1).told.last().unwrap()).ssrc;
+        if strange {
+            for from in ["192.0.2.1:9", "198.51.100.9:10001"] {
+                let mut bye = sender_report(world.phone(1).ssrc, ssrc, 255);
+                bye.extend([0x81, 203, 0, 1]);
+                bye.extend(world.phone(1).ssrc.to_be_bytes());
+                assert!(Compound::parse(&bye).is_ok());
+                world.post(1, from.parse().unwrap(), bye);
+            }
+        }
+        world.run_ms(6_000);
+        // `World::step` sees to it that nothing goes anywhere but to the phones.
+        let (mut stats, reports) = (world.stats(), world.reports.clone());
+        if strange {
+            assert_eq!((stats.packets_refused, stats.rtcp_packets_in), (2, 0));
+            stats.packets_refused = 0;
+        }
+        (stats, reports, world.phone(1).heard.clone(), world.phone(1).told.clone())
+    };
+    assert!(run(true) == run(false));
+}
+
+#[test]
+fn a_call_whose_nat_gives_it_another_port_is_heard_again_within_a_second() {
+    let mut world = pair();
+    world.phone(0).network = Box::new(|_| vec![0]);
+    world.run_ms(2_000);
+    let refused = world.stats().packets_refused;
+    let heard = world.phone(1).heard.len();
+    let elsewhere = SocketAddr::new(world.phone(0).address.ip(), 62_000);
+    world.phone(0).address = elsewhere;
+    // `World::step` would insist that all goes to the other port from the first packet on.
+    let mut sent_there = None;
+    for turn in 0..200 {
+        world.render();
+        let port = world.desk.port(LegId(0)).unwrap();
+        let to_it = world.outbox.iter().find(|datagram| datagram.port == port);
+        if sent_there.is_none() && to_it.is_some_and(|datagram| datagram.remote == elsewhere) {
+            sent_there = Some(turn * 5);
+        }
+        let port = world.desk.port(LegId(1)).unwrap();
+        let packets: Vec<Vec<u8>> = world
+            .outbox
+            .iter()
+            .filter(|datagram| datagram.port == port)
+            .map(|datagram| datagram.bytes.to_vec())
+            .collect();
+        for bytes in packets {
+            world.phone(1).hear(&bytes);
+        }
+        while world.stage.next_report().is_some() {}
+    }
+    assert!(sent_there.is_some_and(|ms| ms <= 300), "{sent_there:?}");
+    let refused = world.stats().packets_refused - refused;
+    assert!(refused <= 12, "{refused} packets were not heard");
+    let after = &world.phone(1).heard[heard + 8 * 500..];
+    assert!(after.chunks(80).all(|part| part.iter().any(|s| s.unsigned_abs() > 1_000)));
+}
+
+#[test]
+fn whoever_knows_less_than_the_phone_takes_nothing_from_it() {
+    let mut world = pair();
+    world.phone(0).network = Box::new(|_| vec![0]);
+    world.run_ms(2_000);
+    let before = world.stats();
+    let (ssrc, timestamp) = (world.phone(0).ssrc, world.phone(0).timestamp);
+    let host = world.phone(0).address.ip();
+    let mut strange = 0;
+    for round in 0..100_u16 {
+        let sequence = world.phone(0).sequence.wrapping_add(round % 7);
+        let loud = [0x00; 160];
+        // Another host that knows all; the same host that knows nothing; the same host that knows
+        // all while the phone speaks.
+        for (from, ssrc) in [
+            ("198.51.100.9:10000".parse().unwrap(), ssrc),
+            (SocketAddr::new(host, 5), 4),
+            (SocketAddr::new(host, 6), ssrc),
+        ] {
+            world.post(0, from, rtp_packet(0, (sequence, timestamp, ssrc), &loud));
+            strange += 1;
+        }
+        world.run_ms(20);
+    }
+    assert_eq!(world.picture()[1], (1, vec![0]));
+    let loudest = world.phone(1).heard.iter().map(|s| s.unsigned_abs()).max().unwrap();
+    assert!(loudest < 8_000, "{loudest}");
+    let after = world.stats();
+    assert_eq!(after.packets_refused - before.packets_refused, strange);
+    assert_eq!(after.packets_in - before.packets_in, 200);
+}
+
+#[test]
+fn comfort_noise_is_silence_and_neither_loss_nor_voice() {
+    let mut world = pair();
+    world.phone(0).network = Box::new(|_| vec![0]);
+    world.run_ms(2_000);
+    let before = world.stats();
+    world.phone(0).sends = false;
+    let address = world.phone(0).address;
+    for _ in 0..5 {
+        let phone = world.phone(0);
+        let place = (phone.sequence, phone.timestamp, phone.ssrc);
+        phone.sequence = phone.sequence.wrapping_add(1);
+        phone.timestamp = phone.timestamp.wrapping_add(1_600);
+        // Loud noise, were it taken for a voice: 30 dB below the loudest.
+        world.post(0, address, rtp_packet(13, place, &[30]));
+        world.run_ms(200);
+    }
+    let heard = &world.phone(1).heard;
+    assert!(heard[heard.len() - 6_400..].iter().all(|sample| sample.unsigned_abs() < 64));
+    let talking = MediaReport::Talking { leg: LegId(0), talking: false };
+    assert!(world.reports.contains(&talking));
+    let silent = world.stats();
+    assert_eq!(silent.frames_concealed, before.frames_concealed);
+    world.phone(0).sends = true;
+    world.run_ms(1_000);
+    assert_eq!(world.picture()[1], (1, vec![0]), "the voice is back");
+    let after = world.stats();
+    assert_eq!(after.packets_lost, before.packets_lost);
+    assert_eq!(after.frames_concealed, before.frames_concealed);
+    let quality = {
+        world.run_ms(2_000);
+        qualities(&world, 0)[0]
+    };
+    assert_eq!(quality.packets_expected - quality.packets_received, 0);
+}

@@ -14,6 +14,7 @@ use model::{
 };
 use sip::{Flow, Transport};
 use switchboard::{Config, Input, Output, Room, Switchboard};
+use wire::rtp::{Packet, classify};
 
 use crate::network::{Datagram, Kind, Network, Weather};
 use crate::studio::Studio;
@@ -52,6 +53,8 @@ pub struct World {
     pub guests: Vec<Guest>,
     pub views: BTreeMap<model::ConferenceId, ConferenceView>,
     pub events: Vec<Event>,
+    /// RTCP that came to guests: to which, from where, and what.
+    pub rtcp: Vec<(usize, SocketAddr, Vec<u8>)>,
     answers: BTreeMap<CommandId, Result<Accepted, Refusal>>,
     commands: u64,
     turns: u64,
@@ -87,6 +90,7 @@ impl World {
             guests: Vec::new(),
             views: BTreeMap::new(),
             events: Vec::new(),
+            rtcp: Vec::new(),
             answers: BTreeMap::new(),
             commands: 0,
             turns: 0,
@@ -149,6 +153,21 @@ impl World {
         self.guests[guest].rtp = rtp;
         self.guests[guest].phone.move_to(now, rtp);
         self.drain();
+    }
+
+    /// A NAT gives a guest's audio another address, and nobody says so.
+    pub fn rebind(&mut self, guest: usize, rtp: SocketAddr) {
+        self.guests[guest].rtp = rtp;
+    }
+
+    /// A datagram from anywhere to the server's media.
+    pub fn post(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        self.network.send(self.now, Datagram { kind: Kind::Audio, from, to, bytes });
+    }
+
+    /// Where a guest's audio comes from, as the server sees it.
+    pub fn rtp(&self, guest: usize) -> SocketAddr {
+        self.guests[guest].rtp
     }
 
     /// The party that a guest is, by its address.
@@ -238,13 +257,18 @@ impl World {
             }
             (Kind::Audio, true) => self.studio.receive(datagram.to, datagram.from, at, bytes),
             (kind, false) => {
-                for guest in &mut self.guests {
+                for (number, guest) in self.guests.iter_mut().enumerate() {
                     match kind {
                         Kind::Signalling if guest.sip == datagram.to => {
                             let flow = flow(datagram.to, datagram.from);
                             guest.phone.receive_sip(now, flow, bytes);
                         }
-                        Kind::Audio if guest.rtp == datagram.to => guest.phone.receive_rtp(bytes),
+                        Kind::Audio if guest.rtp == datagram.to => {
+                            if classify(bytes) == Packet::Rtcp {
+                                self.rtcp.push((number, datagram.from, bytes.to_vec()));
+                            }
+                            guest.phone.receive_rtp(bytes);
+                        }
                         Kind::Signalling | Kind::Audio => {}
                     }
                 }

@@ -87,6 +87,7 @@ function apply(view, event) {
     case "participant.muted": change({ muted: true }); break;
     case "participant.unmuted": change({ muted: false }); break;
     case "participant.talking": change({ talking: event.talking }); break;
+    case "participant.quality": change({ quality: event.quality }); break;
     case "recording.started":
       view.recording = { id: event.recording, started_ms: event.at_ms };
       break;
@@ -207,6 +208,10 @@ function tick(event, view) {
   if (type === "participant.talking") return;
   const party = view?.parties.find((one) => one.id === rest.party);
   if (party) rest.party = party.display_name ?? party.address;
+  if (rest.quality) {
+    const { mos, far } = rest.quality;
+    rest.quality = `MOS ${mos ?? "–"} from it, ${far?.mos ?? "–"} to it`;
+  }
   const line = document.createElement("li");
   const words = Object.entries(rest).map(([key, value]) => `${key} ${value}`).join(", ");
   for (const text of [clock(at_ms), view?.name ?? conference, `${type} ${words}`]) {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::Chance;
+use wire::rtp::{Packet, classify};
 
 /// What a network does to datagrams.
 #[derive(Debug, Clone, Copy)]
@@ -57,16 +58,30 @@ pub struct Datagram {
 pub struct Network {
     pub weather: Weather,
     chance: Chance,
+    /// RTCP has weather of its own, so that a report more or less does not change what is heard.
+    control_chance: Chance,
     on_the_way: BTreeMap<(Instant, u64), Datagram>,
     sent: u64,
 }
 
 impl Network {
     pub fn new(seed: u64, weather: Weather) -> Network {
-        Network { weather, chance: Chance::new(seed), on_the_way: BTreeMap::new(), sent: 0 }
+        let (chance, control_chance) = (Chance::new(seed), Chance::new(!seed));
+        Network { weather, chance, control_chance, on_the_way: BTreeMap::new(), sent: 0 }
     }
 
     pub fn send(&mut self, now: Instant, datagram: Datagram) {
+        let is_control = datagram.kind == Kind::Audio && classify(&datagram.bytes) == Packet::Rtcp;
+        if is_control {
+            std::mem::swap(&mut self.chance, &mut self.control_chance);
+        }
+        self.brave_the_weather(now, datagram);
+        if is_control {
+            std::mem::swap(&mut self.chance, &mut self.control_chance);
+        }
+    }
+
+    fn brave_the_weather(&mut self, now: Instant, datagram: Datagram) {
         let of_a_thousand = |chance: &mut Chance| chance.draw() % 1_000;
         if of_a_thousand(&mut self.chance) < self.weather.lost_per_mille {
             return;

@@ -14,7 +14,8 @@ pub struct Studio {
     desk: Desk,
     stage: Stage,
     outbox: Outbox,
-    started: Option<Instant>,
+    /// When its turns began: those of the world.
+    started: Instant,
     addresses: BTreeMap<SocketAddr, LegId>,
     keys: BTreeMap<SocketAddr, PortKey>,
     next_port: u16,
@@ -22,12 +23,12 @@ pub struct Studio {
 }
 
 impl Studio {
-    pub fn new(seed: u64) -> Studio {
+    pub fn new(seed: u64, started: Instant) -> Studio {
         Studio {
             desk: Desk::new(seed),
             stage: Stage::new(Music::house()),
             outbox: Outbox::new(),
-            started: None,
+            started,
             addresses: BTreeMap::new(),
             keys: BTreeMap::new(),
             next_port: 20_000,
@@ -36,8 +37,7 @@ impl Studio {
     }
 
     /// Carries out an order; gives what the shell would report at once.
-    pub fn order(&mut self, now: Instant, order: MediaOrder) -> Vec<MediaReport> {
-        self.started.get_or_insert(now);
+    pub fn order(&mut self, order: MediaOrder) -> Vec<MediaReport> {
         let cue = if let MediaOrder::OpenTap { conference, recording, rate } = &order {
             let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
             self.recorded = Some(consumer);
@@ -75,8 +75,7 @@ impl Studio {
 
     pub fn receive(&mut self, to: SocketAddr, from: SocketAddr, at: Instant, bytes: &[u8]) {
         let Some(key) = self.keys.get(&to) else { return };
-        let started = self.started.unwrap_or(at);
-        let arrival_us = at.saturating_duration_since(started).as_micros() as u64;
+        let arrival_us = at.saturating_duration_since(self.started).as_micros() as u64;
         self.stage.receive(*key, from, arrival_us, bytes);
     }
 

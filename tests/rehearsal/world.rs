@@ -85,7 +85,7 @@ impl World {
             seed,
             now,
             board: Switchboard::new(config, seed),
-            studio: Studio::new(seed),
+            studio: Studio::new(seed, now),
             network: Network::new(seed ^ 0x5eed, weather),
             guests: Vec::new(),
             views: BTreeMap::new(),
@@ -317,7 +317,7 @@ impl World {
     }
 
     fn media(&mut self, order: MediaOrder) {
-        for report in self.studio.order(self.now, order) {
+        for report in self.studio.order(order) {
             self.board.handle(self.now, Input::Media(report));
         }
     }

@@ -98,6 +98,21 @@ impl Encoder {
         bytes
     }
 
+    /// The far end sees so much loss \[percent\]: from the next frame on as much redundancy is made
+    /// as bears it, if [`EncoderSettings::fec`] is set. Only Opus has any. Nothing is allocated.
+    ///
+    /// # Errors
+    /// [`CodecError::Loss`] above 100 percent, [`CodecError::Opus`] if libopus refuses.
+    pub fn expect_loss(&mut self, percent: u8) -> Result<(), CodecError> {
+        if percent > LOSS_PERCENT_MAX {
+            return Err(CodecError::Loss(percent));
+        }
+        match &mut self.kind {
+            Kind::Pcmu | Kind::Pcma | Kind::G722(_) => Ok(()),
+            Kind::Opus(encoder) => encoder.expect_loss(percent),
+        }
+    }
+
     /// The next frame is encoded so that a decoder which heard another encoder before lands cleanly
     /// on it. Opus encodes it without prediction from earlier frames. G.711 has no memory. G.722
     /// cannot do it: use [`Encoder::copy_state_from`].

@@ -72,6 +72,15 @@ impl Encoder {
         usize::try_from(code).map_err(|_| CodecError::Opus(code))
     }
 
+    /// From the next frame on, redundancy is made for so much loss \[percent\].
+    pub(crate) fn expect_loss(&mut self, percent: u8) -> Result<(), CodecError> {
+        if self.tuning.loss_percent == percent {
+            return Ok(());
+        }
+        self.tuning.loss_percent = percent;
+        self.set(ffi::OPUS_SET_PACKET_LOSS_PERC_REQUEST, percent.into())
+    }
+
     /// The next frame is encoded so that it needs nothing from those before it.
     pub(crate) fn land_next(&mut self) {
         self.landing = true;

@@ -85,6 +85,8 @@ pub(crate) struct Control {
     reception: Reception,
     heard: Option<Heard>,
     far: Option<Far>,
+    /// Loss that the far end told and nobody asked for yet \[percent\].
+    loss_told: Option<f64>,
     /// Whence its RTCP came.
     pub(crate) learnt: Option<SocketAddr>,
     /// Packets sent when the last report was made, and the one before.
@@ -106,6 +108,7 @@ impl Control {
             reception: Reception::default(),
             heard: None,
             far: None,
+            loss_told: None,
             learnt: None,
             reported: [0; 2],
             began: false,
@@ -156,10 +159,16 @@ impl Control {
         let round_trip = block.round_trip(ntp_middle(elapsed_ntp(arrival_us))).or(before);
         let ReportBlock { fraction_lost, jitter, .. } = block;
         self.far = Some(Far { fraction_lost, jitter, round_trip });
+        self.loss_told = self.far_loss_percent();
+    }
+
+    /// Loss that the far end told since this was asked last \[percent\].
+    pub(crate) fn take_loss_percent(&mut self) -> Option<f64> {
+        self.loss_told.take()
     }
 
     /// Loss that the far end sees \[percent\]; none before its first report.
-    pub(crate) fn far_loss_percent(&self) -> Option<f64> {
+    fn far_loss_percent(&self) -> Option<f64> {
         self.far.map(|far| f64::from(far.fraction_lost) * 100.0 / 256.0)
     }
 

@@ -447,6 +447,7 @@ fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
             continue;
         };
         let voice = &mut plan.shared[usize::from(shared)];
+        voice.bear(link.loss_percent);
         let bus = &plan.buses[usize::from(member.bus)];
         let from = plan.ears[usize::from(member.ear)].from;
         let old = before.map(|before| before.bus(from, bus.rate));

@@ -17,7 +17,7 @@ use crate::rate::{Rate, audio_codec, forwards, has_memory};
 use crate::source::SourceGate;
 use crate::stage::{MixerKey, PortKey};
 use crate::timeline::Timeline;
-use crate::voice::PrivateVoice;
+use crate::voice::{PrivateVoice, loss_percent_told, loss_percent_unknown};
 
 /// The payload type of comfort noise (RFC 3551 section 6), and its clock \[Hz\].
 const COMFORT_NOISE: u8 = 13;
@@ -77,6 +77,9 @@ impl Port {
             && self.control.receive(self.outgoing.ssrc, arrival_us, bytes);
         if taken {
             self.control.learnt = Some(remote);
+            if let Some(told) = self.control.take_loss_percent().filter(|_| link.terms.fec) {
+                link.loss_percent = loss_percent_told(told, link.loss_percent);
+            }
             ledger.stats.rtcp_packets_in += 1;
         }
         taken
@@ -258,6 +261,8 @@ pub struct Link {
     collected: Vec<i16>,
     pub(crate) standing: Option<Standing>,
     spoilt: Spoilt,
+    /// Loss that redundancy in what is sent should bear \[percent\].
+    pub(crate) loss_percent: u8,
 }
 
 impl Link {
@@ -287,6 +292,7 @@ impl Link {
             collected: Vec::with_capacity((PTIME_MS_MAX + TICK_MS as usize) * rate.per_ms()),
             standing: None,
             spoilt: Spoilt::default(),
+            loss_percent: loss_percent_unknown(terms.fec),
             terms,
         })
     }
@@ -554,7 +560,7 @@ impl Port {
         let whole = link.collected.len() / length * length;
         for (number, packet) in (0..).zip(link.collected[..whole].chunks(length)) {
             let offset_ms = number * i32::from(link.terms.ptime_ms) - waiting_ms;
-            let payload = link.voice.encode(packet);
+            let payload = link.voice.encode(packet, link.loss_percent);
             sender.ledger.stats.encodes += 1;
             let payload_type = link.terms.payload_type;
             sender.send(&mut self.outgoing, payload_type, offset_ms * clock_per_ms, payload);

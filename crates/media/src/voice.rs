@@ -8,16 +8,42 @@ use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::rate::audio_codec;
 use crate::way::Way;
 
-/// Loss that an encoder is told to expect where forward error correction was agreed \[percent\]:
-/// libopus adds none for zero, and at 5 the redundancy costs a fifth of the bits.
+/// Loss that an encoder is told to expect where forward error correction was agreed, until the far
+/// end tells \[percent\]: libopus adds none for zero, and at 5 the redundancy costs a fifth of the
+/// bits.
 const FEC_LOSS_PERCENT: u8 = 5;
+
+/// Loss that the far end may see without being sent redundancy \[percent\].
+const LOSS_BORNE_PERCENT: f64 = 1.0;
+
+/// Highest loss that is told to an encoder \[percent\]: above it libopus spends so much on
+/// redundancy that what comes is spoilt, too.
+const LOSS_PERCENT_MAX: u8 = 30;
+
+/// Loss to expect where nothing was told yet \[percent\].
+pub(crate) fn loss_percent_unknown(fec: bool) -> u8 {
+    if fec { FEC_LOSS_PERCENT } else { 0 }
+}
+
+/// Loss to expect when the far end tells of so much \[percent\]. What was expected before is
+/// forgotten by half with each report, as loss comes in bursts.
+pub(crate) fn loss_percent_told(told: f64, before: u8) -> u8 {
+    let told = if told > LOSS_BORNE_PERCENT { told.ceil() as u8 } else { 0 };
+    told.max(before / 2).min(LOSS_PERCENT_MAX)
+}
+
+/// An encoder goes on with the loss it knows if the codec's library refuses another.
+fn expect_loss(encoder: &mut Encoder, percent: u8) {
+    let told = encoder.expect_loss(percent);
+    debug_assert!(told.is_ok(), "the loss is within what encoders take");
+}
 
 /// Frames of silence after which Opus's payload no longer changes, with much to spare.
 const OPUS_SETTLED_FRAMES: u32 = 50;
 
 /// How a leg's encoder is set.
 fn settings(codec: Codec, fec: bool) -> EncoderSettings {
-    let loss_percent = if fec { FEC_LOSS_PERCENT } else { 0 };
+    let loss_percent = loss_percent_unknown(fec);
     EncoderSettings { fec, loss_percent, ..EncoderSettings::of(audio_codec(codec)) }
 }
 
@@ -59,8 +85,10 @@ impl PrivateVoice {
         })
     }
 
-    /// Encodes one packet; an empty one if the encoder refuses.
-    pub(crate) fn encode(&mut self, pcm: &[i16]) -> &[u8] {
+    /// Encodes one packet for a far end that sees so much loss \[percent\]; an empty one if the
+    /// encoder refuses.
+    pub(crate) fn encode(&mut self, pcm: &[i16], loss_percent: u8) -> &[u8] {
+        expect_loss(&mut self.encoder, loss_percent);
         self.payload.length = self.encoder.encode(pcm, &mut self.payload.bytes);
         self.payload.bytes()
     }
@@ -113,6 +141,8 @@ pub(crate) struct SharedVoice {
     memory: Memory,
     /// Whether somebody got the tick's payloads.
     used: bool,
+    /// The most loss that any listener told since the last payload \[percent\].
+    loss_percent: u8,
 }
 
 impl SharedVoice {
@@ -125,7 +155,12 @@ impl SharedVoice {
             silent_frames: 0,
             encoded: None,
         };
-        SharedVoice { key, memory, used: false }
+        SharedVoice { key, memory, used: false, loss_percent: loss_percent_unknown(key.fec) }
+    }
+
+    /// A listener sees so much loss \[percent\]: what the most unfortunate needs all are sent.
+    pub(crate) fn bear(&mut self, loss_percent: u8) {
+        self.loss_percent = self.loss_percent.max(loss_percent);
     }
 
     /// Goes on where the voice of the same key in another plan was, which gets the fresh memory.
@@ -191,6 +226,9 @@ impl SharedVoice {
     /// Encodes a tick's samples.
     pub(crate) fn encode(&mut self, pcm: &[i16], silent: bool, ledger: &mut Ledger) {
         let packets = self.packets();
+        // Each listener tells again in every tick.
+        let loss_percent = std::mem::take(&mut self.loss_percent);
+        expect_loss(&mut self.memory.encoder, loss_percent);
         let Memory { encoder, payloads, silent_frames, .. } = &mut self.memory;
         let parts = pcm.chunks(pcm.len() / packets).zip(payloads);
         for (part, payload) in parts {

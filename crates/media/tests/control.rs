@@ -320,3 +320,65 @@ fn comfort_noise_is_silence_and_neither_loss_nor_voice() {
     };
     assert_eq!(quality.packets_expected - quality.packets_received, 0);
 }
+
+/// How many of the packets that a leg is sent in two seconds carry redundancy \[percent\].
+fn redundancy_percent(world: &mut World, leg: u64) -> usize {
+    let decoder = audio::Decoder::new(audio::Codec::Opus).unwrap();
+    let (mut packets, mut redundant) = (0, 0);
+    for turn in 0..400 {
+        // Steady tones count as noise, of which Opus keeps no copy; syllables do not.
+        if turn % 40 == 0 {
+            let sine = |hz| Some(audio::tone::Sine::new(hz, LOUD, 48_000));
+            world.phone(0).sine = sine(150.0 + f64::from(turn * 37 % 100));
+        } else if turn % 40 == 24 {
+            world.phone(0).sine = None;
+        }
+        world.step();
+        let port = world.desk.port(LegId(leg)).unwrap();
+        for datagram in world.outbox.iter().filter(|datagram| datagram.port == port) {
+            if wire::rtp::classify(datagram.bytes) == wire::rtp::Packet::Rtp {
+                packets += 1;
+                redundant += usize::from(decoder.carries_fec(&datagram.bytes[12..]));
+            }
+        }
+    }
+    assert_eq!(packets, 100);
+    redundant
+}
+
+#[test]
+fn opus_carries_redundancy_as_far_as_the_far_end_tells_of_loss() {
+    // With the listener alone its voice is shared; with a talker's own voice it is private.
+    for listener_speaks in [false, true] {
+        let mut world = World::new();
+        for leg in 0..3 {
+            let mut phone = Phone::new(leg, Codec::Opus);
+            if leg == 1 && listener_speaks {
+                phone = phone.speaking_hz(220.0, LOUD);
+            }
+            let connection = model::Connection { fec: leg != 2, ..phone.terms() };
+            world.enter(leg, phone);
+            world.order(MediaOrder::Connect { leg: LegId(leg), connection });
+        }
+        world.route(all_together(0..3));
+        world.run_ms(6_000);
+        let ssrc = read(world.phone(1).told.last().unwrap()).ssrc;
+        let tell = |world: &mut World, fraction_lost| {
+            let (from, phone) = (world.phone(1).address, world.phone(1).ssrc);
+            world.post(1, from, sender_report(phone, ssrc, fraction_lost));
+            world.run_ms(100);
+        };
+        for _ in 0..6 {
+            tell(&mut world, 2);
+        }
+        assert_eq!(redundancy_percent(&mut world, 1), 0, "0.8 % is borne without");
+        tell(&mut world, 51);
+        let redundant = redundancy_percent(&mut world, 1);
+        assert!(redundant > 20, "{redundant} of 100 at 20 % loss, speaks: {listener_speaks}");
+        assert_eq!(redundancy_percent(&mut world, 2), 0, "it cannot make use of any");
+        for _ in 0..6 {
+            tell(&mut world, 0);
+        }
+        assert_eq!(redundancy_percent(&mut world, 1), 0, "the loss is over");
+    }
+}

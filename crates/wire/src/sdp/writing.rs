@@ -55,9 +55,13 @@ impl AudioLine<'_> {
         }
         lines.attributes.push(Attribute::with_value("ptime", self.ptime_ms));
         lines.attributes.push(Attribute::new(self.direction.name()));
-        if self.rtcp_mux {
-            lines.attributes.push(Attribute::new("rtcp-mux"));
-        }
+        lines.attributes.push(if self.rtcp_mux {
+            Attribute::new("rtcp-mux")
+        } else {
+            // Who does not know multiplexing may still send RTCP to a port that is named
+            // (RFC 3605); RTP's own is the only one that a leg has.
+            Attribute::with_value("rtcp", self.port)
+        });
         lines
     }
 }

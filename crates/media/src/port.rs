@@ -557,10 +557,11 @@ impl Port {
         let clock_per_ms = (link.clock_hz() / 1_000) as i32;
         let waiting_ms = (link.collected.len() / per_ms) as i32;
         link.collected.extend_from_slice(pcm);
+        link.voice.bear(link.loss_percent);
         let whole = link.collected.len() / length * length;
         for (number, packet) in (0..).zip(link.collected[..whole].chunks(length)) {
             let offset_ms = number * i32::from(link.terms.ptime_ms) - waiting_ms;
-            let payload = link.voice.encode(packet, link.loss_percent);
+            let payload = link.voice.encode(packet);
             sender.ledger.stats.encodes += 1;
             let payload_type = link.terms.payload_type;
             sender.send(&mut self.outgoing, payload_type, offset_ms * clock_per_ms, payload);

@@ -83,6 +83,8 @@ pub struct Stage {
     music: Music,
     scratch: Box<Scratch>,
     spent: VecDeque<Spent>,
+    /// The turn in which ports reported last.
+    reported: u64,
 }
 
 impl Stage {
@@ -97,6 +99,7 @@ impl Stage {
             music,
             scratch: Box::new(Scratch::new()),
             spent: VecDeque::with_capacity(SPENT_QUEUED_MAX),
+            reported: 0,
         }
     }
 
@@ -241,14 +244,19 @@ impl Stage {
         self.spent.extend(unused.map(Spent::Plan));
     }
 
-    /// Lets a share of the ports report, so that each has its turn a few times a second.
+    /// Lets a share of the ports report for each turn since the last that was rendered, so that
+    /// each port has its turn a few times a second.
     fn report(&mut self, turn: u64, outbox: &mut Outbox) {
+        let shares = turn.saturating_sub(self.reported).min(REPORT_TURNS as u64);
+        self.reported = turn;
         let share = PORTS_MAX.div_ceil(REPORT_TURNS);
-        let first = turn as usize % REPORT_TURNS * share;
-        let slots = self.ports.slots.iter_mut().enumerate().skip(first).take(share);
-        for (index, slot) in slots {
-            if let Some(port) = slot {
-                port.report(PortKey(index as u32), turn * TURN_US, outbox, &mut self.ledger);
+        for number in turn + 1 - shares..=turn {
+            let first = number as usize % REPORT_TURNS * share;
+            let slots = self.ports.slots.iter_mut().enumerate().skip(first).take(share);
+            for (index, slot) in slots {
+                if let Some(port) = slot {
+                    port.report(PortKey(index as u32), turn * TURN_US, outbox, &mut self.ledger);
+                }
             }
         }
     }

@@ -85,10 +85,13 @@ impl PrivateVoice {
         })
     }
 
-    /// Encodes one packet for a far end that sees so much loss \[percent\]; an empty one if the
-    /// encoder refuses.
-    pub(crate) fn encode(&mut self, pcm: &[i16], loss_percent: u8) -> &[u8] {
+    /// The far end sees so much loss \[percent\].
+    pub(crate) fn bear(&mut self, loss_percent: u8) {
         expect_loss(&mut self.encoder, loss_percent);
+    }
+
+    /// Encodes one packet; an empty one if the encoder refuses.
+    pub(crate) fn encode(&mut self, pcm: &[i16]) -> &[u8] {
         self.payload.length = self.encoder.encode(pcm, &mut self.payload.bytes);
         self.payload.bytes()
     }

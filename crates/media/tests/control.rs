@@ -328,8 +328,8 @@ fn redundancy_percent(world: &mut World, leg: u64) -> usize {
     for turn in 0..400 {
         // Steady tones count as noise, of which Opus keeps no copy; syllables do not.
         if turn % 40 == 0 {
-            let sine = |hz| Some(audio::tone::Sine::new(hz, LOUD, 48_000));
-            world.phone(0).sine = sine(150.0 + f64::from(turn * 37 % 100));
+            let frequency_hz = 150.0 + f64::from(turn * 37 % 100);
+            world.phone(0).sine = Some(audio::tone::Sine::new(frequency_hz, LOUD, 48_000));
         } else if turn % 40 == 24 {
             world.phone(0).sine = None;
         }
@@ -355,6 +355,9 @@ fn opus_carries_redundancy_as_far_as_the_far_end_tells_of_loss() {
             let mut phone = Phone::new(leg, Codec::Opus);
             if leg == 1 && listener_speaks {
                 phone = phone.speaking_hz(220.0, LOUD);
+            } else if leg == 2 {
+                // Another murmurs, so that nobody's own payloads are passed on.
+                phone = phone.speaking_hz(180.0, 400);
             }
             let connection = model::Connection { fec: leg != 2, ..phone.terms() };
             world.enter(leg, phone);

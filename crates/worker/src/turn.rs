@@ -228,6 +228,7 @@ mod tests {
                 ptime_ms: 20,
                 fec: false,
                 remote: phone.local_addr().unwrap(),
+                rtcp: model::Rtcp::Nowhere,
                 source: Source::Signalled { signalling: LOCAL },
                 sends: true,
                 receives: true,

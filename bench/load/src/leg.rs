@@ -100,6 +100,14 @@ impl Leg {
         send(&self.socket, &packet[..end])
     }
 
+    /// Sends a whole RTP packet as it is, if it is connected.
+    pub(crate) fn utter(&self, packet: &[u8]) {
+        if self.stream.is_some() {
+            // What cannot be sent is lost, as on any network.
+            send(&self.socket, packet);
+        }
+    }
+
     /// Takes in what has come.
     pub(crate) fn hear(&mut self, batch: &mut Batch) -> Result<()> {
         let Leg { hearing, captured, stream, codec, .. } = self;

@@ -1,7 +1,8 @@
 //! Phones over loopback: what a SIP server costs, and whether its callers hear whom they should.
 //!
 //! `load` places calls into rooms of any SIP server on this machine and measures it from outside.
-//! `load floor` drives a server that only moves packets. `load table` draws many runs as one table.
+//! `load floor` drives a server that only moves packets. `load voice` sends
+//! sentences over bad lines. `load table` draws many runs as one table.
 
 mod calls;
 mod clock;
@@ -9,14 +10,19 @@ mod datagram;
 mod figures;
 mod floor;
 mod hearing;
+mod impair;
 mod leg;
 mod limits;
 mod listen;
 mod message;
 mod process;
 mod pump;
+mod rehearsal;
 mod run;
+mod speech;
 mod table;
+mod takes;
+mod talk;
 mod voice;
 
 use std::io::Read;
@@ -29,6 +35,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::figures::Figures;
 use crate::floor::Io;
+use crate::takes::Takes;
 
 /// Places calls with tones into rooms of a SIP server on this machine, and measures what it costs
 #[derive(Parser)]
@@ -52,6 +59,8 @@ enum Subcommands {
         #[arg(long, value_enum)]
         io: Io,
     },
+    /// Send sentences over bad lines and keep what is heard (bench/quality scores it)
+    Voice(Takes),
     /// Draw a Markdown table from `--json` lines on standard input
     Table,
 }
@@ -164,6 +173,7 @@ fn answer(cli: Cli) -> Result<String> {
         Some(Subcommands::FloorServer { legs, io }) => {
             floor::serve(legs, io).map(|()| String::new())
         }
+        Some(Subcommands::Voice(takes)) => takes::run(&takes),
         Some(Subcommands::Table) => {
             let mut lines = String::new();
             std::io::stdin().read_to_string(&mut lines)?;

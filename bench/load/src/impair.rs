@@ -1,0 +1,223 @@
+//! What a network does to a talker's packets, planned before anything is sent.
+
+use audio::{Codec, Encoder, EncoderSettings};
+use model::Chance;
+use wire::rtp::{HEADER_BYTES, Header, write_header};
+
+use crate::speech::{PER_MS, Script, packet_samples};
+
+/// Where things that happen once happen: after so much of the sentence [ms].
+const EVENT_MS: usize = 3_000;
+/// A spike holds packets back every so often [ms].
+const SPIKE_EVERY_MS: u64 = 2_000;
+
+/// How likely a hiccup begins with a packet, of 2³¹: one in fifty.
+const HICCUP_CHANCE: u64 = (1 << 31) / 50;
+
+/// Something a sender does once, in the middle of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing.
+    None,
+    /// Its timestamps pass 2³², its sequence numbers 2¹⁶.
+    Wrap,
+    /// Its timestamps jump ahead by a million, its sequence numbers go on.
+    Jump,
+    /// Another SSRC with other counters.
+    Source,
+}
+
+/// One kind of bad line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    /// What it is called in tables.
+    pub(crate) name: &'static str,
+    /// Packets lost \[%\].
+    loss: f64,
+    /// So many in a row.
+    burst: u64,
+    /// Each packet is late by anything up to this \[ms\].
+    jitter_ms: u64,
+    /// All packets are held back once in a while for so long \[ms\].
+    spike_ms: u64,
+    /// As spikes, but at other times and shorter: up to so long \[ms\], about once a second.
+    hiccup_ms: u64,
+    /// Packets that the next one overtakes \[%\].
+    reordered: f64,
+    /// Packets that come twice \[%\].
+    duplicated: f64,
+    /// Packet time \[ms\].
+    ptime_ms: u32,
+    turn: Turn,
+}
+
+/// A line on which nothing happens.
+const CLEAN: Line = Line {
+    name: "clean",
+    loss: 0.0,
+    burst: 1,
+    jitter_ms: 0,
+    spike_ms: 0,
+    hiccup_ms: 0,
+    reordered: 0.0,
+    duplicated: 0.0,
+    ptime_ms: 20,
+    turn: Turn::None,
+};
+
+/// All that is measured.
+pub(crate) const LINES: [Line; 19] = [
+    CLEAN,
+    Line { name: "loss 1 %", loss: 1.0, ..CLEAN },
+    Line { name: "loss 3 %", loss: 3.0, ..CLEAN },
+    Line { name: "loss 5 %", loss: 5.0, ..CLEAN },
+    Line { name: "loss 10 %", loss: 10.0, ..CLEAN },
+    Line { name: "loss 5 % by four", loss: 5.0, burst: 4, ..CLEAN },
+    Line { name: "jitter 20 ms", jitter_ms: 20, ..CLEAN },
+    Line { name: "jitter 30 ms", jitter_ms: 30, ..CLEAN },
+    Line { name: "jitter 60 ms", jitter_ms: 60, ..CLEAN },
+    Line { name: "jitter 80 ms", jitter_ms: 80, ..CLEAN },
+    Line { name: "spikes 150 ms", spike_ms: 150, ..CLEAN },
+    Line { name: "hiccups 50 ms", hiccup_ms: 50, ..CLEAN },
+    Line { name: "reordered 5 %", reordered: 5.0, ..CLEAN },
+    Line { name: "duplicated 10 %", duplicated: 10.0, ..CLEAN },
+    Line { name: "wrap", turn: Turn::Wrap, ..CLEAN },
+    Line { name: "timestamp jump", turn: Turn::Jump, ..CLEAN },
+    Line { name: "SSRC change", turn: Turn::Source, ..CLEAN },
+    Line { name: "packets of 10 ms", ptime_ms: 10, ..CLEAN },
+    Line { name: "packets of 30 ms", ptime_ms: 30, ..CLEAN },
+];
+
+/// A packet and when it comes, from the beginning of the take \[µs\].
+pub(crate) struct Planned {
+    pub(crate) at_us: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// All packets of a take as they come at the server, the earliest first.
+pub(crate) fn plan(line: &Line, script: &Script, seed: u64) -> Vec<Planned> {
+    let mut chance = Chance::new(seed);
+    let mut happens =
+        |percent: f64| ((chance.draw() >> 33) as f64) < percent / 100.0 * f64::from(1_u32 << 31);
+    let mut late = Chance::new(seed ^ 0x6a69_7474);
+    let mut encoder = Encoder::new(EncoderSettings::of(Codec::Pcmu)).ok();
+    let samples = packet_samples(line.ptime_ms);
+    let event = (script.sentence + EVENT_MS * PER_MS) / samples;
+    let mut planned = Vec::new();
+    let mut burst = 0;
+    // Until when the line stands still.
+    let mut released_us = 0;
+    for number in 0..script.pcm.len() / samples {
+        let mut payload = vec![0; samples];
+        if let Some(encoder) = &mut encoder {
+            encoder.encode(&script.part(number * samples, samples), &mut payload);
+        }
+        let (sequence, timestamp, ssrc) = place(line.turn, number, event, samples);
+        let mut bytes = vec![0; HEADER_BYTES];
+        let header = Header { payload_type: 0, marker: number == 0, sequence, timestamp, ssrc };
+        write_header(&mut bytes, &header);
+        bytes.extend_from_slice(&payload);
+
+        let sent_us = number as u64 * u64::from(line.ptime_ms) * 1_000;
+        let packet_us = u64::from(line.ptime_ms) * 1_000;
+        let mut at_us = sent_us;
+        if line.jitter_ms > 0 {
+            at_us += (late.draw() >> 33) % (line.jitter_ms * 1_000);
+        }
+        if line.spike_ms > 0 {
+            let (every_us, spike_us) = (SPIKE_EVERY_MS * 1_000, line.spike_ms * 1_000);
+            // The line stands still, then all that waited comes at once.
+            let into_us = (sent_us + every_us / 2) % every_us;
+            at_us += spike_us.saturating_sub(into_us);
+        }
+        if line.hiccup_ms > 0 {
+            if late.draw() >> 33 < HICCUP_CHANCE {
+                let length_us = (late.draw() >> 33) % (line.hiccup_ms * 1_000);
+                released_us = released_us.max(sent_us + length_us);
+            }
+            at_us = at_us.max(released_us);
+        }
+        if line.reordered > 0.0 && happens(line.reordered) {
+            at_us += packet_us + 1_000;
+        }
+        if burst == 0 && line.loss > 0.0 && happens(line.loss / line.burst as f64) {
+            burst = line.burst;
+        }
+        if burst > 0 {
+            burst -= 1;
+            continue;
+        }
+        if line.duplicated > 0.0 && happens(line.duplicated) {
+            planned.push(Planned { at_us, bytes: bytes.clone() });
+        }
+        planned.push(Planned { at_us, bytes });
+    }
+    planned.sort_by_key(|packet| packet.at_us);
+    planned
+}
+
+/// Sequence number, timestamp and SSRC of a packet.
+fn place(turn: Turn, number: usize, event: usize, samples: usize) -> (u16, u32, u32) {
+    let (number, event) = (number as u32, event as u32);
+    let at = number.wrapping_mul(samples as u32);
+    let plain = (1_000_u32.wrapping_add(number) as u16, at.wrapping_add(50_000), 0x5eed);
+    match turn {
+        Turn::None => plain,
+        Turn::Wrap => {
+            let before = number.wrapping_sub(event);
+            (before as u16, before.wrapping_mul(samples as u32), plain.2)
+        }
+        Turn::Jump if number >= event => (plain.0, plain.1.wrapping_add(1_000_000), plain.2),
+        Turn::Source if number >= event => {
+            (plain.0.wrapping_add(30_000), plain.1.wrapping_add(0x7000_0000), 0xcafe)
+        }
+        Turn::Jump | Turn::Source => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::rtp::Rtp;
+
+    fn script() -> Script {
+        Script { pcm: vec![5_000; 80_000], beeps: vec![], sentence: 8_000, sentence_length: 64_000 }
+    }
+
+    fn line(name: &str) -> &'static Line {
+        LINES.iter().find(|line| line.name == name).unwrap()
+    }
+
+    #[test]
+    fn lines_lose_double_and_delay_as_much_as_they_say() {
+        let clean = plan(line("clean"), &script(), 1);
+        assert_eq!(clean.len(), 500);
+        let lost: usize =
+            (0..40).map(|seed| 500 - plan(line("loss 5 %"), &script(), seed).len()).sum();
+        assert!((800..1_200).contains(&lost), "{lost}");
+        let lost: usize =
+            (0..40).map(|seed| 500 - plan(line("loss 5 % by four"), &script(), seed).len()).sum();
+        assert!((700..1_300).contains(&lost), "{lost}");
+        let twice: usize =
+            (0..40).map(|seed| plan(line("duplicated 10 %"), &script(), seed).len() - 500).sum();
+        assert!((1_800..2_200).contains(&twice), "{twice}");
+        let late = plan(line("jitter 60 ms"), &script(), 1);
+        assert!(late.is_sorted_by_key(|packet| packet.at_us));
+        assert!(late.last().unwrap().at_us < 500 * 20_000 + 60_000);
+    }
+
+    #[test]
+    fn counters_wrap_at_the_event() {
+        let packets = plan(line("wrap"), &script(), 1);
+        let headers: Vec<_> = packets
+            .iter()
+            .map(|packet| {
+                let rtp = Rtp::parse(&packet.bytes).unwrap();
+                (rtp.sequence, rtp.timestamp)
+            })
+            .collect();
+        let zero = headers.iter().position(|header| *header == (0, 0)).unwrap();
+        assert_eq!(zero, (8_000 + 24_000) / 160);
+        assert_eq!(headers[zero - 1], (u16::MAX, u32::MAX - 159));
+    }
+}

@@ -6,9 +6,9 @@ use wire::rtp::{HEADER_BYTES, Header, write_header};
 
 use crate::speech::{PER_MS, Script, packet_samples};
 
-/// Where things that happen once happen: after so much of the sentence [ms].
+/// Where things that happen once happen: after so much of the sentence \[ms\].
 const EVENT_MS: usize = 3_000;
-/// A spike holds packets back every so often [ms].
+/// A spike holds packets back every so often \[ms\].
 const SPIKE_EVERY_MS: u64 = 2_000;
 
 /// How likely a hiccup begins with a packet, of 2³¹: one in fifty.

@@ -7,33 +7,33 @@ use anyhow::{Context, Result, ensure};
 use audio::tone::Sine;
 use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler};
 
-/// Rate of all that is said and heard: telephones' [Hz].
+/// Rate of all that is said and heard: telephones' \[Hz\].
 pub(crate) const RATE_HZ: u32 = 8_000;
-/// Rate of the voices in `fixtures/audio` [Hz].
+/// Rate of the voices in `fixtures/audio` \[Hz\].
 const FIXTURE_RATE_HZ: u32 = 16_000;
 /// Samples in a millisecond.
 pub(crate) const PER_MS: usize = RATE_HZ as usize / 1_000;
 
 /// Beeps before the sentence, and after it.
 const BEEPS: usize = 5;
-/// From one beep to the next [ms]; no multiple of a packet time.
+/// From one beep to the next \[ms\]; no multiple of a packet time.
 const BEEP_EVERY_MS: usize = 503;
-/// Length of a beep [ms].
+/// Length of a beep \[ms\].
 const BEEP_MS: usize = 50;
-/// Silence around the sentence [ms].
+/// Silence around the sentence \[ms\].
 const PAUSE_MS: usize = 500;
-/// A beep's pitch [Hz] and peak: loud from its first sample on.
+/// A beep's pitch \[Hz\] and peak: loud from its first sample on.
 const BEEP: (f64, i16) = (1_000.0, 12_000);
 
 /// All that one talker says.
 pub(crate) struct Script {
     /// The samples, at [`RATE_HZ`].
     pub(crate) pcm: Vec<i16>,
-    /// Where beeps begin [samples].
+    /// Where beeps begin \[samples\].
     pub(crate) beeps: Vec<usize>,
-    /// Where the sentence begins [samples].
+    /// Where the sentence begins \[samples\].
     pub(crate) sentence: usize,
-    /// Its length [samples].
+    /// Its length \[samples\].
     pub(crate) sentence_length: usize,
 }
 

@@ -181,8 +181,8 @@ fn delays_ms(pcm: &[i16], times: &[f64], script: &Script) -> Vec<Option<f64>> {
     let delay = |beep: &usize| {
         // The edge is loud enough two samples after the beep begins.
         let said_ms = *beep as f64 / PER_MS as f64;
-        let delays = onsets.iter().map(|heard_ms| heard_ms - said_ms);
-        delays.filter(|delay| (0.0..HEARD_WITHIN_MS).contains(delay)).next()
+        let mut delays = onsets.iter().map(|heard_ms| heard_ms - said_ms);
+        delays.find(|delay| (0.0..HEARD_WITHIN_MS).contains(delay))
     };
     script.beeps.iter().map(delay).collect()
 }

@@ -94,6 +94,15 @@ pub fn is_silent(frame: &[i16]) -> bool {
     frame.iter().all(|sample| sample.unsigned_abs() <= SILENCE_MAX)
 }
 
+/// Whether a frame that this codec decoded is digital silence: as [`is_silent`], but what µ-law
+/// says softly is sound, since its silence decodes to zeros.
+pub fn frame_is_silence(codec: Codec, frame: &[i16]) -> bool {
+    match codec {
+        Codec::Pcmu => frame.iter().all(|sample| *sample == 0),
+        Codec::Pcma | Codec::G722 | Codec::Opus => is_silent(frame),
+    }
+}
+
 /// Whether a payload is digital silence, told without decoding it: G.711 of nothing but zeros, and
 /// Opus of a head alone, as a sender makes it that transmits nothing (RFC 6716 §3.1, §2.1.9). Never
 /// true for G.722 and for an empty payload.
@@ -164,6 +173,8 @@ mod tests {
         assert!(is_silent(&[0, 8, -8]));
         assert!(!is_silent(&[0, 9]));
         assert!(!is_silent(&[i16::MIN]));
+        assert!(frame_is_silence(Codec::Pcma, &[8, -8]));
+        assert!(frame_is_silence(Codec::Pcmu, &[0, 0]) && !frame_is_silence(Codec::Pcmu, &[8]));
         assert!(payload_is_silence(Codec::Pcmu, &[0xFF, 0x7F]));
         assert!(!payload_is_silence(Codec::Pcmu, &[0xFF, 0x7E]));
         assert!(payload_is_silence(Codec::Pcma, &[0xD5, 0x55]));

@@ -1,12 +1,17 @@
 //! How long sound must wait so that it never runs out: learnt from when packets came.
 
-use crate::limits::{DELAY_MS_MAX, DELAY_MS_START, TICK_MS};
+use crate::limits::{BUFFERED_MS_MAX, DELAY_MS_MAX, DELAY_MS_START, TICK_MS};
 
-/// Spans of arrival that are remembered, and the length of each \[ms\]: 2 s together.
-const SPANS: usize = 8;
-const SPAN_MS: i64 = 250;
+/// Spans of arrival that are remembered, and the length of each \[ms\]: 8 s together. A line that
+/// stood still once in a few seconds will do so again, and each time that the delay goes down and
+/// up is heard; a line that has become better is believed within ten seconds.
+const SPANS: usize = 16;
+const SPAN_MS: i64 = 500;
 /// Spans after which the jitter counts as known.
-const SPANS_KNOWN: usize = 4;
+const SPANS_KNOWN: usize = 2;
+/// A packet further than this from all that is remembered is of another line of time \[ms\]:
+/// nothing that was known before holds for it, and the buffer could not hold both.
+const ASTRAY_MS: i64 = BUFFERED_MS_MAX;
 /// Over the jitter that was seen \[ms\]: what the next packet may exceed it by.
 const MARGIN_MS: i64 = 4;
 
@@ -37,6 +42,9 @@ impl DelayEstimate {
     /// Takes note of a packet of sound that came.
     pub(crate) fn push(&mut self, arrival: i64, at: i64) {
         let transit = arrival - at;
+        if self.is_astray(transit) {
+            *self = DelayEstimate::new(self.per_ms);
+        }
         let length = SPAN_MS * self.per_ms;
         let latest = self.spans_seen.wrapping_sub(1) % SPANS;
         if let Some(span) = &mut self.spans[latest]
@@ -49,6 +57,12 @@ impl DelayEstimate {
             self.spans[self.spans_seen % SPANS] = Some(span);
             self.spans_seen += 1;
         }
+    }
+
+    fn is_astray(&self, transit: i64) -> bool {
+        let bound = ASTRAY_MS * self.per_ms;
+        let far = |span: &Span| transit < span.least - bound || transit > span.most + bound;
+        self.spans_seen > 0 && self.spans.iter().flatten().all(far)
     }
 
     /// Which position is due for the listener at this time; none before the first packet.
@@ -89,16 +103,23 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_follows_the_jitter_and_comes_back_within_three_seconds() {
+    fn the_delay_follows_the_jitter_and_comes_back_within_ten_seconds() {
         let late = |spike: usize, packets: usize| {
             (0..packets).map(move |packet| if packet == spike { 50 } else { 0 })
         };
         assert_eq!(target_ms(late(100, 120)), 70 + MARGIN_MS);
-        assert_eq!(target_ms(late(100, 250)), 20 + MARGIN_MS);
+        assert_eq!(target_ms(late(100, 400)), 70 + MARGIN_MS);
+        assert_eq!(target_ms(late(100, 600)), 20 + MARGIN_MS);
     }
 
     #[test]
     fn the_delay_is_bounded() {
-        assert_eq!(target_ms([0, 5_000, 0]), DELAY_MS_MAX);
+        assert_eq!(target_ms([0, 300, 0]), DELAY_MS_MAX);
+    }
+
+    #[test]
+    fn a_packet_that_is_astray_teaches_nothing_about_those_that_are_not() {
+        assert_eq!(target_ms([-900; 200].into_iter().chain([0; 100])), 20 + MARGIN_MS);
+        assert_eq!(target_ms([0, 5_000, 0]), DELAY_MS_START);
     }
 }

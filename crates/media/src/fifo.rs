@@ -31,6 +31,12 @@ impl Fifo {
         self.sound == 0
     }
 
+    /// How loud the sound is that a stretch would touch \[-dBov\].
+    pub(crate) fn level_dbov(&self) -> u8 {
+        let length = self.len().min(stretch::NEEDED_MS * self.per_ms);
+        audio::activity::level_dbov(&self.samples[self.start..self.start + length])
+    }
+
     /// Room for so many samples behind the last; none if there is not so much.
     pub(crate) fn room(&mut self, length: usize) -> Option<&mut [i16]> {
         if self.end + length > self.samples.len() {

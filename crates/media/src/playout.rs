@@ -29,10 +29,17 @@ const GRAIN_HALF_MS: usize = 5;
 const LONG_MS: i64 = 15;
 /// The same in silence, which costs nothing to leave out \[ms\].
 const LONG_SILENT_MS: i64 = 4;
-/// A delay that is too short by less is left alone \[ms\]: half of the estimate's margin.
-const SHORT_MS: i64 = 2;
-/// Ticks for which a delay must be too long before speech is shortened: 1 s.
-const PATIENCE_TICKS: u32 = 50;
+/// A delay that is too short by less is left alone \[ms\]: less than the estimate's margin, so that
+/// a clock that is slow is followed before sound runs out.
+const SHORT_MS: i64 = 3;
+/// The same where nobody speaks \[ms\].
+const SHORT_QUIET_MS: i64 = 2;
+/// Sound below this is what is between words \[-dBov\]: the noise of a telephone is at 50 and
+/// below, the voice at 20 to 30.
+const QUIET_DBOV: u8 = 42;
+/// Ticks for which a delay must be too long before speech is shortened: 2 s, in which most talkers
+/// draw breath.
+const PATIENCE_TICKS: u32 = 100;
 /// A delay off by so much does not wait for that \[ms\].
 const PATIENCE_MS_MAX: i64 = 60;
 /// Ticks between two stretches when sound threatens to run out: 100 ms.
@@ -355,7 +362,7 @@ impl PlayoutBuffer {
             room.fill(0);
             self.fifo.commit(length, skipped, true);
         } else if self.decoder.decode(payload, room) == Ok(length) {
-            let hushed = activity::is_silent(room);
+            let hushed = activity::frame_is_silence(self.decoder.codec(), room);
             self.fifo.commit(length, skipped, silent || hushed);
             if hushed && !silent {
                 self.hush.learn(payload);
@@ -392,7 +399,7 @@ impl PlayoutBuffer {
     fn conceal(&mut self, length: usize, surplus: usize) {
         let Some(room) = self.fifo.room(length) else { return };
         self.decoder.conceal(room);
-        let silent = activity::is_silent(room);
+        let silent = activity::frame_is_silence(self.decoder.codec(), room);
         self.fifo.commit(length - surplus, 0, silent);
         self.concealed = true;
         self.silent_packets = 0;
@@ -403,13 +410,13 @@ impl PlayoutBuffer {
         Some(self.delay.due(now)? - (self.cursor - self.fifo.len() as i64))
     }
 
-    /// Brings the delay back to what is needed: in silence at once, in speech by a period of its
-    /// pitch at a time.
+    /// Brings the delay back to what is needed: in silence at once, between words by a few
+    /// milliseconds a tick, in speech late, and by a period of its pitch at a time.
     fn steer(&mut self, now: i64, frame: usize, ledger: &mut Ledger) {
         let Some(lag) = self.lag(now).filter(|_| self.state == State::Playing) else { return };
         let silent = self.fifo.is_silent();
         let long = if silent { LONG_SILENT_MS } else { LONG_MS };
-        let (long, short) = (long * self.per_ms, -SHORT_MS * self.per_ms);
+        let (long, short) = (long * self.per_ms, -SHORT_QUIET_MS * self.per_ms);
         self.long_ticks = if lag > long { self.long_ticks + 1 } else { 0 };
         self.short_ticks = if lag < short { self.short_ticks + 1 } else { 0 };
         if (short..=long).contains(&lag) {
@@ -417,9 +424,12 @@ impl PlayoutBuffer {
         }
         if silent {
             self.steer_silence(now, lag, frame, ledger);
-        } else if lag > 0 {
+            return;
+        }
+        let quiet = self.fifo.level_dbov() >= QUIET_DBOV;
+        if lag > 0 {
             let urgent = lag > PATIENCE_MS_MAX * self.per_ms;
-            if urgent || self.long_ticks >= PATIENCE_TICKS {
+            if quiet || urgent || self.long_ticks >= PATIENCE_TICKS {
                 let wanted = frame + stretch::NEEDED_MS * self.per_ms as usize;
                 self.fill_from_packets(now, wanted, ledger);
                 if self.fifo.len() >= wanted {
@@ -427,7 +437,7 @@ impl PlayoutBuffer {
                     self.long_ticks = 0;
                 }
             }
-        } else if self.short_ticks >= LENGTHEN_TICKS {
+        } else if quiet || lag < -SHORT_MS * self.per_ms && self.short_ticks >= LENGTHEN_TICKS {
             let wanted = stretch::NEEDED_MS * self.per_ms as usize;
             self.fill_from_packets(now, wanted, ledger);
             self.fifo.lengthen();

@@ -440,7 +440,9 @@ impl Link {
             false
         } else {
             let playout = self.playout.play(now, frame, ledger);
-            let sounds = playout != Playout::Silence && !audio::activity::is_silent(frame);
+            let codec = audio_codec(self.terms.codec);
+            let silence = audio::activity::frame_is_silence(codec, frame);
+            let sounds = playout != Playout::Silence && !silence;
             // Who is given the payloads is given them from the first one that sounds.
             sounds || forwards(self.terms.codec) && self.playout.has_more_sound()
         };

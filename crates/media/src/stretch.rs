@@ -11,6 +11,9 @@ const MATCH_MS: usize = 10;
 const BLEND_MS: usize = 5;
 /// Sound that must be there \[ms\].
 pub(crate) const NEEDED_MS: usize = LAG_MS_MAX + MATCH_MS;
+/// Sound from which more can be made \[ms\]: a tick's. Where it runs out there may be no more, and
+/// then only periods up to 10 ms are tried.
+const NEEDED_TO_LENGTHEN_MS: usize = 20;
 
 /// Blends the front so that a period can be dropped from it, and tells how long that is
 /// \[samples\]; zero if there is too little sound.
@@ -29,7 +32,7 @@ pub(crate) fn shorten(sound: &mut [i16], per_ms: usize) -> usize {
 /// Writes a period before `start` so that the sound from there on goes through it into what stood
 /// at `start`, and tells how long it is \[samples\]; zero if there is too little sound.
 pub(crate) fn lengthen(samples: &mut [i16], start: usize, per_ms: usize) -> usize {
-    if samples.len() - start < NEEDED_MS * per_ms || start < LAG_MS_MAX * per_ms {
+    if samples.len() - start < NEEDED_TO_LENGTHEN_MS * per_ms || start < LAG_MS_MAX * per_ms {
         return 0;
     }
     let lag = best_lag(&samples[start..], per_ms);
@@ -45,10 +48,11 @@ pub(crate) fn lengthen(samples: &mut [i16], start: usize, per_ms: usize) -> usiz
 fn best_lag(sound: &[i16], per_ms: usize) -> usize {
     // At 8 samples a millisecond everything is compared; above, first every so many samples.
     let stride = (per_ms / 8).max(1);
-    let coarse = (LAG_MS_MIN * per_ms..=LAG_MS_MAX * per_ms).step_by(stride);
+    let longest = (LAG_MS_MAX * per_ms).min(sound.len() - MATCH_MS * per_ms);
+    let coarse = (LAG_MS_MIN * per_ms..=longest).step_by(stride);
     let best = coarse.min_by_key(|lag| difference(sound, *lag, per_ms, stride)).unwrap_or(0);
     let low = (best + 1).saturating_sub(stride).max(LAG_MS_MIN * per_ms);
-    let high = (best + stride - 1).min(LAG_MS_MAX * per_ms);
+    let high = (best + stride - 1).min(longest);
     (low..=high).min_by_key(|lag| difference(sound, *lag, per_ms, stride)).unwrap_or(best)
 }
 

@@ -1,0 +1,109 @@
+//! What a good line owes its speaker: every sample, from the first one on, at a steady delay.
+#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
+
+mod house;
+
+use house::*;
+use model::{Chance, Codec, LegId, MediaReport};
+
+/// One who is made to speak by hand, and one who listens.
+fn pair() -> World {
+    let mut world = World::new();
+    for leg in 0..2 {
+        world.enter(leg, Phone::new(leg, Codec::Pcmu));
+    }
+    world.phone(0).sends = false;
+    world.phone(1).sends = false;
+    world.route(all_together(0..2));
+    world.run_ms(1_000);
+    world
+}
+
+/// Says a payload and lets its time pass; the samples that it stands for.
+fn say(world: &mut World, payload: &[u8]) -> Vec<i16> {
+    let phone = world.phone(0);
+    let bytes = rtp_packet(0, (phone.sequence, phone.timestamp, phone.ssrc), payload);
+    phone.sequence = phone.sequence.wrapping_add(1);
+    phone.timestamp = phone.timestamp.wrapping_add(payload.len() as u32);
+    let address = phone.address;
+    world.post(0, address, bytes);
+    world.run_ms(payload.len() as u64 / 8);
+    let mut pcm = vec![0; payload.len()];
+    let mut decoder = audio::Decoder::new(audio::Codec::Pcmu).unwrap();
+    decoder.decode(payload, &mut pcm).unwrap();
+    pcm
+}
+
+/// Where some samples stand among others.
+fn position(of: &[i16], among: &[i16]) -> Option<usize> {
+    among.windows(of.len()).position(|window| window == of)
+}
+
+#[test]
+fn what_one_pcmu_phone_says_reaches_another_bit_for_bit() {
+    let mut chance = Chance::new(5);
+    let mut world = pair();
+    let mut said = Vec::new();
+    for packet in 0..500 {
+        // Some packets are loud, some hold nothing but the softest sounds that there are.
+        let soft = packet % 7 == 3;
+        let byte = |draw: u64| if soft { 0x7e | draw as u8 & 0x81 } else { draw as u8 };
+        let payload: Vec<u8> = (0..160).map(|_| byte(chance.draw() >> 40)).collect();
+        said.extend(say(&mut world, &payload));
+    }
+    say(&mut world, &[0xff; 160]);
+    say(&mut world, &[0xff; 160]);
+    let heard = world.phone(1).heard.clone();
+    // The delay that a line begins with is given up once, after a second.
+    let settled = &said[100 * 160..];
+    assert!(position(settled, &heard).is_some(), "not as it was said");
+}
+
+#[test]
+fn the_first_syllable_after_a_pause_is_heard_from_its_first_sample_and_reported_at_once() {
+    let mut world = pair();
+    for _ in 0..100 {
+        say(&mut world, &[0xff; 160]);
+    }
+    world.reports.clear();
+    // A syllable that begins softly: too soft at first to count as speech.
+    let rising = |n: u8| [0x7f - n / 4, 0xff - n / 4];
+    let mut said = Vec::new();
+    for packet in 0..20_u8 {
+        let payload: Vec<u8> = (0..80).flat_map(|_| rising(12 * packet + 4)).collect();
+        said.extend(say(&mut world, &payload));
+        let talking = MediaReport::Talking { leg: LegId(0), talking: true };
+        if packet >= 8 {
+            assert!(world.reports.contains(&talking), "not reported with packet {packet}");
+        }
+    }
+    say(&mut world, &[0xff; 160]);
+    say(&mut world, &[0xff; 160]);
+    assert!(position(&said, &world.phone(1).heard).is_some(), "the onset is cut");
+}
+
+#[test]
+fn a_line_that_stands_still_now_and_then_keeps_the_delay_that_it_needs() {
+    let mut chance = Chance::new(9);
+    let mut released_us = 0;
+    let mut phone = Phone::new(0, Codec::Pcmu).speaking(0);
+    phone.network = Box::new(move |n| {
+        let now_us = n * 20_000;
+        if n % 120 == 60 {
+            released_us = now_us + 30_000 + (chance.draw() >> 33) % 10_000;
+        }
+        vec![released_us.saturating_sub(now_us)]
+    });
+    let mut world = World::new();
+    world.enter(0, phone);
+    world.enter(1, Phone::new(1, Codec::Pcmu));
+    world.route(all_together(0..2));
+    world.run_ms(10_000);
+    let concealed = world.stats().frames_concealed;
+    world.phone(1).heard.clear();
+    world.run_ms(60_000);
+    assert_eq!(world.stats().frames_concealed, concealed, "the delay was given up too early");
+    // A steady tone is never stretched: its phase goes on as it began.
+    let heard = &world.phone(1).heard;
+    assert!(largest_bend(heard) < 1_600, "a click of {}", largest_bend(heard));
+}

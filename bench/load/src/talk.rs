@@ -85,7 +85,7 @@ pub(crate) fn over_sockets(
 struct Rooms {
     legs: Vec<Leg>,
     calls: Calls,
-    batch: Batch<()>,
+    batch: Batch,
     turn: u64,
     began_ns: u64,
 }

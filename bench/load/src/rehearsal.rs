@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use media::{Desk, Music, Outbox, Stage};
 use model::{
     Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
-    Source, VoiceGroup,
+    Rtcp, Source, VoiceGroup,
 };
 use wire::rtp::{HEADER_BYTES, Rtp};
 
@@ -81,6 +81,7 @@ fn terms(remote: SocketAddr) -> Connection {
         ptime_ms: 20,
         fec: false,
         remote,
+        rtcp: Rtcp::Shared,
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,

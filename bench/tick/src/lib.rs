@@ -8,7 +8,7 @@ use audio::{Encoder, EncoderSettings};
 use media::{Desk, Music, Outbox, PortKey, Stage};
 use model::{
     Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
-    Source, VoiceGroup,
+    Rtcp, Source, VoiceGroup,
 };
 use wire::rtp::{HEADER_BYTES, Header, write_header};
 
@@ -78,6 +78,7 @@ fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
         ptime_ms: 20,
         fec: false,
         remote,
+        rtcp: Rtcp::Shared,
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,

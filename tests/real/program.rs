@@ -1,9 +1,9 @@
 //! The program, and folders and signals for it.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use crate::until;
 
@@ -58,7 +58,15 @@ pub(crate) fn ended(what: &str, process: &mut Child) -> ExitStatus {
     until(&format!("the end of {what}"), || process.try_wait().unwrap())
 }
 
-/// A UDP port of loopback that was free just now.
+/// An address of loopback where nobody listens, by UDP or by TCP. It stands above the ports that
+/// the system gives to others, so that none of them takes it meanwhile.
 pub(crate) fn free_address() -> SocketAddr {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(64_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }

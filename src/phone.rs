@@ -130,13 +130,7 @@ impl Phone {
         self.ear = Ear::new(self.settings.codec);
         let offer = sdp::offer(&self.local).into_bytes();
         let from = Uri::sip(&self.settings.user, Host::Ip(self.settings.sip.ip()), None);
-        let invite = Invite {
-            to,
-            from: NameAddr::new("", from),
-            offer,
-            route: None,
-            max_forwards: sip::limits::MAX_FORWARDS,
-        };
+        let invite = Invite::new(to, NameAddr::new("", from), offer);
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.session = Some(session);
@@ -303,6 +297,7 @@ impl Phone {
             }
             SessionEvent::Reoffer { sdp } => self.reoffer(now, session, sdp),
             SessionEvent::Info { .. }
+            | SessionEvent::Replied { .. }
             | SessionEvent::ReofferRefused { .. }
             | SessionEvent::ReofferWithdrawn => {}
             SessionEvent::Ended { cause } => {

@@ -293,7 +293,7 @@ async fn a_lookup_is_answered_with_what_a_listener_can_reach() {
     for host in ["localhost", "no.such.name.invalid"] {
         let to = format!("sip:bob@{host}").parse::<Uri>().unwrap();
         let from = NameAddr::new("", "sip:alice@localhost".parse::<Uri>().unwrap());
-        let invite = Invite { to, from, offer: Vec::new(), route: None, max_forwards: 70 };
+        let invite = Invite::new(to, from, Vec::new());
         endpoint.invite(Instant::now(), invite).unwrap();
         let Some(Output::Resolve { id, host, port, transport }) = endpoint.poll() else {
             panic!("a name to be looked up")

@@ -89,7 +89,7 @@ impl Endpoint {
     /// fail; responses are given up silently (RFC 3261 §17.2.4).
     pub fn transport_failed(&mut self, now: Instant, flow: &Flow) {
         for failed in self.clients.transport_failed(now, &mut self.outbox, flow) {
-            self.request_failed(now, failed.id, failed.user, failed.failure);
+            self.request_failed(now, &failed);
         }
     }
 
@@ -121,7 +121,7 @@ impl Endpoint {
         while self.servers.timeout(now, &mut self.outbox) {}
         while let Some(failed) = self.clients.timeout(now, &mut self.outbox) {
             if let Some(failed) = failed {
-                self.request_failed(now, failed.id, failed.user, failed.failure);
+                self.request_failed(now, &failed);
             }
         }
         while let Some((id, timer)) = self.agenda.pop(now) {

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use crate::flow::{Flow, Transport};
-use crate::message::{NameAddr, Reason, StatusCode, Uri};
-use crate::session::SessionId;
+use crate::message::{Headers, NameAddr, Reason, StatusCode, Uri};
+use crate::session::{InquiryId, SessionId};
 
 /// Something the shell or the user of the endpoint has to do or know.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,6 +80,17 @@ pub enum SessionEvent {
         /// The data.
         body: Vec<u8>,
     },
+    /// Our [`crate::Inquiry`] was answered for good.
+    Replied {
+        /// Which.
+        inquiry: InquiryId,
+        /// How: 408 when nothing came, 503 when nothing could be sent.
+        status: StatusCode,
+        /// The response's headers.
+        headers: Headers,
+        /// The response's body.
+        body: Vec<u8>,
+    },
     /// The session is over: the last event, exactly once for each session.
     Ended {
         /// Why.
@@ -106,6 +117,10 @@ pub struct Incoming {
     pub user_agent: Option<String>,
     /// Hops left; a call that is made because of this one takes one less (RFC 7332 §3).
     pub max_forwards: u8,
+    /// All that the INVITE said, by its own word: identity and privacy (RFC 3323, 3325),
+    /// User-to-User, Referred-By, Replaces, Join, Diversion, History-Info and the rest. What of it
+    /// may be believed depends on who sent it.
+    pub headers: Headers,
 }
 
 /// Why a session ended.

@@ -34,5 +34,5 @@ pub use config::Config;
 pub use endpoint::Endpoint;
 pub use event::{Deadline, EndCause, Incoming, Output, ResolveId, SessionEvent};
 pub use flow::{ConnectionId, Flow, Transport};
-pub use session::{Invite, SessionError, SessionId};
+pub use session::{Inquiry, InquiryId, Invite, SessionError, SessionId};
 pub use stats::{Alive, MethodCounts, Stats, StatusCounts};

@@ -52,6 +52,14 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 /// hold a caller unanswered for long, but not for ever.
 pub const EXPIRES_MAX: Duration = Duration::from_secs(3_600);
 
+/// Headers that the user of the endpoint may add to one request: identity, privacy, diversion,
+/// referral and user data make about ten; a trunk's own come on top.
+pub const EXTRA_HEADERS_MAX: usize = 32;
+
+/// Longest value of a header that is added, in bytes. User-to-User from contact centres holds up to
+/// a thousand; the whole must stay far below [`MESSAGE_BYTES_MAX`].
+pub const EXTRA_VALUE_BYTES_MAX: usize = 4_096;
+
 /// `Retry-After` of a 503 when a limit is reached, in seconds.
 pub const RETRY_AFTER_S: u32 = 5;
 

@@ -71,6 +71,8 @@ impl Switchboard {
                     self.leg_changed(now, conference, leg, LegChange::Digit(digit));
                 }
             }
+            // The switchboard asks nothing inside a session.
+            SessionEvent::Replied { .. } => {}
             SessionEvent::Ended { cause } => self.ended(now, leg, &cause),
         }
     }
@@ -184,13 +186,8 @@ impl Switchboard {
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
         let to =
             callable(target).expect("an invitation's target was checked when it was asked for");
-        let invite = Invite {
-            to,
-            from: NameAddr::new("", from),
-            offer: sdp::offer(local).into_bytes(),
-            route: None,
-            max_forwards: sip::limits::MAX_FORWARDS,
-        };
+        let offer = sdp::offer(local).into_bytes();
+        let invite = Invite::new(to, NameAddr::new("", from), offer);
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);

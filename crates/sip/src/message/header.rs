@@ -17,6 +17,10 @@ pub enum HeaderName {
     Allow,
     /// Event packages that are understood.
     AllowEvents,
+    /// What a server says of itself after an accepted credential (RFC 7615).
+    AuthenticationInfo,
+    /// Credentials for the far end (RFC 7616).
+    Authorization,
     /// Names the call; with both tags, the dialog.
     CallId,
     /// Where requests inside the dialog go.
@@ -31,42 +35,88 @@ pub enum HeaderName {
     ContentType,
     /// Order of requests in a dialog.
     CSeq,
+    /// From where a call was diverted (RFC 5806).
+    Diversion,
     /// The event package of a subscription.
     Event,
     /// How long an INVITE may wait.
     Expires,
     /// Who asks.
     From,
+    /// The targets that a call had (RFC 7044).
+    HistoryInfo,
+    /// The dialog that a call wants to be joined with (RFC 3911).
+    Join,
     /// Hops left.
     MaxForwards,
+    /// The shortest expiry that is accepted.
+    MinExpires,
+    /// The shortest session interval that is accepted (RFC 4028).
+    MinSe,
+    /// Who calls, by the word of a trusted network (RFC 3325).
+    PAssertedIdentity,
+    /// The way to a registered phone (RFC 3327).
+    Path,
+    /// Who wants to be called what (RFC 3325).
+    PPreferredIdentity,
+    /// What must not be told of the caller (RFC 3323).
+    Privacy,
+    /// A challenge by a proxy.
+    ProxyAuthenticate,
+    /// Credentials for a proxy.
+    ProxyAuthorization,
+    /// Which reliable provisional response is acknowledged (RFC 3262).
+    RAck,
     /// Why (RFC 3326).
     Reason,
     /// The way that requests inside the dialog take, as recorded by proxies.
     RecordRoute,
+    /// On whose behalf (RFC 3892).
+    ReferredBy,
+    /// Whether a REFER subscribes (RFC 4488).
+    ReferSub,
+    /// Whom to contact (RFC 3515).
+    ReferTo,
+    /// The dialog that a call takes the place of (RFC 3891).
+    Replaces,
     /// Options that must be understood.
     Require,
     /// When to try again.
     RetryAfter,
     /// The way a request takes.
     Route,
+    /// The number of a reliable provisional response (RFC 3262).
+    RSeq,
     /// The answering software.
     Server,
+    /// The session interval and who refreshes (RFC 4028).
+    SessionExpires,
+    /// Names the session across back-to-back user agents (RFC 7989).
+    SessionId,
+    /// How a subscription stands (RFC 6665).
+    SubscriptionState,
     /// Options that are understood.
     Supported,
+    /// A dialog that a request is related to (RFC 4538).
+    TargetDialog,
     /// Who is asked.
     To,
     /// Options that were required and are not understood.
     Unsupported,
     /// The asking software.
     UserAgent,
+    /// Data from one user for the other (RFC 7433).
+    UserToUser,
     /// The way back.
     Via,
+    /// A challenge by the far end.
+    WwwAuthenticate,
     /// Any other, as it was spelled.
     Other(String),
 }
 
 /// Each known name with its usual spelling and compact form.
-const KNOWN: [(HeaderName, &str, &str); 26] = [
+const KNOWN: [(HeaderName, &str, &str); 51] = [
     (HeaderName::Via, "Via", "v"),
     (HeaderName::MaxForwards, "Max-Forwards", ""),
     (HeaderName::From, "From", "f"),
@@ -93,6 +143,31 @@ const KNOWN: [(HeaderName, &str, &str); 26] = [
     (HeaderName::Supported, "Supported", "k"),
     (HeaderName::Unsupported, "Unsupported", ""),
     (HeaderName::UserAgent, "User-Agent", ""),
+    (HeaderName::AuthenticationInfo, "Authentication-Info", ""),
+    (HeaderName::Authorization, "Authorization", ""),
+    (HeaderName::Diversion, "Diversion", ""),
+    (HeaderName::HistoryInfo, "History-Info", ""),
+    (HeaderName::Join, "Join", ""),
+    (HeaderName::MinExpires, "Min-Expires", ""),
+    (HeaderName::MinSe, "Min-SE", ""),
+    (HeaderName::PAssertedIdentity, "P-Asserted-Identity", ""),
+    (HeaderName::PPreferredIdentity, "P-Preferred-Identity", ""),
+    (HeaderName::Path, "Path", ""),
+    (HeaderName::Privacy, "Privacy", ""),
+    (HeaderName::ProxyAuthenticate, "Proxy-Authenticate", ""),
+    (HeaderName::ProxyAuthorization, "Proxy-Authorization", ""),
+    (HeaderName::RAck, "RAck", ""),
+    (HeaderName::ReferSub, "Refer-Sub", ""),
+    (HeaderName::ReferTo, "Refer-To", "r"),
+    (HeaderName::ReferredBy, "Referred-By", "b"),
+    (HeaderName::Replaces, "Replaces", ""),
+    (HeaderName::RSeq, "RSeq", ""),
+    (HeaderName::SessionExpires, "Session-Expires", "x"),
+    (HeaderName::SessionId, "Session-ID", ""),
+    (HeaderName::SubscriptionState, "Subscription-State", ""),
+    (HeaderName::TargetDialog, "Target-Dialog", ""),
+    (HeaderName::UserToUser, "User-to-User", ""),
+    (HeaderName::WwwAuthenticate, "WWW-Authenticate", ""),
 ];
 
 impl HeaderName {

@@ -2,6 +2,7 @@
 
 mod address;
 mod cseq;
+mod extra;
 mod header;
 mod lexis;
 mod media_type;
@@ -17,6 +18,7 @@ mod write;
 
 pub use address::{AddressError, NameAddr};
 pub use cseq::{CSeq, CSeqError};
+pub use extra::{ExtraError, ExtraHeaders};
 pub use header::{Header, HeaderName, Headers};
 pub use media_type::{MediaType, MediaTypeError};
 pub use method::Method;

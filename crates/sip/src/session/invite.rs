@@ -8,8 +8,8 @@ use crate::dialog::{Dialog, literal};
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
-use crate::limits::{ANSWER_WAIT_MAX, TARGETS_MAX};
-use crate::message::{HeaderName, Host, Method, NameAddr, SipUri, Uri};
+use crate::limits::{ANSWER_WAIT_MAX, MAX_FORWARDS, TARGETS_MAX};
+use crate::message::{ExtraHeaders, HeaderName, Host, Method, NameAddr, SipUri, Uri};
 use crate::reply::attach;
 
 /// A call to be made.
@@ -26,6 +26,17 @@ pub struct Invite {
     pub route: Option<Uri>,
     /// Hops it may take: 70, or one less than the call had that it is made for (RFC 7332 §3).
     pub max_forwards: u8,
+    /// What the INVITE says besides.
+    pub headers: ExtraHeaders,
+}
+
+impl Invite {
+    /// A call straight to the host of `to` that nobody's call is the reason for.
+    #[must_use]
+    pub fn new(to: Uri, from: NameAddr, offer: Vec<u8>) -> Invite {
+        let headers = ExtraHeaders::new();
+        Invite { to, from, offer, route: None, max_forwards: MAX_FORWARDS, headers }
+    }
 }
 
 impl Endpoint {
@@ -52,9 +63,9 @@ impl Endpoint {
         let flow = flow.ok_or(SessionError::Unreachable)?;
         let hop = (hop.host.clone(), hop.port);
         let dialog = self.dialog_for(&invite, flow);
-        let Invite { offer, route, max_forwards, .. } = invite;
+        let Invite { offer, route, max_forwards, headers, .. } = invite;
         let addresses = Vec::new();
-        let dialling = Dialling { route, transport, offer, max_forwards, addresses };
+        let dialling = Dialling { route, transport, offer, max_forwards, headers, addresses };
         let id = self.open_session(dialog, State::Resolving(dialling));
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
@@ -125,6 +136,7 @@ impl Endpoint {
         }
         request.headers.set(HeaderName::MaxForwards, dialling.max_forwards.to_string());
         self.introduce(&mut request.headers, &flow);
+        dialling.headers.append_to(&mut request.headers);
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());
         let signed = self.sign(request, &flow);
         let invite = self.clients.start(now, &mut self.outbox, signed, flow, Some(id));

@@ -74,6 +74,7 @@ fn judge(arrival: &Arrival, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
         flow: arrival.source,
         user_agent: request.headers.text(&HeaderName::UserAgent).map(|text| text.into_owned()),
         max_forwards: hops_left(&request.headers).unwrap_or(0),
+        headers: request.headers.clone(),
     };
     Ok((dialog, incoming))
 }

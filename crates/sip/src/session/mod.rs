@@ -12,6 +12,7 @@ mod cancel;
 mod compose;
 mod end;
 mod info;
+mod inquire;
 mod invite;
 mod invited;
 mod options;
@@ -26,15 +27,16 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+pub use inquire::{Inquiry, InquiryId};
 pub use invite::Invite;
 
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::{Flow, Transport};
-use crate::message::{Method, Reason, StatusCode, Uri};
+use crate::message::{ExtraHeaders, Method, Reason, StatusCode, Uri};
 use crate::reply::Pending;
-use crate::transaction::{Failure, TransactionId};
+use crate::transaction::{Failed, Failure, TransactionId};
 
 /// One session: an INVITE dialog from its first message to its last, whoever called.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,6 +63,9 @@ pub enum SessionError {
     /// The status is not one to refuse with (300 to 699).
     #[error("not a status to refuse with")]
     BadStatus,
+    /// The method is one that sessions are made of, and has a verb of its own.
+    #[error("not a method to ask with inside a session")]
+    BadMethod,
 }
 
 /// One session.
@@ -102,6 +107,8 @@ pub(crate) struct Dialling {
     pub(crate) transport: Transport,
     pub(crate) offer: Vec<u8>,
     pub(crate) max_forwards: u8,
+    /// What the user adds.
+    pub(crate) headers: ExtraHeaders,
     /// Addresses that have not been tried, best first.
     pub(crate) addresses: Vec<SocketAddr>,
 }
@@ -251,12 +258,14 @@ impl Endpoint {
     pub(crate) fn request_failed(
         &mut self,
         now: Instant,
-        transaction: TransactionId,
-        user: Option<SessionId>,
-        failure: Failure,
+        Failed { id: transaction, user, method, failure }: &Failed,
     ) {
-        let Some(id) = user else { return };
+        let (transaction, failure) = (*transaction, *failure);
+        let Some(id) = *user else { return };
         let Some(session) = self.sessions.get(&id) else { return };
+        if !inquire::makes_sessions(method) {
+            return self.inquiry_failed(id, transaction, failure);
+        }
         let cause = match failure {
             Failure::TimedOut => EndCause::TimedOut,
             Failure::Transport => EndCause::TransportFailed,
@@ -297,6 +306,11 @@ impl Endpoint {
             && let Some(id) = user
         {
             self.finish(id, EndCause::LocalEnd);
+        } else if !inquire::makes_sessions(method)
+            && response.status.is_final()
+            && let Some(id) = user
+        {
+            self.inquiry_answered((transaction, id), response);
         }
     }
 }

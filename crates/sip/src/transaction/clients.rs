@@ -65,6 +65,7 @@ pub(crate) enum Failure {
 pub(crate) struct Failed {
     pub(crate) id: TransactionId,
     pub(crate) user: Option<SessionId>,
+    pub(crate) method: Method,
     pub(crate) failure: Failure,
 }
 
@@ -155,7 +156,8 @@ impl Clients {
         use client::Input as Other;
         use client_invite::Input as Invite;
         let (id, timer) = self.agenda.pop(now)?;
-        let user = self.alive.get(&id).and_then(|client| client.user);
+        let Some(client) = self.alive.get(&id) else { return Some(None) };
+        let (user, method) = (client.user, client.key.1.clone());
         let done = match timer {
             Timer::A => self.invite(now, outbox, id, Invite::TimerA, None),
             Timer::B => self.invite(now, outbox, id, Invite::TimerB, None),
@@ -168,7 +170,7 @@ impl Clients {
             Timer::G | Timer::H | Timer::I | Timer::J | Timer::L => &[],
         };
         let timed_out = done.contains(&Action::TellTimeout);
-        Some(timed_out.then_some(Failed { id, user, failure: Failure::TimedOut }))
+        Some(timed_out.then_some(Failed { id, user, method, failure: Failure::TimedOut }))
     }
 
     /// The transport could not send along that flow.
@@ -184,9 +186,11 @@ impl Clients {
                 && (flow.connection.is_none() || known.connection == flow.connection)
         };
         let hit = self.alive.iter().filter(|(_, client)| same(&client.flow));
-        let ids: Vec<_> = hit.map(|(id, client)| (*id, client.user, client.state)).collect();
+        let ids: Vec<_> = hit
+            .map(|(id, client)| (*id, client.user, client.key.1.clone(), client.state))
+            .collect();
         let mut failed = Vec::new();
-        for (id, user, state) in ids {
+        for (id, user, method, state) in ids {
             let done = match state {
                 State::Invite(_) => {
                     self.invite(now, outbox, id, client_invite::Input::TransportError, None)
@@ -194,7 +198,7 @@ impl Clients {
                 State::Other(_) => self.other(now, outbox, id, client::Input::TransportError),
             };
             if done.contains(&Action::TellTransport) {
-                failed.push(Failed { id, user, failure: Failure::Transport });
+                failed.push(Failed { id, user, method, failure: Failure::Transport });
             }
         }
         failed

@@ -6,7 +6,7 @@ use sip::message::{HeaderName, Message, parse};
 use sip::{EndCause, SessionEvent, SessionId, Transport};
 
 /// A calls B, B rings and answers: both sessions, up.
-fn established(world: &mut World, transport: Transport) -> (SessionId, SessionId) {
+pub(crate) fn established(world: &mut World, transport: Transport) -> (SessionId, SessionId) {
     let calling = world.call(transport);
     world.run_ms(100);
     let called = world.last_session(1);
@@ -250,13 +250,9 @@ fn a_lost_peer_is_noticed_by_the_bye_that_nobody_answers() {
 #[test]
 fn a_name_is_looked_up_before_the_call() {
     let mut world = World::new(2, 18);
-    let invite = sip::Invite {
-        to: "sip:bob@b.example".parse().expect("uri"),
-        from: "<sip:alice@a.example>".parse().expect("address"),
-        offer: b"offer".to_vec(),
-        route: None,
-        max_forwards: 70,
-    };
+    let to = "sip:bob@b.example".parse().expect("uri");
+    let from = "<sip:alice@a.example>".parse().expect("address");
+    let invite = sip::Invite::new(to, from, b"offer".to_vec());
     let now = world.now;
     let calling = world.nodes[0].endpoint.invite(now, invite).expect("a listener");
     let output = world.nodes[0].endpoint.poll();

@@ -5,4 +5,5 @@ mod reader;
 mod storm;
 mod stranger;
 mod torture;
+mod within;
 mod world;

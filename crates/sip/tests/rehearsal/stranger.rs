@@ -1,6 +1,6 @@
 //! A phone that is written by hand, for what no endpoint of ours would send.
 
-use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
+use sip::message::{ExtraHeaders, HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{Config, EndCause, Invite, Output, SessionEvent, SessionId, Transport};
 
 use crate::world::World;
@@ -316,6 +316,7 @@ fn call_phone(world: &mut World) -> (SessionId, Request) {
         offer: b"offer".to_vec(),
         route: None,
         max_forwards: 12,
+        headers: ExtraHeaders::new(),
     };
     let id = world.nodes[0].endpoint.invite(world.now, invite).expect("a listener");
     world.inject(0, ADDRESS, b"\r\n");
@@ -378,6 +379,7 @@ fn a_server_without_room_sends_the_call_to_the_next_address() {
         offer: b"offer".to_vec(),
         route: Some("sip:trunk.example;lr".parse().expect("uri")),
         max_forwards: 70,
+        headers: ExtraHeaders::new(),
     };
     let now = world.now;
     let endpoint = &mut world.nodes[0].endpoint;
@@ -412,6 +414,7 @@ fn a_transport_that_cannot_send_ends_the_call() {
         offer: b"offer".to_vec(),
         route: None,
         max_forwards: 70,
+        headers: ExtraHeaders::new(),
     };
     let now = world.now;
     let endpoint = &mut world.nodes[0].endpoint;

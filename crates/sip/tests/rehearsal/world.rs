@@ -112,13 +112,8 @@ impl World {
         let address = self.nodes[to].address;
         let to: Uri =
             format!("sip:bob@{address};transport={}", transport.param_name()).parse().expect("uri");
-        let invite = Invite {
-            to,
-            from: NameAddr::new("Alice", "sip:alice@a.example".parse().expect("uri")),
-            offer: b"offer".to_vec(),
-            route: None,
-            max_forwards: 70,
-        };
+        let caller = NameAddr::new("Alice", "sip:alice@a.example".parse().expect("uri"));
+        let invite = Invite::new(to, caller, b"offer".to_vec());
         let result = self.nodes[from].endpoint.invite(self.now, invite);
         self.drain(from);
         result
@@ -164,6 +159,11 @@ impl World {
         let (local, remote) = (self.nodes[node].address, from.parse().expect("address"));
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
         self.nodes[node].endpoint.receive(self.now, flow, bytes);
+        self.drain(node);
+    }
+
+    /// Takes out what a node has to say after its endpoint was used directly.
+    pub(crate) fn wake(&mut self, node: usize) {
         self.drain(node);
     }
 
@@ -394,6 +394,9 @@ fn event_text(event: &SessionEvent) -> String {
         SessionEvent::ReofferWithdrawn => "ReofferWithdrawn".to_owned(),
         SessionEvent::Info { content_type, body } => {
             format!("Info {content_type} ({})", String::from_utf8_lossy(body))
+        }
+        SessionEvent::Replied { status, body, .. } => {
+            format!("Replied {status} ({})", String::from_utf8_lossy(body))
         }
         SessionEvent::Ended { cause } => format!("Ended {cause:?}"),
     }

@@ -28,6 +28,11 @@ impl<K: Ord + Copy> Agenda<K> {
         }
     }
 
+    /// Whether a key has a time.
+    pub(crate) fn is_set(&self, key: K) -> bool {
+        self.at_by_key.contains_key(&key)
+    }
+
     /// The earliest time and its key.
     pub(crate) fn next(&self) -> Option<(Instant, K)> {
         self.due.first().copied()

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::flow::{Flow, Transport};
-use crate::limits::{SESSIONS_MAX, TRANSACTIONS_MAX};
+use crate::limits::{SESSION_INTERVAL_S, SESSIONS_MAX, TRANSACTIONS_MAX};
+#[cfg(doc)]
+use crate::limits::{SESSION_INTERVAL_S_MAX, SESSION_INTERVAL_S_MIN};
 
 /// What an endpoint is told at its start.
 #[derive(Clone, Debug)]
@@ -19,6 +21,9 @@ pub struct Config {
     pub sessions_max: usize,
     /// Most transactions at once; a request over it is answered 503, but a BYE is always taken.
     pub transactions_max: usize,
+    /// The session interval that is asked for [s], within [`SESSION_INTERVAL_S_MIN`] and
+    /// [`SESSION_INTERVAL_S_MAX`] (RFC 4028): so long at most a session outlives its other side.
+    pub session_expires_s: u32,
 }
 
 impl Config {
@@ -31,6 +36,7 @@ impl Config {
             advertised: None,
             sessions_max: SESSIONS_MAX,
             transactions_max: TRANSACTIONS_MAX,
+            session_expires_s: SESSION_INTERVAL_S,
         }
     }
 

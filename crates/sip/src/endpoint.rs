@@ -17,6 +17,7 @@ use crate::message::{
 };
 use crate::outbox::Outbox;
 use crate::reply::{Pending, Refusal, echo};
+use crate::session::timer::{Asked, has_option};
 use crate::session::{Session, SessionId, SessionTimer};
 use crate::stats::{Alive, Stats};
 use crate::token::Tokens;
@@ -204,17 +205,17 @@ impl Endpoint {
         } else if arrival.request.method == Method::Options {
             self.answer_options(&arrival);
         } else {
-            // INFO, UPDATE and BYE live in dialogs; the rest has been refused.
+            // INFO, PRACK, UPDATE and BYE live in dialogs; the rest has been refused.
             self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
         }
     }
 
     /// The session whose dialog the request belongs to: Call-ID and both tags (RFC 3261 §12).
-    pub(crate) fn find_session(&self, arrival: &Arrival) -> Option<SessionId> {
+    pub(crate) fn find_session(&mut self, arrival: &Arrival) -> Option<SessionId> {
         let key = (arrival.call_id.clone(), arrival.to.tag()?.to_owned());
         let id = *self.ids_by_dialog.get(&key)?;
-        let session = self.sessions.get(&id)?;
-        session.dialog.is_with(arrival.from.tag()).then_some(id)
+        let session = self.sessions.get_mut(&id)?;
+        session.dialog_with(arrival.from.tag()).is_some().then_some(id)
     }
 
     /// Answers a request and keeps nothing: a copy of it gets the same answer (RFC 3261 §8.2.7).
@@ -270,6 +271,8 @@ impl Endpoint {
             echo: echo(&arrival.request, opens_dialog.then_some(tag)),
             flow,
             offered: matches!(description(headers, &arrival.request.body), Ok(Some(_))),
+            requires_reliable: has_option(headers, &HeaderName::Require, "100rel"),
+            asked: Asked::read(headers),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::arrival::Arrival;
 use crate::message::{HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, part};
-use crate::reply::{ACCEPT, ALLOW, Refusal};
+use crate::reply::{ACCEPT, ALLOW, Refusal, SUPPORTED};
 
 /// Judges method, Request-URI and extensions, in the order of §8.2.
 pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
@@ -12,11 +12,12 @@ pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
     method(request)?;
     scheme(&target)?;
     max_forwards(request)?;
-    let required = request.headers.values(&HeaderName::Require);
-    if !required.is_empty() {
-        // No extension is offered, so none can be required (§8.2.2.3).
+    let mut foreign = request.headers.values(&HeaderName::Require);
+    foreign.retain(|option| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option)));
+    if !foreign.is_empty() {
+        // §8.2.2.3: only those that are not understood are named.
         let refusal = Refusal::of(StatusCode::BAD_EXTENSION);
-        return Err(refusal.with(HeaderName::Unsupported, required.join(", ")));
+        return Err(refusal.with(HeaderName::Unsupported, foreign.join(", ")));
     }
     Ok(())
 }
@@ -30,9 +31,10 @@ fn method(request: &Request) -> Result<(), Refusal> {
         | Method::Bye
         | Method::Options
         | Method::Info
+        | Method::Prack
         | Method::Update => Ok(()),
-        // Nothing was subscribed to (RFC 6665 §4.1.3), nothing reliable was sent (RFC 3262 §3).
-        Method::Notify | Method::Prack => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
+        // Nothing was subscribed to (RFC 6665 §4.1.3).
+        Method::Notify => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
         Method::Subscribe | Method::Publish if has_event => {
             // Allow-Events would have to name a package (RFC 6665 §8.4), and there is none.
             Err(Refusal::of(StatusCode::BAD_EVENT))

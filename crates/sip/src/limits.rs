@@ -37,6 +37,10 @@ pub const TARGETS_MAX: usize = 4;
 /// ignored, and their senders give up after 64·T1.
 pub const FORKS_MAX: usize = 16;
 
+/// Reliable provisional responses of one call that are acknowledged; a call that is answered later
+/// still goes on without them. Real ones have fewer than ten.
+pub const PRACKS_MAX: u32 = 256;
+
 /// Longest wait for a final response to our INVITE once it rings. Timer C of a proxy is more than
 /// three minutes (RFC 3261 §16.6), so a proxy in the way speaks first.
 pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(200);
@@ -51,6 +55,23 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest time an INVITE may wait for its final response, whatever its `Expires` says: a queue may
 /// hold a caller unanswered for long, but not for ever.
 pub const EXPIRES_MAX: Duration = Duration::from_secs(3_600);
+
+/// Shortest session interval that is accepted [s] (RFC 4028 §4 recommends 90 and forbids less).
+pub const SESSION_INTERVAL_S_MIN: u32 = 90;
+
+/// Longest session interval that is believed [s]: a day. What is longer finds no ghosts.
+pub const SESSION_INTERVAL_S_MAX: u32 = 86_400;
+
+/// Session interval that is asked for, by default [s] (RFC 4028 §4 recommends half an hour).
+pub const SESSION_INTERVAL_S: u32 = 1_800;
+
+/// Pause before a refresh that met another exchange is tried again: longer than the one of a
+/// collision (RFC 3261 §14.1 has 4 s at most), shorter than the margin of any interval.
+pub const REFRESH_PAUSE: Duration = Duration::from_secs(5);
+
+/// Times an INVITE is sent again because somebody on the way wants a longer session interval: each
+/// time the interval grows, and there are few proxies.
+pub const INTERVAL_RAISES_MAX: u8 = 4;
 
 /// Headers that the user of the endpoint may add to one request: identity, privacy, diversion,
 /// referral and user data make about ten; a trunk's own come on top.

@@ -3,10 +3,14 @@
 use crate::config::Config;
 use crate::flow::Flow;
 use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
+use crate::session::timer::Asked;
 use crate::transaction::TransactionId;
 
 /// The methods that are understood.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE";
+
+/// The extensions that are understood, by option tag: RFC 3262 and RFC 4028.
+pub(crate) const SUPPORTED: [&str; 2] = ["100rel", "timer"];
 
 /// The media types that are understood.
 pub(crate) const ACCEPT: &str = "application/sdp";
@@ -54,6 +58,10 @@ pub(crate) struct Pending {
     pub(crate) flow: Flow,
     /// Whether it came with an offer.
     pub(crate) offered: bool,
+    /// Whether each provisional response has to be acknowledged (RFC 3262).
+    pub(crate) requires_reliable: bool,
+    /// What it says of session timers.
+    pub(crate) asked: Asked,
 }
 
 /// The headers that a response repeats as they came. A missing To tag is filled in with ours.

@@ -46,6 +46,7 @@ statuses! {
     UNSUPPORTED_MEDIA_TYPE = 415 "Unsupported Media Type";
     UNSUPPORTED_URI_SCHEME = 416 "Unsupported URI Scheme";
     BAD_EXTENSION = 420 "Bad Extension";
+    SESSION_INTERVAL_TOO_SMALL = 422 "Session Interval Too Small";
     TEMPORARILY_UNAVAILABLE = 480 "Temporarily Unavailable";
     CALL_DOES_NOT_EXIST = 481 "Call/Transaction Does Not Exist";
     LOOP_DETECTED = 482 "Loop Detected";
@@ -58,6 +59,7 @@ statuses! {
     SERVER_INTERNAL_ERROR = 500 "Server Internal Error";
     NOT_IMPLEMENTED = 501 "Not Implemented";
     SERVICE_UNAVAILABLE = 503 "Service Unavailable";
+    SERVER_TIMEOUT = 504 "Server Time-out";
     VERSION_NOT_SUPPORTED = 505 "Version Not Supported";
     BUSY_EVERYWHERE = 600 "Busy Everywhere";
     DECLINE = 603 "Decline";

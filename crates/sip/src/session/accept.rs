@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::progress::{Afterwards, Progress};
 use super::{Answered, Closing, Exchange, SessionError, SessionId, SessionTimer, State};
 use crate::endpoint::Endpoint;
 use crate::event::EndCause;
@@ -23,17 +24,33 @@ impl Endpoint {
         id: SessionId,
         sdp: Vec<u8>,
     ) -> Result<(), SessionError> {
-        let session = self.sessions.get(&id).ok_or(SessionError::Unknown)?;
-        let (pending, opening) = match &session.state {
-            State::Invited { invite, .. } => (invite.clone(), true),
+        let session = self.sessions.get_mut(&id).ok_or(SessionError::Unknown)?;
+        let mut told = Some(sdp);
+        let (pending, opening) = match &mut session.state {
+            State::Invited {
+                progress: Progress { afterwards: Afterwards::Accept(_), .. }, ..
+            } => {
+                return Err(SessionError::NothingPending);
+            }
+            State::Invited { progress, .. } if progress.unacknowledged.is_some() => {
+                // RFC 3262 §3: no 2xx while a description is not known to have arrived.
+                progress.afterwards = Afterwards::Accept(told.unwrap_or_default());
+                return Ok(());
+            }
+            State::Invited { invite, progress } => {
+                told = told.filter(|_| !progress.answered);
+                (invite.clone(), true)
+            }
             State::Up(Exchange::TheirOffer(pending)) => (pending.clone(), false),
             State::Up(_) | State::Resolving(_) | State::Calling { .. } | State::Closing(_) => {
                 return Err(SessionError::NothingPending);
             }
         };
-        let response = self.response_to(&pending, StatusCode::OK, None, Some(sdp));
+        session.said = told.clone().or(session.said.take());
+        let response = self.response_to(&pending, StatusCode::OK, None, told);
         self.respond(now, &pending, &response);
         self.stop_session_timers(id);
+        self.interval_agreed(now, id, pending.asked.agree(&self.config));
         let exchange = match pending.method == Method::Invite {
             true => self.await_ack(now, id, &pending, opening, response.to_bytes()),
             // An UPDATE has no ACK (RFC 3311 §5.2).

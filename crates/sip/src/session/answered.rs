@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::Flow;
 use crate::inspect::description;
-use crate::limits::PHRASE_BYTES_MAX;
+use crate::limits::{PHRASE_BYTES_MAX, PRACKS_MAX};
 use crate::message::{HeaderName, Method, NameAddr, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -22,7 +22,7 @@ impl Endpoint {
     ) {
         let known = user.and_then(|id| self.sessions.get_mut(&id).map(|session| (id, session)));
         let Some((id, session)) = known else {
-            return self.refuse_fork(now, invite, flow, response);
+            return self.refuse_fork(now, (invite, user), flow, response);
         };
         match &mut session.state {
             State::Calling { invite: ours, heard, .. } if *ours == invite => {
@@ -44,7 +44,7 @@ impl Endpoint {
             | State::Resolving(_)
             | State::Calling { .. }
             | State::Up(_)
-            | State::Closing(_) => self.refuse_fork(now, invite, flow, response),
+            | State::Closing(_) => self.refuse_fork(now, (invite, user), flow, response),
         }
     }
 
@@ -62,11 +62,20 @@ impl Endpoint {
             return;
         }
         if status.is_provisional() {
-            return self.outbox.tell(id, SessionEvent::Ringing { status, sdp });
+            if self.acknowledge_progress(now, (invite, id), flow, response) {
+                self.outbox.tell(id, SessionEvent::Ringing { status, sdp });
+            }
+            return;
         }
         if status.is_success() {
             self.confirm(invite, id, flow, response);
+            self.interval_told(now, id, &response.headers);
             return self.outbox.tell(id, SessionEvent::Established { sdp });
+        }
+        if status == StatusCode::SESSION_INTERVAL_TOO_SMALL
+            && self.call_with_longer_interval(now, id, &response.headers)
+        {
+            return;
         }
         // §4.3 of RFC 3263: 503 says to try another server.
         if status == StatusCode::SERVICE_UNAVAILABLE && self.call_next_address(now, id) {
@@ -103,12 +112,20 @@ impl Endpoint {
 
     /// The dialog is there: ACK.
     fn confirm(&mut self, invite: TransactionId, id: SessionId, flow: Flow, response: &Response) {
+        let cseq = self.invite_cseq(invite);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.confirm(response, flow);
+        session.peer.learn(&response.headers);
+        if let State::Calling { early, dialling, .. } = &session.state {
+            let tag = session.dialog.remote.tag();
+            let early = early.iter().find(|early| early.dialog.is_with(tag));
+            session.dialog.remote_cseq = early.and_then(|early| early.dialog.remote_cseq);
+            session.said = Some(dialling.offer.clone());
+        }
         if !session.is_closing() {
             session.state = State::Up(Exchange::Settled);
         }
-        let (dialog, cseq) = (session.dialog.clone(), session.dialog.local_cseq);
+        let (dialog, cseq) = (session.dialog.clone(), cseq.unwrap_or(session.dialog.local_cseq));
         self.agenda.clear((id, SessionTimer::NoAnswer));
         self.acknowledge(invite, cseq, &dialog);
     }
@@ -117,7 +134,7 @@ impl Endpoint {
     fn refuse_fork(
         &mut self,
         now: Instant,
-        invite: TransactionId,
+        (invite, user): (TransactionId, Option<SessionId>),
         flow: Flow,
         response: &Response,
     ) {
@@ -125,9 +142,12 @@ impl Endpoint {
             return;
         }
         let Some((mut dialog, cseq)) = self.fork_dialog(response, flow) else { return };
+        // This fork may have had PRACKs, which are numbered with all of the session.
+        let session = user.and_then(|id| self.sessions.get(&id));
+        let last = session.map_or(cseq + PRACKS_MAX, |session| session.dialog.local_cseq.max(cseq));
         dialog.confirm(response, flow);
         self.acknowledge(invite, cseq, &dialog);
-        let bye = dialog.request(Method::Bye, cseq + 1);
+        let bye = dialog.request(Method::Bye, last + 1);
         let flow = dialog.next_hop(&self.config);
         let signed = self.sign(bye, &flow);
         self.clients.start(now, &mut self.outbox, signed, flow, None);

@@ -6,7 +6,7 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::flow::Flow;
 use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode, Via};
-use crate::reply::{ALLOW, Pending, attach, response};
+use crate::reply::{ALLOW, Pending, SUPPORTED, attach, response};
 use crate::session::SessionId;
 use crate::transaction::TransactionId;
 
@@ -24,6 +24,7 @@ impl Endpoint {
     pub(super) fn introduce(&self, headers: &mut Headers, flow: &Flow) {
         headers.push(HeaderName::Contact, self.config.contact(flow));
         headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Supported, SUPPORTED.join(", "));
     }
 
     /// Sends a request in a session's dialog; `shape` adds to it.
@@ -63,6 +64,9 @@ impl Endpoint {
         let forms_dialog = status != StatusCode::TRYING && status.code() < 300;
         if forms_dialog && matches!(pending.method, Method::Invite | Method::Update) {
             self.introduce(&mut response.headers, &pending.flow);
+            if status.is_success() {
+                pending.asked.agree(&self.config).write(&mut response.headers);
+            }
         }
         if let Some(sdp) = sdp {
             attach(&mut response.headers, &mut response.body, sdp);

@@ -8,8 +8,8 @@ use crate::dialog::{Dialog, literal};
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
-use crate::limits::{ANSWER_WAIT_MAX, MAX_FORWARDS, TARGETS_MAX};
-use crate::message::{ExtraHeaders, HeaderName, Host, Method, NameAddr, SipUri, Uri};
+use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, MAX_FORWARDS, TARGETS_MAX};
+use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, Uri};
 use crate::reply::attach;
 
 /// A call to be made.
@@ -65,7 +65,9 @@ impl Endpoint {
         let dialog = self.dialog_for(&invite, flow);
         let Invite { offer, route, max_forwards, headers, .. } = invite;
         let addresses = Vec::new();
-        let dialling = Dialling { route, transport, offer, max_forwards, headers, addresses };
+        let interval_raises = 0;
+        let dialling =
+            Dialling { route, transport, offer, max_forwards, headers, interval_raises, addresses };
         let id = self.open_session(dialog, State::Resolving(dialling));
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
@@ -129,6 +131,12 @@ impl Endpoint {
         let dialling = dialling.clone();
         let Some(flow) = self.config.flow_to(dialling.transport, address) else { return false };
         session.dialog.flow = flow;
+        self.send_invite(now, id, dialling, flow);
+        true
+    }
+
+    fn send_invite(&mut self, now: Instant, id: SessionId, dialling: Dialling, flow: Flow) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
         let mut request = session.dialog.request(Method::Invite, session.dialog.local_cseq);
         if let Some(route) = &dialling.route {
@@ -136,13 +144,34 @@ impl Endpoint {
         }
         request.headers.set(HeaderName::MaxForwards, dialling.max_forwards.to_string());
         self.introduce(&mut request.headers, &flow);
+        self.ask_interval(id, &mut request.headers);
         dialling.headers.append_to(&mut request.headers);
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());
         let signed = self.sign(request, &flow);
         let invite = self.clients.start(now, &mut self.outbox, signed, flow, Some(id));
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.state = State::Calling { dialling, invite, heard: false };
+            let early = Vec::new();
+            session.state = State::Calling { dialling, invite, heard: false, early };
         }
+    }
+
+    /// Somebody on the way wants a longer session interval (RFC 4028 §7.3): the same call again.
+    /// `false` if that would not help.
+    pub(super) fn call_with_longer_interval(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        headers: &Headers,
+    ) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let flow = session.dialog.flow;
+        let State::Calling { dialling, .. } = &mut session.state else { return false };
+        dialling.interval_raises += 1;
+        let dialling = dialling.clone();
+        if dialling.interval_raises > INTERVAL_RAISES_MAX || !self.raise_interval(id, headers) {
+            return false;
+        }
+        self.send_invite(now, id, dialling, flow);
         true
     }
 }

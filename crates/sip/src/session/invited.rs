@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::progress::Progress;
+use super::timer::Asked;
 use super::{SessionId, SessionTimer, State};
 use crate::arrival::Arrival;
 use crate::dialog::Dialog;
@@ -39,7 +41,11 @@ impl Endpoint {
         }
         let trying = response(invite.echo.clone(), StatusCode::TRYING, None, &self.config);
         self.respond(now, &invite, &trying);
-        let id = self.open_session(dialog, State::Invited { invite, progress: None });
+        let id =
+            self.open_session(dialog, State::Invited { invite, progress: Progress::default() });
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.peer.learn(&arrival.request.headers);
+        }
         self.agenda.set((id, SessionTimer::Expires), now + expires(&arrival.request));
         self.agenda.set((id, SessionTimer::Progress), now + PROGRESS_INTERVAL);
         self.outbox.tell(id, SessionEvent::Incoming(Box::new(incoming)));
@@ -61,6 +67,7 @@ impl Endpoint {
 fn judge(arrival: &Arrival, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
     let request = &arrival.request;
     accepts_sdp(request)?;
+    Asked::read(&request.headers).judge()?;
     let offer = description(&request.headers, &request.body)?;
     let dialog = Dialog::answering(arrival, tag).map_err(Refusal::bad_request)?;
     let request_uri: Uri =

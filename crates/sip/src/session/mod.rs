@@ -16,10 +16,12 @@ mod inquire;
 mod invite;
 mod invited;
 mod options;
+mod prack;
+mod progress;
 mod reinvite;
 mod reject;
 mod reoffer;
-mod ring;
+pub(crate) mod timer;
 mod within;
 
 use std::net::SocketAddr;
@@ -34,8 +36,11 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::{Flow, Transport};
-use crate::message::{ExtraHeaders, Method, Reason, StatusCode, Uri};
+use crate::message::{ExtraHeaders, HeaderName, Headers, Method, Reason, Uri};
 use crate::reply::Pending;
+use crate::session::prack::Early;
+use crate::session::progress::Progress;
+use crate::session::timer::has_option;
 use crate::transaction::{Failed, Failure, TransactionId};
 
 /// One session: an INVITE dialog from its first message to its last, whoever called.
@@ -73,17 +78,43 @@ pub enum SessionError {
 pub(crate) struct Session {
     pub(crate) dialog: Dialog,
     pub(crate) state: State,
+    pub(crate) peer: Peer,
+    /// The last session description of ours that was agreed on, to be told again by a refresh.
+    pub(crate) said: Option<Vec<u8>>,
+    /// The session interval to be asked for, or that was agreed on [s].
+    pub(crate) interval_s: Option<u32>,
+    /// The shortest that somebody on the way accepts, once a 422 has told [s].
+    pub(crate) min_se_s: Option<u32>,
+}
+
+/// What the other side says that it understands.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Peer {
+    /// UPDATE (RFC 3311).
+    pub(crate) updates: bool,
+    /// Reliable provisional responses (RFC 3262).
+    pub(crate) reliable: bool,
+}
+
+impl Peer {
+    /// Takes what a message says; of what it does not mention, what was said before holds.
+    pub(crate) fn learn(&mut self, headers: &Headers) {
+        if headers.first(&HeaderName::Allow).is_some() {
+            // Method names are case-sensitive (RFC 3261 §7.1).
+            self.updates = headers.values(&HeaderName::Allow).iter().any(|name| name == "UPDATE");
+        }
+        let required = has_option(headers, &HeaderName::Require, "100rel");
+        if headers.first(&HeaderName::Supported).is_some() || required {
+            self.reliable = required || has_option(headers, &HeaderName::Supported, "100rel");
+        }
+    }
 }
 
 /// How far a session is.
 #[derive(Debug)]
 pub(crate) enum State {
     /// They called; we have not answered.
-    Invited {
-        invite: Pending,
-        /// The last provisional response that we sent, to be repeated while they wait.
-        progress: Option<StatusCode>,
-    },
+    Invited { invite: Pending, progress: Progress },
     /// We call, and look up where.
     Resolving(Dialling),
     /// We call; no final response yet.
@@ -92,6 +123,8 @@ pub(crate) enum State {
         invite: TransactionId,
         /// Whether any response came: only then may there be a CANCEL (§9.1).
         heard: bool,
+        /// The phones that answered reliably so far.
+        early: Vec<Early>,
     },
     /// The session is up.
     Up(Exchange),
@@ -109,6 +142,8 @@ pub(crate) struct Dialling {
     pub(crate) max_forwards: u8,
     /// What the user adds.
     pub(crate) headers: ExtraHeaders,
+    /// How often a longer session interval was asked for.
+    pub(crate) interval_raises: u8,
     /// Addresses that have not been tried, best first.
     pub(crate) addresses: Vec<SocketAddr>,
 }
@@ -123,9 +158,18 @@ pub(crate) enum Exchange {
     /// They offered, or asked for an offer; the user has to answer.
     TheirOffer(Pending),
     /// We sent a re-INVITE.
-    OurOffer { invite: TransactionId, offer: Vec<u8> },
+    OurOffer { invite: TransactionId, offer: Vec<u8>, purpose: Purpose },
     /// Our re-INVITE met one of theirs (491) and will be sent again.
-    BackingOff { offer: Vec<u8> },
+    BackingOff { offer: Vec<u8>, purpose: Purpose },
+}
+
+/// What a re-INVITE of ours is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// The user wants something changed, and is told how it went.
+    Change,
+    /// A sign of life (RFC 4028).
+    Refresh,
 }
 
 /// A 2xx that is repeated until its ACK comes (§13.3.1.4).
@@ -171,10 +215,18 @@ pub(crate) enum SessionTimer {
     BackOff,
     /// The cancelled INVITE is not answered at all.
     CancelUnanswered,
+    /// The reliable provisional response goes out again.
+    ProgressAgain,
+    /// The PRACK did not come.
+    NoPrack,
+    /// It is our turn to refresh the session.
+    Refresh,
+    /// Nobody refreshed it.
+    Expiry,
 }
 
 impl SessionTimer {
-    const ALL: [SessionTimer; 7] = [
+    const ALL: [SessionTimer; 11] = [
         SessionTimer::NoAnswer,
         SessionTimer::Progress,
         SessionTimer::Expires,
@@ -182,6 +234,10 @@ impl SessionTimer {
         SessionTimer::NoAck,
         SessionTimer::BackOff,
         SessionTimer::CancelUnanswered,
+        SessionTimer::ProgressAgain,
+        SessionTimer::NoPrack,
+        SessionTimer::Refresh,
+        SessionTimer::Expiry,
     ];
 
     pub(crate) fn why(self) -> &'static str {
@@ -193,6 +249,10 @@ impl SessionTimer {
             SessionTimer::NoAck => "2xx unacknowledged",
             SessionTimer::BackOff => "re-INVITE again after 491",
             SessionTimer::CancelUnanswered => "cancelled INVITE unanswered",
+            SessionTimer::ProgressAgain => "reliable provisional response again",
+            SessionTimer::NoPrack => "reliable provisional response unacknowledged",
+            SessionTimer::Refresh => "session to be refreshed",
+            SessionTimer::Expiry => "session expires",
         }
     }
 }
@@ -201,6 +261,16 @@ impl Session {
     /// Whether the user has had its last event.
     fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing(_))
+    }
+
+    /// The dialog with that tag of the other side: the session's, or an early one of a call that
+    /// is not answered for good.
+    pub(crate) fn dialog_with(&mut self, remote_tag: Option<&str>) -> Option<&mut Dialog> {
+        if let State::Calling { early, .. } = &mut self.state {
+            let mut dialogs = early.iter_mut().map(|early| &mut early.dialog);
+            return dialogs.find(|dialog| dialog.is_with(remote_tag));
+        }
+        Some(&mut self.dialog).filter(|dialog| dialog.is_with(remote_tag))
     }
 }
 
@@ -211,7 +281,9 @@ impl Endpoint {
         self.sessions_opened += 1;
         let tag = dialog.local.tag().unwrap_or("").to_owned();
         self.ids_by_dialog.insert((dialog.call_id.clone(), tag), id);
-        self.sessions.insert(id, Session { dialog, state });
+        let interval_s = Some(self.config.session_expires_s);
+        let (peer, said, min_se_s) = (Peer::default(), None, None);
+        self.sessions.insert(id, Session { dialog, state, peer, said, interval_s, min_se_s });
         id
     }
 
@@ -251,6 +323,10 @@ impl Endpoint {
             SessionTimer::NoAck => self.give_up_on_ack(now, id),
             SessionTimer::BackOff => self.offer_again(now, id),
             SessionTimer::CancelUnanswered => self.give_up_on_cancelled(id),
+            SessionTimer::ProgressAgain => self.repeat_reliably(now, id),
+            SessionTimer::NoPrack => self.give_up_on_prack(now, id),
+            SessionTimer::Refresh => self.refresh_session(now, id),
+            SessionTimer::Expiry => self.session_expired(now, id),
         }
     }
 
@@ -280,9 +356,12 @@ impl Endpoint {
             State::Up(Exchange::OurOffer { invite, .. }) if *invite == transaction => {
                 self.end_as(now, id, None, cause);
             }
-            State::Closing(Closing::Bye | Closing::Unheard { .. }) => self.finish(id, cause),
-            // A CANCEL without response: its INVITE has a timer of its own.
-            State::Closing(Closing::Cancelled { .. } | Closing::ByeAfterAck { .. })
+            State::Up(_) if *method == Method::Update => self.end_as(now, id, None, cause),
+            State::Closing(Closing::Bye | Closing::Unheard { .. }) if *method != Method::Prack => {
+                self.finish(id, cause);
+            }
+            // A CANCEL or PRACK without response: its INVITE has a timer of its own.
+            State::Closing(_)
             | State::Invited { .. }
             | State::Resolving(_)
             | State::Calling { .. }
@@ -306,6 +385,11 @@ impl Endpoint {
             && let Some(id) = user
         {
             self.finish(id, EndCause::LocalEnd);
+        } else if *method == Method::Update
+            && response.status.is_final()
+            && let Some(id) = user
+        {
+            self.refresh_answered(now, id, response);
         } else if !inquire::makes_sessions(method)
             && response.status.is_final()
             && let Some(id) = user

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::message::{HeaderName, Headers, Response, StatusCode};
-use crate::reply::{ACCEPT, ALLOW, response};
+use crate::reply::{ACCEPT, ALLOW, SUPPORTED, response};
 
 impl Endpoint {
     /// Nothing is changed by it, so a copy may be answered afresh and nothing is kept.
@@ -27,8 +27,7 @@ impl Endpoint {
         ok.headers.push(HeaderName::Allow, ALLOW);
         ok.headers.push(HeaderName::Accept, ACCEPT);
         ok.headers.push(HeaderName::AcceptEncoding, "identity");
-        // Empty says that there are none (§20.37).
-        ok.headers.push(HeaderName::Supported, "");
+        ok.headers.push(HeaderName::Supported, SUPPORTED.join(", "));
         ok
     }
 }

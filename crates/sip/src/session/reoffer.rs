@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Exchange, SessionId, SessionTimer, State};
+use super::timer::Asked;
+use super::{Exchange, Purpose, SessionId, SessionTimer, State};
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::event::SessionEvent;
@@ -20,12 +21,15 @@ impl Endpoint {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse_in_dialog(now, arrival, &refusal),
         };
+        if let Err(refusal) = Asked::read(&arrival.request.headers).judge() {
+            return self.refuse_in_dialog(now, arrival, &refusal);
+        }
         let refreshes = !invites && offer.is_none();
         let retry_after_s = self.tokens.below(RETRY_AFTER_S_MAX + 1);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let refusal = match &session.state {
             // An UPDATE without offer only tells that somebody is there, and where.
-            State::Up(_) | State::Invited { .. } if refreshes => None,
+            State::Up(_) | State::Invited { .. } | State::Calling { .. } if refreshes => None,
             State::Up(Exchange::Settled | Exchange::BackingOff { .. }) => None,
             State::Up(Exchange::OurOffer { .. } | Exchange::AwaitingAck(_)) => {
                 Some(Refusal::of(StatusCode::REQUEST_PENDING))
@@ -34,25 +38,34 @@ impl Endpoint {
                 let busy = Refusal::of(StatusCode::SERVER_INTERNAL_ERROR);
                 Some(busy.with(HeaderName::RetryAfter, retry_after_s.to_string()))
             }
-            State::Resolving(_) | State::Calling { .. } | State::Closing(_) => {
+            // RFC 3311 §5.2: ours, in the INVITE, is not answered for good.
+            State::Calling { .. } => Some(Refusal::of(StatusCode::REQUEST_PENDING)),
+            State::Resolving(_) | State::Closing(_) => {
                 Some(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST))
             }
         };
         if let Some(refusal) = refusal {
             return self.refuse_in_dialog(now, arrival, &refusal);
         }
-        session.dialog.refresh(&arrival.request.headers);
+        if let Some(dialog) = session.dialog_with(arrival.from.tag()) {
+            dialog.refresh(&arrival.request.headers);
+        }
+        session.peer.learn(&arrival.request.headers);
         match refreshes {
-            true => self.answer_refresh(now, arrival),
+            true => self.answer_refresh(now, id, arrival),
             false => self.put_offer(now, id, arrival, offer),
         }
     }
 
-    fn answer_refresh(&mut self, now: Instant, arrival: &Arrival) {
+    fn answer_refresh(&mut self, now: Instant, id: SessionId, arrival: &Arrival) {
         let tag = arrival.to.tag().unwrap_or("").to_owned();
         let pending = self.open_pending(arrival, &tag);
         let response = self.response_to(&pending, StatusCode::OK, None, None);
         self.respond(now, &pending, &response);
+        // Before the call is answered there is no session that could expire.
+        if self.sessions.get(&id).is_some_and(|session| matches!(session.state, State::Up(_))) {
+            self.interval_agreed(now, id, pending.asked.agree(&self.config));
+        }
     }
 
     /// Puts their offer before the user.
@@ -66,11 +79,13 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let before =
             std::mem::replace(&mut session.state, State::Up(Exchange::TheirOffer(pending)));
-        if matches!(before, State::Up(Exchange::BackingOff { .. })) {
+        if let State::Up(Exchange::BackingOff { purpose, .. }) = before {
             // Ours was made for a session that theirs is about to change.
             self.agenda.clear((id, SessionTimer::BackOff));
-            let status = StatusCode::REQUEST_PENDING;
-            self.outbox.tell(id, SessionEvent::ReofferRefused { status });
+            if purpose == Purpose::Change {
+                let status = StatusCode::REQUEST_PENDING;
+                self.outbox.tell(id, SessionEvent::ReofferRefused { status });
+            }
         }
         self.outbox.tell(id, SessionEvent::Reoffer { sdp });
     }

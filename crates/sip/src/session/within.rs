@@ -11,7 +11,8 @@ use crate::reply::Refusal;
 impl Endpoint {
     pub(crate) fn receive_in_dialog(&mut self, now: Instant, id: SessionId, arrival: Arrival) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let last = session.dialog.remote_cseq;
+        let Some(dialog) = session.dialog_with(arrival.from.tag()) else { return };
+        let last = dialog.remote_cseq;
         if last.is_some_and(|last| arrival.cseq.number <= last) {
             // A copy would have met its transaction; this is out of order.
             return self.refuse(&arrival, &Refusal::of(StatusCode::SERVER_INTERNAL_ERROR));
@@ -20,19 +21,20 @@ impl Endpoint {
         if arrival.request.method != Method::Bye && !self.has_room(&arrival) {
             return;
         }
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.dialog.remote_cseq = Some(arrival.cseq.number);
-            session.dialog.follow(&arrival);
+        let session = self.sessions.get_mut(&id);
+        if let Some(dialog) = session.and_then(|session| session.dialog_with(arrival.from.tag())) {
+            dialog.remote_cseq = Some(arrival.cseq.number);
+            dialog.follow(&arrival);
         }
         match arrival.request.method {
             Method::Bye => self.receive_bye(now, id, &arrival),
             Method::Invite | Method::Update => self.receive_reoffer(now, id, &arrival),
             Method::Info => self.receive_info(now, id, arrival),
+            Method::Prack => self.receive_prack(now, id, &arrival),
             Method::Options => self.answer_options_in_dialog(now, &arrival),
             // Refused, or sorted out, before they came here.
             Method::Ack
             | Method::Cancel
-            | Method::Prack
             | Method::Register
             | Method::Subscribe
             | Method::Notify

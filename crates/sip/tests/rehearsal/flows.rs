@@ -330,7 +330,7 @@ fn what_is_not_served_is_refused_as_the_rfc_has_it() {
         ("PUBLISH", "Event: presence\r\n", 489),
         ("JUMP", "", 501),
         ("OPTIONS", "Require: 100rel, none\r\n", 420),
-        ("INVITE", "Require: 100rel\r\n", 420),
+        ("INVITE", "Require: replaced, 100rel\r\n", 420),
         ("INVITE", "Accept: text/plain\r\n", 406),
         ("INVITE", "Max-Forwards: 0\r\n", 483),
         ("OPTIONS", "Max-Forwards: 0\r\n", 200),
@@ -379,9 +379,9 @@ fn options_tells_what_is_understood() {
     assert_eq!(world.nodes[1].endpoint.alive(), sip::Alive::default());
     let Ok(Message::Response(ok)) = parse(&first) else { panic!("no response") };
     let allow = ok.headers.values(&HeaderName::Allow);
-    assert_eq!(allow, ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"]);
+    assert_eq!(allow, ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE"]);
     assert_eq!(ok.headers.values(&HeaderName::Accept), ["application/sdp"]);
-    assert!(ok.headers.first(&HeaderName::Supported).is_some());
+    assert_eq!(ok.headers.values(&HeaderName::Supported), ["100rel", "timer"]);
     let via = ok.headers.text(&HeaderName::Via).expect("via");
     assert!(via.ends_with(";received=192.0.2.7"), "{via}");
 }

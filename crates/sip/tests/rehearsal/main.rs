@@ -2,8 +2,10 @@
 
 mod flows;
 mod reader;
+mod reliable;
 mod storm;
 mod stranger;
+mod timers;
 mod torture;
 mod within;
 mod world;

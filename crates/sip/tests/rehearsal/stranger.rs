@@ -5,30 +5,30 @@ use sip::{Config, EndCause, Invite, Output, SessionEvent, SessionId, Transport};
 
 use crate::world::World;
 
-const ADDRESS: &str = "192.0.2.7:5060";
+pub(crate) const ADDRESS: &str = "192.0.2.7:5060";
 
 /// A phone at [`ADDRESS`] that calls node 1 as it likes.
-struct Phone {
-    world: World,
+pub(crate) struct Phone {
+    pub(crate) world: World,
     cseq: u32,
     /// The other side's tag, once known.
-    tag: String,
+    pub(crate) tag: String,
     /// Added to each request.
-    more: &'static str,
+    pub(crate) more: &'static str,
 }
 
 impl Phone {
-    fn new() -> Phone {
+    pub(crate) fn new() -> Phone {
         Phone { world: World::new(2, 1), cseq: 0, tag: String::new(), more: "" }
     }
 
     /// Sends a request with the next number, and returns what came back at once.
-    fn send(&mut self, method: &str, body: &str) -> Vec<Message> {
+    pub(crate) fn send(&mut self, method: &str, body: &str) -> Vec<Message> {
         self.cseq += 1;
         self.send_numbered(method, self.cseq, body)
     }
 
-    fn send_numbered(&mut self, method: &str, cseq: u32, body: &str) -> Vec<Message> {
+    pub(crate) fn send_numbered(&mut self, method: &str, cseq: u32, body: &str) -> Vec<Message> {
         let to_tag = match self.tag.as_str() {
             "" => String::new(),
             tag => format!(";tag={tag}"),
@@ -54,13 +54,13 @@ impl Phone {
         self.caught()
     }
 
-    fn caught(&mut self) -> Vec<Message> {
+    pub(crate) fn caught(&mut self) -> Vec<Message> {
         let caught = std::mem::take(&mut self.world.caught);
         caught.iter().map(|(_, bytes)| parse(bytes).expect("valid")).collect()
     }
 
     /// Calls, and is answered.
-    fn establish(&mut self) -> SessionId {
+    pub(crate) fn establish(&mut self) -> SessionId {
         self.send("INVITE", "offer");
         let id = self.world.last_session(1);
         self.world.accept(1, id).expect("an INVITE that waits");
@@ -75,23 +75,23 @@ impl Phone {
         self.tag = tag_of(ok);
     }
 
-    fn last_event(&self) -> &SessionEvent {
+    pub(crate) fn last_event(&self) -> &SessionEvent {
         &self.world.nodes[1].told.last().expect("something was told").1
     }
 
-    fn end(mut self, id: SessionId) {
+    pub(crate) fn end(mut self, id: SessionId) {
         self.world.end(1, id);
         self.world.settle();
     }
 }
 
-fn tag_of(response: &Response) -> String {
+pub(crate) fn tag_of(response: &Response) -> String {
     let to: NameAddr =
         response.headers.text(&HeaderName::To).expect("To").parse().expect("address");
     to.tag().expect("tag").to_owned()
 }
 
-fn statuses(messages: &[Message]) -> Vec<u16> {
+pub(crate) fn statuses(messages: &[Message]) -> Vec<u16> {
     messages
         .iter()
         .map(|message| match message {
@@ -295,7 +295,7 @@ fn an_invite_expires_when_the_caller_said() {
 }
 
 /// A response of the phone to a request that it caught.
-fn answer(request: &Request, status: &str, tag: &str, body: &str) -> Vec<u8> {
+pub(crate) fn answer(request: &Request, status: &str, tag: &str, body: &str) -> Vec<u8> {
     let text = |name: HeaderName| request.headers.text(&name).expect("header").into_owned();
     format!(
         "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
@@ -309,7 +309,7 @@ fn answer(request: &Request, status: &str, tag: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn call_phone(world: &mut World) -> (SessionId, Request) {
+pub(crate) fn call_phone(world: &mut World) -> (SessionId, Request) {
     let invite = Invite {
         to: format!("sip:phone@{ADDRESS}").parse().expect("uri"),
         from: "\"A, \\\"B\\\"\" <sip:a@x>".parse().expect("address"),
@@ -323,7 +323,7 @@ fn call_phone(world: &mut World) -> (SessionId, Request) {
     (id, caught_request(world))
 }
 
-fn caught_request(world: &mut World) -> Request {
+pub(crate) fn caught_request(world: &mut World) -> Request {
     let (_, bytes) = world.caught.remove(0);
     match parse(&bytes) {
         Ok(Message::Request(request)) => request,

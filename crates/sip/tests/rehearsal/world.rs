@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) written: Vec<Vec<u8>>,
     /// Messages still to be lost: sender's name and beginning of the summary.
     doomed: Vec<(&'static str, &'static str)>,
+    /// Senders of whom nothing arrives any more.
+    vanished: Vec<&'static str>,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     sent: u64,
     /// Open streams: who opened it, to whom.
@@ -86,6 +88,7 @@ impl World {
             caught: Vec::new(),
             written: Vec::new(),
             doomed: Vec::new(),
+            vanished: Vec::new(),
             in_flight: BTreeMap::new(),
             sent: 0,
             streams: BTreeMap::new(),
@@ -96,6 +99,11 @@ impl World {
     /// Loses the next message of that sender whose summary begins so.
     pub(crate) fn lose(&mut self, sender: &'static str, summary: &'static str) {
         self.doomed.push((sender, summary));
+    }
+
+    /// Loses all that this sender sends from there on.
+    pub(crate) fn vanish(&mut self, sender: &'static str) {
+        self.vanished.push(sender);
     }
 
     /// Node 0 calls node 1.
@@ -121,6 +129,14 @@ impl World {
 
     pub(crate) fn ring(&mut self, node: usize, id: SessionId) {
         self.nodes[node].endpoint.ring(self.now, id).expect("an INVITE that waits");
+        self.drain(node);
+    }
+
+    pub(crate) fn progress(&mut self, node: usize, id: SessionId, status: u16, sdp: Option<&str>) {
+        let status = StatusCode::new(status).expect("a status");
+        let sdp = sdp.map(|sdp| sdp.as_bytes().to_vec());
+        let result = self.nodes[node].endpoint.progress(self.now, id, status, sdp);
+        result.expect("an INVITE that waits");
         self.drain(node);
     }
 
@@ -279,7 +295,7 @@ impl World {
         let unlucky = flow.transport == Transport::Udp
             && self.loss_per_mille > 0
             && self.luck.below(1_000) < self.loss_per_mille;
-        let lost = doomed.is_some() || unlucky;
+        let lost = doomed.is_some() || unlucky || self.vanished.contains(&sender);
         if let Some(doomed) = doomed {
             self.doomed.remove(doomed);
         }

@@ -50,8 +50,8 @@ impl Endpoint {
         self.progress_acknowledged(now, id);
     }
 
-    /// Acknowledges a provisional response to our INVITE if it asks for that. `false`: it is a copy,
-    /// or one before it is missing, and it must not be acted upon (§4).
+    /// Acknowledges a provisional response to our INVITE if it asks for that. `false`: it is a
+    /// copy, or one before it is missing, and it must not be acted upon (§4).
     pub(super) fn acknowledge_progress(
         &mut self,
         now: Instant,

@@ -54,8 +54,8 @@ impl Endpoint {
     }
 
     /// Sends a provisional response (101 to 199) to the pending INVITE. `sdp` is the answer for
-    /// early media: what [`Endpoint::accept`] is given later must be the same. To a caller that made
-    /// no offer it is not sent. It goes out reliably
+    /// early media: what [`Endpoint::accept`] is given later must be the same. To a caller that
+    /// made no offer it is not sent. It goes out reliably
     /// if the caller demands that, and with `sdp` also if the caller only knows how.
     ///
     /// # Errors

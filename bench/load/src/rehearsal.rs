@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, anyhow};
-use media::{Desk, Music, Outbox, Stage};
+use media::{Datagram, Desk, Music, Outbox, Stage};
 use model::{
     Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
     Rtcp, Source, VoiceGroup,
 };
-use wire::rtp::{HEADER_BYTES, Rtp};
+use wire::rtp::{Packet, Rtp, classify};
 
 use crate::takes::{Heard, Take, length_ms};
 
@@ -58,14 +58,16 @@ fn rehearse(take: &Take, end_us: u64) -> Result<Vec<Heard>> {
         }
         outbox.clear();
         stage.turn(turn, &mut outbox);
-        for datagram in outbox.iter().filter(|datagram| datagram.port == listener) {
+        let sound = |datagram: &Datagram<'_>| {
+            datagram.port == listener && classify(datagram.bytes) == Packet::Rtp
+        };
+        for datagram in outbox.iter().filter(sound) {
             let rtp = Rtp::parse(datagram.bytes).map_err(|error| anyhow!("{error:?}"))?;
             heard.push(Heard {
                 sequence: heard.len() as u64,
                 at_ms: (now_us as f64 - OFFSET_US as f64) / 1e3,
-                payload: datagram.bytes[HEADER_BYTES..].to_vec(),
+                payload: rtp.payload.to_vec(),
             });
-            debug_assert_eq!(rtp.payload_type, 0);
         }
         while stage.next_report().is_some() || stage.next_spent().is_some() {}
     }

@@ -66,13 +66,21 @@ const CLEAN: Line = Line {
 };
 
 /// All that is measured.
-pub(crate) const LINES: [Line; 19] = [
+pub(crate) const LINES: [Line; 27] = [
     CLEAN,
     Line { name: "loss 1 %", loss: 1.0, ..CLEAN },
     Line { name: "loss 3 %", loss: 3.0, ..CLEAN },
     Line { name: "loss 5 %", loss: 5.0, ..CLEAN },
     Line { name: "loss 10 %", loss: 10.0, ..CLEAN },
     Line { name: "loss 5 % by four", loss: 5.0, burst: 4, ..CLEAN },
+    Line { name: "loss 1 %, jitter 30 ms", loss: 1.0, jitter_ms: 30, ..CLEAN },
+    Line { name: "loss 3 %, jitter 30 ms", loss: 3.0, jitter_ms: 30, ..CLEAN },
+    Line { name: "loss 5 %, jitter 30 ms", loss: 5.0, jitter_ms: 30, ..CLEAN },
+    Line { name: "loss 10 %, jitter 30 ms", loss: 10.0, jitter_ms: 30, ..CLEAN },
+    Line { name: "loss 1 %, jitter 80 ms", loss: 1.0, jitter_ms: 80, ..CLEAN },
+    Line { name: "loss 3 %, jitter 80 ms", loss: 3.0, jitter_ms: 80, ..CLEAN },
+    Line { name: "loss 5 %, jitter 80 ms", loss: 5.0, jitter_ms: 80, ..CLEAN },
+    Line { name: "loss 10 %, jitter 80 ms", loss: 10.0, jitter_ms: 80, ..CLEAN },
     Line { name: "jitter 20 ms", jitter_ms: 20, ..CLEAN },
     Line { name: "jitter 30 ms", jitter_ms: 30, ..CLEAN },
     Line { name: "jitter 60 ms", jitter_ms: 60, ..CLEAN },

@@ -2,6 +2,7 @@
 //! from any server, or in virtual time from our mixer alone.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -28,13 +29,16 @@ const HEARD_WITHIN_MS: f64 = 450.0;
 pub(crate) struct Takes {
     /// Where the server listens for SIP over UDP; without it, our mixer in virtual time
     #[arg(long, value_name = "ADDR")]
-    pub(crate) server: Option<std::net::SocketAddr>,
+    pub(crate) server: Option<SocketAddr>,
     /// Rooms are called this and a number
     #[arg(long, default_value = "room-")]
     pub(crate) room_prefix: String,
     /// How often each voice goes over each line, with other luck each time
     #[arg(long, default_value_t = 1)]
     times: u64,
+    /// Rooms of two that talk at the same time: few enough that no server is short of time
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
+    at_once: u16,
     /// Only lines whose names hold this
     #[arg(long, default_value = "")]
     only: String,
@@ -98,7 +102,7 @@ pub(crate) fn run(takes: &Takes) -> Result<String> {
     }
     ensure!(!planned.is_empty(), "no line has a name with {:?} in it", takes.only);
     let heard = match takes.server {
-        Some(server) => talk::over_sockets(server, &takes.room_prefix, &planned)?,
+        Some(server) => in_batches(server, takes, &planned)?,
         None => rehearsal::in_virtual_time(&planned)?,
     };
     let mut lines = String::new();
@@ -108,6 +112,16 @@ pub(crate) fn run(takes: &Takes) -> Result<String> {
     }
     fs::write(takes.out.join("takes.jsonl"), lines)?;
     Ok(format!("{} takes in {}\n", planned.len(), takes.out.display()))
+}
+
+/// What is heard of all takes, some at a time; each batch in rooms that nobody was in before.
+fn in_batches(server: SocketAddr, takes: &Takes, planned: &[Take]) -> Result<Vec<Vec<Heard>>> {
+    let mut heard = Vec::new();
+    for (batch, part) in planned.chunks(takes.at_once.into()).enumerate() {
+        let room_prefix = format!("{}{batch}-", takes.room_prefix);
+        heard.extend(talk::over_sockets(server, &room_prefix, part)?);
+    }
+    Ok(heard)
 }
 
 /// Writes what was heard of a take, and tells of it.

@@ -1,4 +1,4 @@
-//! Takes over sockets: all of them at once, each in a room of its own, at any server here.
+//! Takes over sockets: some at once, each in a room of its own, at any server here.
 
 use std::net::SocketAddr;
 

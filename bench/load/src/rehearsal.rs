@@ -96,6 +96,6 @@ fn together() -> Routing {
     Routing {
         places: LEGS.map(place).into(),
         hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
-        taps: vec![],
+        ..Routing::default()
     }
 }

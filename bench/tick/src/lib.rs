@@ -111,7 +111,7 @@ impl Room {
         let routing = Routing {
             places: (0..legs).map(place).collect(),
             hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
-            taps: vec![],
+            ..Routing::default()
         };
         order(&mut desk, MediaOrder::Route { conference, routing });
         let codec = audio_codec(codec);

@@ -11,6 +11,7 @@
 //! | what to play when a packet is missing | [`Decoder::conceal`], [`Concealer`] |
 //! | another sampling rate | [`Resampler`] |
 //! | adding voices, ramps, the final limit | [`mix`], [`limiter`] |
+//! | a speaker brought near the usual loudness | [`AutomaticGain`] |
 //! | who is speaking, and how loudly | [`Activity`], [`activity`] |
 //! | test tones, and an ear that tells them apart | [`tone`] |
 //! | something to hear while waiting | [`music`] |
@@ -22,6 +23,7 @@ mod decoder;
 mod encoder;
 mod g711;
 mod g722;
+mod gain;
 mod libopus;
 pub mod limiter;
 pub mod limits;
@@ -35,4 +37,5 @@ pub use codec::{Codec, CodecError, DecodeError};
 pub use conceal::Concealer;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, EncoderSettings};
+pub use gain::AutomaticGain;
 pub use resample::Resampler;

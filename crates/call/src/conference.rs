@@ -68,6 +68,7 @@ impl Conference {
         seed: u64,
     ) -> Conference {
         let profile = rules.profile.name.clone();
+        let automatic_gain = rules.profile.automatic_gain;
         let mut conference = Conference {
             id,
             rules,
@@ -77,7 +78,7 @@ impl Conference {
             life: Life::Waiting,
             started_ms: now_ms,
             seq: 0,
-            routed: routing(&[], None),
+            routed: Routing { automatic_gain, ..routing(&[], None) },
             effects: VecDeque::new(),
         };
         let cause = Cause { by: Author::System, command: None, now_ms };
@@ -293,7 +294,10 @@ impl Conference {
         if self.life == Life::Over {
             return;
         }
-        let routing = routing(&self.parties, self.recording);
+        let routing = Routing {
+            automatic_gain: self.rules.profile.automatic_gain,
+            ..routing(&self.parties, self.recording)
+        };
         if routing != self.routed {
             self.routed = routing.clone();
             self.effects.push_back(Effect::Route(routing));

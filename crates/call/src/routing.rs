@@ -28,7 +28,7 @@ pub fn routing(parties: &[Party], recording: Option<RecordingId>) -> Routing {
         hears.push(row(RECORDER, PEOPLE));
         taps.push(TapPlace { recording, ear: RECORDER });
     }
-    Routing { places, hears, taps }
+    Routing { places, hears, taps, automatic_gain: false }
 }
 
 fn place(party: &Party) -> Place {

@@ -26,10 +26,16 @@ struct Scene {
     commands: u64,
 }
 
+/// The profile of rooms that are open to all.
+const OPEN: &str = include_str!("../../../fixtures/profiles/open.toml");
+
 impl Scene {
     fn new(record: bool, parties_max: usize) -> Scene {
-        let profile = toml::from_str(include_str!("../../../fixtures/profiles/open.toml")).unwrap();
-        let rules = Rules { profile, parties_max, record };
+        let profile = toml::from_str(OPEN).unwrap();
+        Scene::with_rules(Rules { profile, parties_max, record })
+    }
+
+    fn with_rules(rules: Rules) -> Scene {
         let name = ConferenceName::parse("standup").unwrap();
         let mut scene = Scene {
             conference: Conference::new(ConferenceId(1), name, rules, 1_000, 7),
@@ -114,6 +120,23 @@ fn a_conference_begins_with_its_first_party_and_ends_with_its_last() {
     assert!(scene.over);
     assert_eq!(scene.seqs, (1..=scene.seqs.len() as u64).collect::<Vec<_>>());
     assert!(scene.view.unwrap().ended_ms.is_some());
+}
+
+#[test]
+fn a_room_evens_out_how_loud_people_are_only_where_its_profile_says_so() {
+    let gentle = OPEN.replace("parties_max = 5000", "parties_max = 5000\nautomatic_gain = true");
+    for (profile, automatic_gain) in [(OPEN, false), (&gentle, true)] {
+        let profile = toml::from_str(profile).unwrap();
+        let mut scene = Scene::with_rules(Rules { profile, parties_max: 9, record: false });
+        scene.enter(1).unwrap();
+        assert_eq!(
+            scene.routing,
+            model::Routing::default(),
+            "nothing to play before anybody is in"
+        );
+        scene.join(2);
+        assert_eq!(scene.routing.automatic_gain, automatic_gain);
+    }
 }
 
 #[test]

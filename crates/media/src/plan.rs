@@ -42,10 +42,12 @@ pub(crate) struct Member {
     pub(crate) wanted: Wanted,
 }
 
-/// Whether somebody hears a leg, and at which rates.
+/// Whether somebody hears a leg, and how.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted {
     pub(crate) heard: bool,
+    /// Whether it is brought near the usual loudness.
+    pub(crate) levelled: bool,
     pub(crate) rates: [bool; Rate::COUNT],
 }
 
@@ -53,7 +55,8 @@ impl Wanted {
     /// What either wants.
     pub(crate) fn or(self, other: Wanted) -> Wanted {
         let rates = Rate::ALL.map(|r| self.rates[r.index()] || other.rates[r.index()]);
-        Wanted { heard: self.heard || other.heard, rates }
+        let levelled = self.levelled || other.levelled;
+        Wanted { heard: self.heard || other.heard, levelled, rates }
     }
 }
 
@@ -149,7 +152,10 @@ impl Plan {
                     leg: seat.leg,
                     ear: ears[&ear],
                     voice: voice_index,
-                    wanted: voices.map(|voices| voices.wanted).unwrap_or_default(),
+                    wanted: Wanted {
+                        levelled: routing.automatic_gain,
+                        ..voices.map(|voices| voices.wanted).unwrap_or_default()
+                    },
                     own_gain: own_gain.unwrap_or(0),
                     bus: buses[&(ear, Rate::of_codec(seat.codec))],
                     memory: has_memory(seat.codec),

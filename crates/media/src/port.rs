@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use audio::{Activity, CodecError, Decoder, Resampler};
+use audio::{Activity, AutomaticGain, CodecError, Decoder, Resampler};
 use model::{Chance, Connection, LegId, MediaReport, Rtcp};
 use wire::rtp::{Header, Packet, Rtp, classify};
 use wire::telephone_event::{Digits, Event};
@@ -243,6 +243,7 @@ pub struct Link {
     /// samples.
     pressed: Option<(u64, i64)>,
     activity: Activity,
+    gain: AutomaticGain,
     /// As it was last reported.
     talking: bool,
     /// To the rates that are not its own.
@@ -281,6 +282,7 @@ impl Link {
             digits: Digits::new(event_clock_hz(&terms)),
             pressed: None,
             activity: Activity::new(rate.hz()),
+            gain: AutomaticGain::new(rate.hz()),
             talking: false,
             resamplers: Rate::ALL.map(resampler),
             frames: Rate::ALL.map(|rate| vec![0; rate.per_tick()].into_boxed_slice()),
@@ -317,6 +319,7 @@ impl Link {
     pub(crate) fn succeed(&mut self, before: &Link) {
         self.gate = before.gate.clone();
         self.gate.amend(&self.terms);
+        self.gain = before.gain.at_rate(self.rate().hz());
         self.talking = before.talking;
         self.standing = before.standing;
         self.spoilt = before.spoilt;
@@ -342,8 +345,11 @@ impl Link {
         &self.past
     }
 
-    /// This tick's sound as it came.
+    /// This tick's sound as it came; what was made louder or softer did not come so.
     pub(crate) fn parcel(&self) -> Parcel<'_> {
+        if !self.gain.is_untouched() {
+            return Parcel::Mingled;
+        }
         self.playout.parcel(self.rate().per_tick())
     }
 
@@ -443,6 +449,11 @@ impl Link {
             let codec = audio_codec(self.terms.codec);
             let silence = audio::activity::frame_is_silence(codec, frame);
             let sounds = playout != Playout::Silence && !silence;
+            if sounds && wanted.levelled {
+                self.gain.process(frame);
+            } else {
+                self.gain.pause();
+            }
             // Who is given the payloads is given them from the first one that sounds.
             sounds || forwards(self.terms.codec) && self.playout.has_more_sound()
         };

@@ -38,7 +38,7 @@ fn random_routing(chance: &mut Chance, legs: u64) -> Routing {
             hears.push(Hearing { ear, voice, gain: Gain::UNITY });
         }
     }
-    Routing { places, hears, taps: vec![] }
+    Routing { places, hears, ..Routing::default() }
 }
 
 /// The party × party oracle.

@@ -19,7 +19,11 @@ fn routing(legs: &[u64], apart: Option<u64>, muted: Option<u64>) -> Routing {
         voice: Some(VoiceGroup(u16::from(Some(*leg) == apart))).filter(|_| Some(*leg) != muted),
     };
     let row = |group| Hearing { ear: EarGroup(group), voice: VoiceGroup(group), gain: Gain::UNITY };
-    Routing { places: legs.iter().map(place).collect(), hears: vec![row(0), row(1)], taps: vec![] }
+    Routing {
+        places: legs.iter().map(place).collect(),
+        hears: vec![row(0), row(1)],
+        ..Routing::default()
+    }
 }
 
 #[test]

@@ -70,6 +70,9 @@ pub struct Profile {
     pub name: String,
     /// Parties at most, those that are still being called among them.
     pub parties_max: usize,
+    /// Whether who speaks too softly or too loudly is brought near the usual loudness.
+    #[serde(default)]
+    pub automatic_gain: bool,
     /// What is allowed. What is not here is not allowed.
     #[serde(rename = "permission")]
     pub permissions: Vec<Permission>,

@@ -69,6 +69,8 @@ pub struct Routing {
     pub hears: Vec<Hearing>,
     /// The recorders.
     pub taps: Vec<TapPlace>,
+    /// Who speaks too softly or too loudly is brought near the usual loudness before it is mixed.
+    pub automatic_gain: bool,
 }
 
 impl Routing {
@@ -106,7 +108,7 @@ mod tests {
         let routing = Routing {
             places: vec![place(1), place(2)],
             hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
-            taps: vec![],
+            ..Routing::default()
         };
         assert!(routing.hears(LegId(1), LegId(2)));
         assert!(!routing.hears(LegId(1), LegId(1)));

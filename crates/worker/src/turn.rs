@@ -245,7 +245,7 @@ mod tests {
             let routing = Routing {
                 places: (0..LEGS).map(place).collect(),
                 hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
-                taps: Vec::new(),
+                ..Routing::default()
             };
             self.order(&MediaOrder::Route { conference: CONFERENCE, routing }, None);
         }

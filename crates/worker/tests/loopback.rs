@@ -58,6 +58,7 @@ fn all_together(legs: std::ops::Range<u64>, recording: Option<RecordingId>) -> R
         places: legs.map(place).collect(),
         hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
         taps: recording.into_iter().map(|recording| TapPlace { recording, ear }).collect(),
+        automatic_gain: false,
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Phone {
     pub codec: Codec,
     pub ptime_ms: u16,
     pub sine: Option<Sine>,
+    /// Samples that it says first.
+    pub words: std::vec::IntoIter<i16>,
     /// Its tone begins or ends with a ramp of a packet in the next one.
     pub swell: Option<Swell>,
     /// False sends no packets at all.
@@ -70,7 +72,8 @@ pub struct Phone {
     /// RTCP that it was sent.
     pub told: Vec<Vec<u8>>,
     sent: u64,
-    next_us: f64,
+    /// When it sends its next packet [µs].
+    pub next_us: f64,
     encoder: Encoder,
     decoder: Decoder,
 }
@@ -86,6 +89,7 @@ impl Phone {
             codec,
             ptime_ms: 20,
             sine: None,
+            words: Vec::new().into_iter(),
             swell: None,
             sends: true,
             ssrc: 1_000 + leg as u32,
@@ -114,6 +118,12 @@ impl Phone {
         self
     }
 
+    /// It says these samples, at the rate of its codec, once.
+    pub fn saying(mut self, words: Vec<i16>) -> Phone {
+        self.words = words.into_iter();
+        self
+    }
+
     pub fn terms(&self) -> Connection {
         let payload_type = payload_type(self.codec);
         Connection {
@@ -137,6 +147,9 @@ impl Phone {
         let mut pcm = vec![0; codec.samples(self.ptime_ms.into())];
         if let Some(sine) = &mut self.sine {
             sine.fill(&mut pcm);
+        }
+        for (sample, word) in pcm.iter_mut().zip(self.words.by_ref()) {
+            *sample = word;
         }
         let length = pcm.len() as i32;
         match self.swell.take() {
@@ -248,7 +261,7 @@ pub fn all_together(legs: impl IntoIterator<Item = u64>) -> Routing {
     Routing {
         places: legs.into_iter().map(place).collect(),
         hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
-        taps: vec![],
+        ..Routing::default()
     }
 }
 

@@ -58,7 +58,8 @@ impl Switchboard {
         };
         let local = self.local_for(&target);
         let stage = Stage::Opening(Purpose::Dial(target));
-        self.legs.insert(leg, Leg { conference, party, session: None, signalling: None, stage });
+        let (session, signalling, said) = (None, None, String::new());
+        self.legs.insert(leg, Leg { conference, party, session, signalling, stage, said });
         self.order(MediaOrder::Open { leg, conference, local });
     }
 
@@ -93,7 +94,7 @@ impl Switchboard {
         }
         if let Some(session) = leg.session {
             self.legs_by_session.remove(&session);
-            self.sip.end(now, session, None);
+            self.sip.end(now, session, Some(crate::reason::told(reason)));
         }
         self.order(MediaOrder::Close { leg: id });
     }

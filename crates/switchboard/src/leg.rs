@@ -16,6 +16,8 @@ pub(crate) struct Leg {
     /// The host that signalling comes from.
     pub(crate) signalling: Option<IpAddr>,
     pub(crate) stage: Stage,
+    /// Our last session description, so that one that says the same is known.
+    pub(crate) said: String,
 }
 
 /// How far a leg's audio is agreed on.

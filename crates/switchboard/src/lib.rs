@@ -11,6 +11,7 @@ mod digits;
 mod effects;
 mod leg;
 mod negotiation;
+mod reason;
 mod signal;
 mod switchboard;
 

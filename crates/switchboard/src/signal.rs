@@ -10,13 +10,14 @@ use model::{
     Author, Command, CommandId, ConferenceName, ConferenceRef, LeaveReason, LegId, MediaOrder,
     PartyId, Refusal, Verb,
 };
-use sip::message::{Host, NameAddr, StatusCode, Uri};
+use sip::message::{Host, NameAddr, Reason, StatusCode, Uri};
 use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId};
 use wire::sdp::{self, Description, Local, Negotiated};
 
 use crate::calls::Placed;
 use crate::leg::{Leg, Purpose, Stage};
 use crate::negotiation;
+use crate::reason;
 use crate::switchboard::{Output, Switchboard};
 
 /// Says whether the server can call this address: a `sip:` URI. `sips:` asks for TLS on every hop
@@ -130,6 +131,7 @@ impl Switchboard {
                 session: Some(session),
                 signalling: Some(signalling),
                 stage: Stage::Opening(purpose),
+                said: String::new(),
             },
         );
         let local = incoming.flow.local.ip();
@@ -186,8 +188,11 @@ impl Switchboard {
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
         let to =
             callable(target).expect("an invitation's target was checked when it was asked for");
-        let offer = sdp::offer(local).into_bytes();
-        let invite = Invite::new(to, NameAddr::new("", from), offer);
+        let offer = sdp::offer(local);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.said.clone_from(&offer);
+        }
+        let invite = Invite::new(to, NameAddr::new("", from), offer.into_bytes());
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);
@@ -216,6 +221,9 @@ impl Switchboard {
     }
 
     fn accept(&mut self, now: Instant, session: SessionId, leg: LegId, sdp: String) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.said.clone_from(&sdp);
+        }
         if self.sip.accept(now, session, sdp.into_bytes()).is_err() {
             // The caller cancelled in the same instant; the session's end is on its way here.
             self.order(MediaOrder::Close { leg });
@@ -250,7 +258,8 @@ impl Switchboard {
         let Some(leg) = self.legs.remove(&id) else { return };
         if let Some(session) = leg.session {
             self.legs_by_session.remove(&session);
-            self.sip.end(now, session, None);
+            let cause = Reason::sip(StatusCode::NOT_ACCEPTABLE_HERE.code(), "No Media In Common");
+            self.sip.end(now, session, Some(cause));
         }
         self.order(MediaOrder::Close { leg: id });
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
@@ -291,11 +300,12 @@ impl Switchboard {
 
     /// The far end wants to change what was agreed, or asks what we would offer.
     fn reoffer(&mut self, now: Instant, session: SessionId, id: LegId, sdp: Option<Vec<u8>>) {
-        let Stage::Up { local, .. } = &self.legs[&id].stage else {
+        let Leg { stage: Stage::Up { local, .. }, said: before_said, .. } = &self.legs[&id] else {
             return self.reject(now, session, Refusal::WrongState);
         };
-        // RFC 3264 §8: the version goes up by one with each description that we send.
-        let local = Local { version: local.version + 1, ..(**local).clone() };
+        // RFC 3264 §8: the version goes up by one with each description that differs.
+        let (before, version) = ((**local).clone(), local.version + 1);
+        let local = Local { version, ..before.clone() };
         let Some(sdp) = sdp else {
             let offer = sdp::offer(&local);
             if let Some(Leg { stage: Stage::Up { local: said, .. }, .. }) = self.legs.get_mut(&id) {
@@ -304,7 +314,12 @@ impl Switchboard {
             return self.accept(now, session, id, offer);
         };
         let agreed = Description::parse(&sdp).ok().and_then(|offer| {
-            let (answer, negotiated) = sdp::answer(&offer, &local).ok()?;
+            // A refresh (RFC 4028 §7.4) that changes nothing is answered with the same text again.
+            let (again, negotiated) = sdp::answer(&offer, &before).ok()?;
+            let (answer, local) = match again == *before_said {
+                true => (again, before),
+                false => (sdp::answer(&offer, &local).ok()?.0, local),
+            };
             Some((answer, Local { previous: Some(offer), ..local }, negotiated))
         });
         match agreed {
@@ -322,7 +337,7 @@ impl Switchboard {
         if let Some(session) = leg.session {
             self.legs_by_session.remove(&session);
         }
-        let reason = leave_reason(cause);
+        let reason = reason::heard(cause);
         match leg.stage {
             Stage::Up { .. } => {}
             Stage::Opening(_) | Stage::Offered(_) => {
@@ -333,22 +348,6 @@ impl Switchboard {
         }
         self.order(MediaOrder::Close { leg: id });
         self.leg_changed(now, leg.conference, id, LegChange::Gone(reason));
-    }
-}
-
-/// Why a party is gone, by how its session ended.
-fn leave_reason(cause: &EndCause) -> LeaveReason {
-    match cause {
-        EndCause::Bye { .. } | EndCause::Cancelled { .. } => LeaveReason::Left,
-        EndCause::LocalEnd => LeaveReason::Removed,
-        EndCause::Rejected { status, .. } => match status.code() {
-            486 | 600 => LeaveReason::Busy,
-            603 => LeaveReason::Declined,
-            408 | 480 => LeaveReason::NoAnswer,
-            _ => LeaveReason::Failed,
-        },
-        EndCause::Unresolved => LeaveReason::Failed,
-        EndCause::TimedOut | EndCause::TransportFailed | EndCause::Unknown => LeaveReason::Lost,
     }
 }
 

@@ -1,0 +1,57 @@
+//! The SIP endpoint: whatever comes, in whatever order, it neither panics nor keeps anything once
+//! time has passed and all sessions were ended.
+#![no_main]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use sip::{Alive, Config, Endpoint, Flow, Output, SessionEvent, SessionId, Transport};
+
+fuzz_target!(|bytes: &[u8]| {
+    let local: SocketAddr = "192.0.2.1:5060".parse().expect("an address");
+    let remote: SocketAddr = "192.0.2.2:5060".parse().expect("an address");
+    let mut endpoint = Endpoint::new(Config::new(vec![(Transport::Udp, local)]), 1);
+    let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+    let mut now = Instant::now();
+    let mut sessions = Vec::new();
+    // Messages are parted by a byte that is in none; the one before tells what the user does.
+    for message in bytes.split(|byte| *byte == 0xff) {
+        endpoint.receive(now, flow, message);
+        let told = drain(&mut endpoint, &mut sessions);
+        let Some(&id) = sessions.last() else { continue };
+        let whim = message.len() % 8;
+        // A verb that does not fit the state is refused, and that is in order.
+        let _refused = match whim {
+            0 => endpoint.accept(now, id, b"sdp".to_vec()).is_err(),
+            1 => endpoint.ring(now, id).is_err(),
+            2 => endpoint.reinvite(now, id, b"sdp".to_vec()).is_err(),
+            3 => endpoint.progress(now, id, sip::message::StatusCode::RINGING, None).is_err(),
+            _ => told == 0,
+        };
+        now += Duration::from_millis(100 << whim);
+        endpoint.handle_timeout(now);
+        drain(&mut endpoint, &mut sessions);
+    }
+    for id in sessions.clone() {
+        endpoint.end(now, id, None);
+    }
+    for _ in 0..400 {
+        now += Duration::from_secs(1);
+        endpoint.handle_timeout(now);
+        drain(&mut endpoint, &mut sessions);
+    }
+    assert_eq!(endpoint.alive(), Alive::default());
+});
+
+/// Takes everything out; notes sessions, and tells how many outputs there were.
+fn drain(endpoint: &mut Endpoint, sessions: &mut Vec<SessionId>) -> usize {
+    let mut outputs = 0;
+    while let Some(output) = endpoint.poll() {
+        outputs += 1;
+        if let Output::Session(id, SessionEvent::Incoming(_)) = output {
+            sessions.push(id);
+        }
+    }
+    outputs
+}

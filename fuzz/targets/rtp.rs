@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::rtp::{Extender, Rtp, classify};
+use wire::rtp::{Extender, Packet, Rtp, classify};
 use wire::telephone_event::{Digits, Event};
 
 fuzz_target!(|bytes: &[u8]| {
-    classify(bytes);
+    assert!(!bytes.is_empty() || matches!(classify(bytes), Packet::Unknown));
     let (mut extender, mut digits) = (Extender::new(), Digits::new(8_000));
     for packet in bytes.chunks(24) {
         let Ok(rtp) = Rtp::parse(packet) else { continue };

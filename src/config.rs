@@ -13,8 +13,12 @@ use serde::Deserialize;
 /// Where the server listens, what it keeps where, and its rooms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// SIP, UDP and TCP.
-    pub sip: SocketAddr,
+    /// SIP, UDP and TCP; the first is what people are told to dial.
+    pub sip: Vec<SocketAddr>,
+    /// SIP over TLS.
+    pub tls: Option<Tls>,
+    /// SIP over WebSocket.
+    pub websocket: WebSocket,
     /// The page, the API and the metrics.
     pub http: SocketAddr,
     /// The folder of all that is kept.
@@ -83,11 +87,74 @@ impl Default for Room {
     }
 }
 
+/// One address, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a socket address, as 127.0.0.1:5060, or a list of them")]
+enum Addresses {
+    One(SocketAddr),
+    Several(Vec<SocketAddr>),
+}
+
+/// SIP over TLS.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Where it is listened for.
+    pub listen: Vec<SocketAddr>,
+    /// A PEM file with our certificate and those between it and a root.
+    pub certificate: PathBuf,
+    /// A PEM file with its private key.
+    pub key: PathBuf,
+    /// A PEM file with the roots that those whom we call must be certified by; without it those
+    /// of the system.
+    #[serde(default)]
+    pub roots: Option<PathBuf>,
+    /// A PEM file with the roots of those who may connect; without it nobody is asked.
+    #[serde(default)]
+    pub client_roots: Option<PathBuf>,
+    /// Whether one who has no certificate may connect as well.
+    #[serde(default)]
+    pub client_optional: bool,
+}
+
+impl From<Tls> for gateway::TlsSettings {
+    fn from(tls: Tls) -> gateway::TlsSettings {
+        use gateway::ClientCertificates;
+        gateway::TlsSettings {
+            bind: tls.listen,
+            certificate: tls.certificate,
+            key: tls.key,
+            clients: match (tls.client_roots, tls.client_optional) {
+                (None, _) => ClientCertificates::Unasked,
+                (Some(roots), true) => ClientCertificates::Optional(roots),
+                (Some(roots), false) => ClientCertificates::Required(roots),
+            },
+            roots: tls.roots,
+        }
+    }
+}
+
+/// SIP over WebSocket, for browsers.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebSocket {
+    /// Where `ws:` is listened for: for a proxy that has TLS, or for trying out.
+    pub listen: Vec<SocketAddr>,
+    /// Where `wss:` is listened for, with the certificate of `[tls]`.
+    pub listen_tls: Vec<SocketAddr>,
+    /// The origins of pages that may connect, such as `https://phone.example`, besides those that
+    /// come from the host that they connect to.
+    pub origins: Vec<String>,
+}
+
 /// What stands in a file; all of it may be left out.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    sip: Option<SocketAddr>,
+    sip: Option<Addresses>,
+    tls: Option<Tls>,
+    #[serde(default)]
+    websocket: WebSocket,
     http: Option<SocketAddr>,
     data: Option<PathBuf>,
     rtp_ports: Option<PortRange>,
@@ -110,9 +177,9 @@ pub struct Options {
     /// A TOML file with settings; options and variables count over it
     #[arg(long, value_name = "FILE", env = "CONVOKE_CONFIG", global = true)]
     pub config: Option<PathBuf>,
-    /// Listen for SIP here, UDP and TCP [default: 127.0.0.1:5060]
-    #[arg(long, value_name = "ADDR", env = "CONVOKE_SIP", global = true)]
-    pub sip: Option<SocketAddr>,
+    /// Listen for SIP here, UDP and TCP; several with commas [default: 127.0.0.1:5060]
+    #[arg(long, value_name = "ADDR", env = "CONVOKE_SIP", global = true, value_delimiter = ',')]
+    pub sip: Vec<SocketAddr>,
     /// Listen for HTTP here [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", env = "CONVOKE_HTTP", global = true)]
     pub http: Option<SocketAddr>,
@@ -157,8 +224,16 @@ impl Config {
             None => File::default(),
         };
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let sip = match (options.sip.as_slice(), file.sip) {
+            ([], None) => vec![loopback(5060)],
+            ([], Some(Addresses::One(address))) => vec![address],
+            ([], Some(Addresses::Several(addresses))) => addresses,
+            (addresses, _) => addresses.to_vec(),
+        };
         Ok(Config {
-            sip: options.sip.or(file.sip).unwrap_or(loopback(5060)),
+            sip,
+            tls: file.tls,
+            websocket: file.websocket,
             http: options.http.or(file.http).unwrap_or(loopback(8080)),
             data: options.data.clone().or(file.data).unwrap_or_else(|| "./data".into()),
             rtp_ports: options.rtp_ports.or(file.rtp_ports).unwrap_or_default(),
@@ -262,6 +337,12 @@ mod tests {
     }
 
     #[test]
+    fn several_addresses_may_be_listened_on() {
+        let file: File = toml::from_str("sip = [\"0.0.0.0:5060\", \"[::]:5060\"]\n").unwrap();
+        assert!(matches!(file.sip, Some(Addresses::Several(two)) if two.len() == 2));
+    }
+
+    #[test]
     fn an_option_counts_over_the_file_and_the_file_over_the_default() {
         let folder = std::env::temp_dir().join(format!("convoke-config-{}", std::process::id()));
         std::fs::write(&folder, "sip = \"127.0.0.1:7000\"\nhttp = \"127.0.0.1:7001\"\n").unwrap();
@@ -272,7 +353,7 @@ mod tests {
         };
         let config = Config::load(&options).unwrap();
         std::fs::remove_file(folder).unwrap();
-        assert_eq!(config.sip.port(), 7000);
+        assert_eq!(config.sip, ["127.0.0.1:7000".parse().unwrap()]);
         assert_eq!(config.http.port(), 9);
         assert_eq!(config.data, PathBuf::from("./data"));
     }

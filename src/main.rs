@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use convoke::config::{Config, Options};
 use convoke::{demo, server};
@@ -67,7 +68,8 @@ fn check(file: &std::path::Path) -> anyhow::Result<String> {
 
 fn play(options: &Options) -> anyhow::Result<String> {
     let config = Config::load(options)?;
-    runtime()?.block_on(demo::play(config.sip, config.http, &config.data))
+    let sip = *config.sip.first().context("there is no address for SIP")?;
+    runtime()?.block_on(demo::play(sip, config.http, &config.data))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

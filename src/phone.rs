@@ -121,6 +121,8 @@ impl Phone {
         let transport = match self.settings.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+            Transport::Ws | Transport::Wss => ";transport=ws",
         };
         let to = format!("sip:{user}@{}{transport}", self.settings.server)
             .parse()

@@ -11,12 +11,13 @@ use api::{Facts, Feed, Gauge, Readiness, Reply, Switch};
 use gateway::Gateway;
 use model::stats::{MediaStats, SignalStats};
 use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal};
+use sip::Transport;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use vault::{Vault, VaultReport};
 use worker::Workers;
 
-use crate::config::Config;
+use crate::config::{Config, WebSocket};
 use crate::shard::{self, Inlet, Shells};
 
 /// The profile that every conference follows unless it is given another.
@@ -30,9 +31,8 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         .await
         .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
     let http_address = http.local_addr()?;
-    let (gateway, inbound) =
-        Gateway::bind(gateway::Settings { bind: vec![config.sip], ..Default::default() }).await?;
-    let sip_address = gateway.listeners().first().map_or(config.sip, |(_, address)| *address);
+    let (gateway, inbound) = Gateway::bind(gateway_settings(&config)?).await?;
+    let sip_address = gateway.listeners().first().context("there is no address for SIP")?.1;
 
     let (inlet, outlet) = Inlet::new();
     let vault = {
@@ -63,6 +63,10 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         }
     };
     let web = tokio::spawn(api::serve(http, pages, until_stopped));
+    if config.tls.is_some() {
+        tokio::spawn(reload_on_hangup(gateway.certificates()));
+    }
+    let ways = welcome(&config, gateway.listeners(), http_address);
     let shells = Shells {
         gateway,
         inbound,
@@ -73,7 +77,7 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     };
     let mut shard = tokio::spawn(shard::run(board, outlet, shells));
 
-    started(&welcome(&config, sip_address, http_address));
+    started(&ways);
     let asked_to_end = asked_to_end()?;
     tokio::select! {
         ended = &mut shard => {
@@ -91,6 +95,22 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     }
     web.await.context("the pages have failed")?;
     Ok(())
+}
+
+fn gateway_settings(config: &Config) -> Result<gateway::Settings> {
+    let WebSocket { listen, listen_tls, origins } = config.websocket.clone();
+    anyhow::ensure!(
+        listen_tls.is_empty() || config.tls.is_some(),
+        "[websocket] listen_tls needs the certificate of [tls]"
+    );
+    Ok(gateway::Settings {
+        bind: config.sip.clone(),
+        tls: config.tls.clone().map(Into::into),
+        websocket: listen,
+        secure_websocket: listen_tls,
+        origins,
+        ..Default::default()
+    })
 }
 
 fn start_workers(config: &Config, report: mpsc::UnboundedSender<MediaReport>) -> Result<Workers> {
@@ -145,11 +165,23 @@ fn told_by_vault(report: VaultReport, inlet: &Inlet) {
     }
 }
 
-fn welcome(config: &Config, sip: SocketAddr, http: SocketAddr) -> String {
+fn welcome(config: &Config, sip: &[(Transport, SocketAddr)], http: SocketAddr) -> String {
     let recordings = config.data.join("recordings");
+    let way = |transport: Transport| sip.iter().find(|(kind, _)| *kind == transport);
+    let mut dial = String::new();
+    for (transport, scheme, note) in [
+        (Transport::Udp, "sip:NAME@", "   any NAME is a conference (UDP and TCP)"),
+        (Transport::Tls, "sips:NAME@", "  (TLS)"),
+        (Transport::Ws, "ws://", "  (WebSocket)"),
+        (Transport::Wss, "wss://", "  (WebSocket)"),
+    ] {
+        if let Some((_, address)) = way(transport) {
+            dial += &format!("\x20 dial       {scheme}{address}{note}\n");
+        }
+    }
     format!(
         "convoke {} is ready.\n\
-         \x20 dial       sip:NAME@{sip}   any NAME is a conference (UDP and TCP)\n\
+         {dial}\
          \x20 page       http://{http}/\n\
          \x20 API        http://{http}/api/v1/openapi.json\n\
          \x20 metrics    http://{http}/metrics\n\
@@ -158,6 +190,20 @@ fn welcome(config: &Config, sip: SocketAddr, http: SocketAddr) -> String {
         env!("CARGO_PKG_VERSION"),
         recordings.display(),
     )
+}
+
+/// SIGHUP is how those who renew certificates tell a server.
+async fn reload_on_hangup(certificates: gateway::Certificates) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        let certificates = certificates.clone();
+        match tokio::task::spawn_blocking(move || certificates.reload()).await {
+            Ok(Ok(())) => tracing::info!("the files of TLS were read anew"),
+            Ok(Err(error)) => tracing::warn!(%error, "the certificate stays as it was"),
+            Err(error) => tracing::warn!(%error, "the files of TLS could not be read"),
+        }
+    }
 }
 
 fn asked_to_end() -> Result<impl Future<Output = ()>> {

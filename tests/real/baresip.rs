@@ -40,7 +40,7 @@ impl Codec {
 pub(crate) struct Caller {
     pub(crate) name: &'static str,
     pub(crate) codec: Codec,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub(crate) transport: &'static str,
     /// What it says [Hz].
     pub(crate) tone_hz: f64,
@@ -71,14 +71,23 @@ impl Caller {
         let folder = Folder::new();
         self.write_speech(&folder.join("speech.wav"));
         let keys = free_address();
-        std::fs::write(folder.join("config"), self.config(folder.path(), keys)).unwrap();
+        let mut config = self.config(folder.path(), keys);
+        if let Some(tls) = &server.tls {
+            let root = tls.root.display();
+            config += &format!("sip_verify_server yes\nsip_cafile {root}\n");
+        }
+        std::fs::write(folder.join("config"), config).unwrap();
         let account = format!(
             "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={}\n",
             self.name, self.transport, self.codec.account
         );
         std::fs::write(folder.join("accounts"), account).unwrap();
         // baresip adds its account's transport.
-        let dial = format!("/dial sip:{room}@{}", server.sip);
+        let at = match (self.transport, &server.tls) {
+            ("tls", Some(tls)) => tls.sip,
+            _ => server.sip,
+        };
+        let dial = format!("/dial sip:{room}@{at}");
         let log = File::create(folder.join("log")).unwrap();
         let process = Command::new("baresip")
             .args(["-v", "-s", "-e", &dial, "-f"])

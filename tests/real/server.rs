@@ -21,10 +21,49 @@ pub(crate) struct Server {
     pub(crate) sip: SocketAddr,
     /// Where the API is.
     pub(crate) http: SocketAddr,
+    /// TLS, if it was started with it.
+    pub(crate) tls: Option<Tls>,
     folder: Folder,
+    /// The files of TLS.
+    more: Option<Folder>,
+}
+
+/// TLS of a server.
+pub(crate) struct Tls {
+    /// Where phones call.
+    pub(crate) sip: SocketAddr,
+    /// Where browsers connect, by plain WebSocket.
+    pub(crate) websocket: SocketAddr,
+    /// The certificate by which it is trusted.
+    pub(crate) root: PathBuf,
 }
 
 impl Server {
+    /// Starts a server with TLS and WebSocket.
+    pub(crate) fn start_with_tls() -> Server {
+        let own = Folder::new();
+        let name = vec!["127.0.0.1".to_owned()];
+        let certified = rcgen::generate_simple_self_signed(name).unwrap();
+        std::fs::write(own.join("cert.pem"), certified.cert.pem()).unwrap();
+        std::fs::write(own.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+        let folder = own.path().display();
+        let config = format!(
+            "[tls]\nlisten = [\"127.0.0.1:0\"]\ncertificate = \"{folder}/cert.pem\"\n\
+             key = \"{folder}/key.pem\"\nroots = \"{folder}/cert.pem\"\n\
+             [websocket]\nlisten = [\"127.0.0.1:0\"]\n"
+        );
+        std::fs::write(own.join("convoke.toml"), config).unwrap();
+        let mut server = Server::start(&["--config", own.join("convoke.toml").to_str().unwrap()]);
+        let welcome = std::fs::read_to_string(server.folder.join("welcome")).unwrap();
+        server.tls = Some(Tls {
+            sip: address_after(&welcome, "sips:NAME@"),
+            websocket: address_after(&welcome, "ws://"),
+            root: own.join("cert.pem"),
+        });
+        server.more = Some(own);
+        server
+    }
+
     /// Starts a server and waits until it says that it is ready.
     pub(crate) fn start(more: &[&str]) -> Server {
         let folder = Folder::new();
@@ -38,7 +77,8 @@ impl Server {
             .spawn()
             .unwrap();
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let mut server = Server { process, sip: nowhere, http: nowhere, folder };
+        let mut server =
+            Server { process, sip: nowhere, http: nowhere, tls: None, folder, more: None };
         (server.sip, server.http) = until("the welcome", || {
             if let Some(status) = server.process.try_wait().unwrap() {
                 panic!("the server ended at once: {status}");
@@ -141,12 +181,13 @@ impl Drop for Server {
 
 /// The addresses for SIP and HTTP in the welcome.
 fn addresses(welcome: &str) -> (SocketAddr, SocketAddr) {
-    let after = |mark: &str| {
-        let rest = welcome.split_once(mark).unwrap_or_else(|| panic!("no {mark} in {welcome}")).1;
-        let end = rest.find(|c: char| c.is_whitespace() || c == '/').unwrap();
-        rest[..end].parse().unwrap_or_else(|_| panic!("no address after {mark} in {welcome}"))
-    };
-    (after("sip:NAME@"), after("http://"))
+    (address_after(welcome, "sip:NAME@"), address_after(welcome, "http://"))
+}
+
+fn address_after(welcome: &str, mark: &str) -> SocketAddr {
+    let rest = welcome.split_once(mark).unwrap_or_else(|| panic!("no {mark} in {welcome}")).1;
+    let end = rest.find(|c: char| c.is_whitespace() || c == '/').unwrap();
+    rest[..end].parse().unwrap_or_else(|_| panic!("no address after {mark} in {welcome}"))
 }
 
 async fn request(server: SocketAddr, method: &str, path: &str, body: String) -> (u16, String) {

@@ -8,25 +8,28 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sip::framing::{FramingError, Item, Splitter};
-use sip::{ConnectionId, Flow, Transport};
+use sip::{ConnectionId, Flow};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::{Receiver, WeakSender};
 use tokio::time::{timeout, timeout_at};
+use tokio_rustls::client;
 
 use crate::connections::{Entered, Outgoing};
 use crate::limits::{CONNECT_WITHIN, LINGER, PROBE_EVERY, PROBES_MAX, READ_BYTES};
 use crate::patience::Patience;
-use crate::{Inbound, Shared};
+use crate::{Inbound, Shared, tls, websocket};
 
 /// Why a connection ended.
 #[derive(Debug)]
-enum End {
+pub(crate) enum End {
     /// The peer has said its last.
     Eof,
     /// What came cannot be cut into messages.
     Garbage(FramingError),
+    /// The peer did not come to speak SIP.
+    NotSip(String),
     /// The peer's time is up.
     Slow,
     /// The connection broke, or never came to be.
@@ -40,6 +43,7 @@ impl fmt::Display for End {
         match self {
             End::Eof => f.write_str("the peer has closed it"),
             End::Garbage(error) => write!(f, "{error}"),
+            End::NotSip(why) => f.write_str(why),
             End::Slow => f.write_str("the peer is too slow"),
             End::Failed(error) => write!(f, "{error}"),
             End::Closed => f.write_str("it is not wanted any more"),
@@ -47,34 +51,35 @@ impl fmt::Display for End {
     }
 }
 
-/// Talks with a peer that has connected to us.
-pub(crate) async fn accepted(
-    stream: TcpStream,
-    local: SocketAddr,
-    remote: SocketAddr,
-    entered: Entered,
-    shared: Arc<Shared>,
-) {
+/// Talks with a peer that has connected to us; of the flow its connection is still missing.
+pub(crate) async fn accepted(stream: TcpStream, flow: Flow, entered: Entered, shared: Arc<Shared>) {
     let Entered { id, mut queue, pongs } = entered;
-    let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
+    let flow = Flow { connection: Some(id), ..flow };
     let patience = Patience::with_stranger(Instant::now(), &shared.settings);
-    let end = talk(stream, flow, patience, &mut queue, &pongs, &shared).await;
+    let end = match prepare(&stream) {
+        Ok(()) => greet(stream, flow, patience, (&mut queue, &pongs), &shared).await,
+        Err(error) => End::Failed(error),
+    };
     finish(flow, id, end, queue, &shared).await;
 }
 
-/// Connects to a peer and talks with it.
+/// Connects to a peer, whose certificate names `name`, and talks with it.
 pub(crate) async fn opened(
-    local: SocketAddr,
-    remote: SocketAddr,
+    flow: Flow,
+    name: Option<Arc<str>>,
     entered: Entered,
     shared: Arc<Shared>,
 ) {
     let Entered { id, mut queue, pongs } = entered;
-    let flow = Flow { transport: Transport::Tcp, local, remote, connection: Some(id) };
-    let end = match timeout(CONNECT_WITHIN, connect(local, remote)).await {
+    let flow = Flow { connection: Some(id), ..flow };
+    let end = match timeout(CONNECT_WITHIN, connect(&flow, name.as_deref(), &shared)).await {
         Ok(Ok(stream)) => {
             let patience = Patience::with_callee(Instant::now(), &shared.settings);
-            talk(stream, flow, patience, &mut queue, &pongs, &shared).await
+            let ways = (&mut queue, &pongs);
+            match stream {
+                Opened::Plain(stream) => talk(stream, flow, patience, ways, &shared).await,
+                Opened::Secure(stream) => talk(*stream, flow, patience, ways, &shared).await,
+            }
         }
         Ok(Err(error)) => End::Failed(error),
         Err(_elapsed) => End::Slow,
@@ -82,35 +87,79 @@ pub(crate) async fn opened(
     finish(flow, id, end, queue, &shared).await;
 }
 
+/// A connection to a peer.
+enum Opened {
+    Plain(TcpStream),
+    Secure(Box<client::TlsStream<TcpStream>>),
+}
+
 /// From the listener's address, and a port of the system's choice.
-async fn connect(local: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> {
-    let socket = match remote {
+async fn connect(flow: &Flow, name: Option<&str>, shared: &Shared) -> io::Result<Opened> {
+    let socket = match flow.remote {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    socket.bind(SocketAddr::new(local.ip(), 0))?;
-    socket.connect(remote).await
+    socket.bind(SocketAddr::new(flow.local.ip(), 0))?;
+    let stream = socket.connect(flow.remote).await?;
+    prepare(&stream)?;
+    if !flow.transport.is_secure() {
+        return Ok(Opened::Plain(stream));
+    }
+    let tls = shared.tls.as_ref().ok_or_else(|| io::Error::other("TLS is not set up"))?;
+    let expected = tls::expected(name, flow.remote)?;
+    let stream = tls.connector().connect(expected, stream).await?;
+    Ok(Opened::Secure(Box::new(stream)))
 }
 
-/// Reads and writes at once, until one of both ends.
-async fn talk(
-    mut stream: TcpStream,
-    flow: Flow,
-    patience: Patience,
-    queue: &mut Receiver<Outgoing>,
-    pongs: &WeakSender<Outgoing>,
-    shared: &Shared,
-) -> End {
+fn prepare(stream: &TcpStream) -> io::Result<()> {
     let probes = TcpKeepalive::new()
         .with_time(PROBE_EVERY)
         .with_interval(PROBE_EVERY)
         .with_retries(PROBES_MAX);
-    let prepared =
-        stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&probes));
-    if let Err(error) = prepared {
-        return End::Failed(error);
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&probes)
+}
+
+/// The handshakes of an accepted connection, then the talk. The peer's time for its first message
+/// runs from the beginning.
+async fn greet(
+    stream: TcpStream,
+    flow: Flow,
+    patience: Patience,
+    ways: Ways<'_>,
+    shared: &Arc<Shared>,
+) -> End {
+    if !flow.transport.is_secure() {
+        return match flow.transport.reaches_out() {
+            true => talk(stream, flow, patience, ways, shared).await,
+            false => websocket::talk(stream, flow, &patience, ways.0, shared).await,
+        };
     }
-    let (reader, writer) = stream.split();
+    let Some(tls) = &shared.tls else { return End::Closed };
+    let handshake = tls.acceptor().accept(stream);
+    let stream = match timeout_at(patience.ends_at().into(), handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return End::NotSip(error.to_string()),
+        Err(_elapsed) => return End::Slow,
+    };
+    match flow.transport.reaches_out() {
+        true => talk(stream, flow, patience, ways, shared).await,
+        false => websocket::talk(stream, flow, &patience, ways.0, shared).await,
+    }
+}
+
+/// What is to be written, and the way to put answers to keep-alives there.
+type Ways<'a> = (&'a mut Receiver<Outgoing>, &'a WeakSender<Outgoing>);
+
+/// Reads and writes at once, until one of both ends.
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite,
+    flow: Flow,
+    patience: Patience,
+    (queue, pongs): Ways<'_>,
+    shared: &Shared,
+) -> End {
+    let (reader, writer) = tokio::io::split(stream);
     let mut write = pin!(write(writer, queue, shared));
     let end = tokio::select! {
         end = read(reader, flow, patience, pongs, shared) => end,
@@ -121,7 +170,7 @@ async fn talk(
         End::Eof | End::Garbage(_) => match timeout(LINGER, write).await {
             Ok(_) | Err(_) => end,
         },
-        End::Slow | End::Failed(_) | End::Closed => end,
+        End::Slow | End::NotSip(_) | End::Failed(_) | End::Closed => end,
     }
 }
 
@@ -183,7 +232,11 @@ async fn write(
             Outgoing::Message { bytes, .. } => bytes.as_slice(),
             Outgoing::Pong => b"\r\n",
         };
-        let end = match timeout(shared.settings.write_within, stream.write_all(bytes)).await {
+        let written = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        let end = match timeout(shared.settings.write_within, written).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(End::Failed(error)),
             Err(_elapsed) => Some(End::Slow),
@@ -198,6 +251,9 @@ async fn write(
             (Outgoing::Pong, Some(end)) => return end,
         }
     }
+    // TLS says its farewell, so that the peer knows that nothing was cut off (RFC 8446 §6.1).
+    let said = timeout(shared.settings.write_within, stream.shutdown()).await;
+    tracing::trace!(?said, "a connection is closed");
     End::Closed
 }
 
@@ -214,7 +270,7 @@ async fn finish(
     if was_cut || matches!(end, End::Slow) {
         shared.counters.connections_slow.add();
     }
-    if matches!(end, End::Garbage(_)) {
+    if matches!(end, End::Garbage(_) | End::NotSip(_)) {
         shared.counters.connections_garbage.add();
     }
     queue.close();

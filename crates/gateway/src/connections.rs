@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sip::{ConnectionId, Flow};
+use sip::{ConnectionId, Flow, Transport};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use crate::Settings;
@@ -52,15 +52,24 @@ struct Table {
     last_id: u64,
     by_id: BTreeMap<ConnectionId, Entry>,
     /// The latest connection with each peer that still takes messages.
-    id_by_remote: BTreeMap<SocketAddr, ConnectionId>,
+    id_by_peer: BTreeMap<Peer, ConnectionId>,
     accepted_by_ip: BTreeMap<IpAddr, usize>,
     /// No connection is entered any more.
     closed: bool,
 }
 
+/// Whom a connection leads to. One that was certified for a name serves nobody else who happens to
+/// have the same address (RFC 5923 §7).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Peer {
+    pub(crate) transport: Transport,
+    pub(crate) remote: SocketAddr,
+    pub(crate) name: Option<Arc<str>>,
+}
+
 #[derive(Debug)]
 struct Entry {
-    remote: SocketAddr,
+    peer: Peer,
     accepted: bool,
     /// None once the connection is cut.
     queue: Option<Sender<Outgoing>>,
@@ -68,27 +77,39 @@ struct Entry {
 
 impl Connections {
     /// Enters a connection that a peer has opened; none if there are too many.
-    pub(crate) fn accept(&self, remote: SocketAddr, settings: &Settings) -> Option<Entered> {
+    pub(crate) fn accept(&self, flow: &Flow, settings: &Settings) -> Option<Entered> {
+        let Flow { transport, remote, .. } = *flow;
         let mut table = self.lock();
         let from_ip = table.accepted_by_ip.get(&remote.ip()).copied().unwrap_or(0);
         if from_ip >= settings.connections_per_ip_max {
             return None;
         }
-        let entered = table.enter(remote, true, settings.connections_max)?;
+        let peer = Peer { transport, remote, name: None };
+        let entered = table.enter(peer, true, settings.connections_max)?;
         table.accepted_by_ip.insert(remote.ip(), from_ip + 1);
         Some(entered)
     }
 
     /// Hands a message to its flow's connection, else to one that leads to the same peer, else to
     /// one that the caller is to open. A peer that leaves too much unread is cut.
-    pub(crate) fn hand_over(&self, flow: Flow, bytes: Vec<u8>, settings: &Settings) -> Handed {
+    ///
+    /// `name` is what the peer's certificate must name.
+    pub(crate) fn hand_over(
+        &self,
+        flow: Flow,
+        name: Option<Arc<str>>,
+        bytes: Vec<u8>,
+        settings: &Settings,
+    ) -> Handed {
         let mut table = self.lock();
         let outgoing = Outgoing::Message { flow, bytes };
         let named = flow.connection.filter(|id| table.queue(*id).is_some());
-        let known = named.or_else(|| table.id_by_remote.get(&flow.remote).copied());
+        let peer = Peer { transport: flow.transport, remote: flow.remote, name };
+        let known = named.or_else(|| table.id_by_peer.get(&peer).copied());
         let (id, opening) = match known {
             Some(id) => (id, None),
-            None => match table.enter(flow.remote, false, settings.connections_max) {
+            None if !flow.transport.reaches_out() => return Handed::Refused,
+            None => match table.enter(peer, false, settings.connections_max) {
                 Some(entered) => (entered.id, Some(entered)),
                 None => return Handed::Refused,
             },
@@ -109,13 +130,14 @@ impl Connections {
         let mut table = self.lock();
         let closed = table.closed;
         let Some(entry) = table.by_id.remove(&id) else { return false };
-        table.forget_remote(id, entry.remote);
+        table.forget_peer(id, &entry.peer);
+        let ip = entry.peer.remote.ip();
         if entry.accepted
-            && let Some(from_ip) = table.accepted_by_ip.get_mut(&entry.remote.ip())
+            && let Some(from_ip) = table.accepted_by_ip.get_mut(&ip)
         {
             *from_ip -= 1;
             if *from_ip == 0 {
-                table.accepted_by_ip.remove(&entry.remote.ip());
+                table.accepted_by_ip.remove(&ip);
             }
         }
         entry.queue.is_none() && !closed
@@ -125,7 +147,7 @@ impl Connections {
     pub(crate) fn close(&self) {
         let mut table = self.lock();
         table.closed = true;
-        table.id_by_remote.clear();
+        table.id_by_peer.clear();
         table.by_id.values_mut().for_each(|entry| entry.queue = None);
     }
 
@@ -141,12 +163,7 @@ impl Connections {
 }
 
 impl Table {
-    fn enter(
-        &mut self,
-        remote: SocketAddr,
-        accepted: bool,
-        connections_max: usize,
-    ) -> Option<Entered> {
+    fn enter(&mut self, peer: Peer, accepted: bool, connections_max: usize) -> Option<Entered> {
         if self.closed || self.by_id.len() >= connections_max {
             return None;
         }
@@ -154,8 +171,8 @@ impl Table {
         let id = ConnectionId(self.last_id);
         let (sender, queue) = mpsc::channel(OUTGOING_QUEUED_MAX);
         let pongs = sender.downgrade();
-        self.by_id.insert(id, Entry { remote, accepted, queue: Some(sender) });
-        self.id_by_remote.insert(remote, id);
+        self.id_by_peer.insert(peer.clone(), id);
+        self.by_id.insert(id, Entry { peer, accepted, queue: Some(sender) });
         Some(Entered { id, queue, pongs })
     }
 
@@ -166,13 +183,13 @@ impl Table {
     fn cut(&mut self, id: ConnectionId) {
         let Some(entry) = self.by_id.get_mut(&id) else { return };
         entry.queue = None;
-        let remote = entry.remote;
-        self.forget_remote(id, remote);
+        let peer = entry.peer.clone();
+        self.forget_peer(id, &peer);
     }
 
-    fn forget_remote(&mut self, id: ConnectionId, remote: SocketAddr) {
-        if self.id_by_remote.get(&remote) == Some(&id) {
-            self.id_by_remote.remove(&remote);
+    fn forget_peer(&mut self, id: ConnectionId, peer: &Peer) {
+        if self.id_by_peer.get(peer) == Some(&id) {
+            self.id_by_peer.remove(peer);
         }
     }
 }
@@ -180,7 +197,6 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sip::Transport;
 
     fn settings() -> Settings {
         Settings { connections_max: 3, connections_per_ip_max: 2, ..Settings::default() }
@@ -192,11 +208,11 @@ mod tests {
     }
 
     fn accept(connections: &Connections, remote: &str) -> Option<Entered> {
-        connections.accept(remote.parse().unwrap(), &settings())
+        connections.accept(&flow(None, remote), &settings())
     }
 
     fn hand_over(connections: &Connections, flow: Flow) -> Handed {
-        connections.hand_over(flow, b"x".to_vec(), &settings())
+        connections.hand_over(flow, None, b"x".to_vec(), &settings())
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! SIP sockets (UDP and TCP) and names, around `sip`.
+//! SIP sockets (UDP, TCP, TLS, WebSocket) and names, around `sip`.
 //!
 //! ```text
 //!  datagram::receive ─┐                                    ┌─▶ UDP: at once, by who calls
 //!  connection::read ──┼▶ Inbound ─▶ endpoint ─▶ Gateway::send
-//!  resolve ───────────┘                                    └─▶ TCP: the connection's queue
+//!  resolve ───────────┘                                    └─▶ others: the connection's queue
 //! ```
 //!
 //! It decides nothing about calls. Nothing here waits for anything but its own socket: sending and
@@ -16,10 +16,13 @@ mod connections;
 mod datagram;
 pub mod limits;
 mod listener;
+mod names;
 mod patience;
 mod resolve;
 mod settings;
 mod stats;
+mod tls;
+mod websocket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,10 +35,13 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::connections::{Connections, Handed};
-use crate::limits::{ERROR_PAUSE, RESOLVES_MAX};
-pub use crate::settings::{BindError, Settings};
+use crate::limits::{ERROR_PAUSE, RESOLVES_MAX, TLS_FILES_LOOK_EVERY};
+use crate::names::Names;
+pub use crate::settings::{BindError, Settings, StartError};
 use crate::stats::Counters;
 pub use crate::stats::GatewayStats;
+use crate::tls::Tls;
+pub use crate::tls::{ClientCertificates, TlsError, TlsSettings};
 
 /// What comes from the sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +82,20 @@ pub struct Gateway {
     _listening: JoinSet<()>,
 }
 
+/// The files of TLS of a gateway. They are looked at every now and then in any case.
+#[derive(Debug, Clone)]
+pub struct Certificates(Arc<Shared>);
+
+impl Certificates {
+    /// Reads the files anew, for connections that are still to come. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the first that cannot be used; then all stays as it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.0.tls.as_ref().map_or(Ok(()), Tls::reload)
+    }
+}
+
 /// What every task of the gateway knows.
 #[derive(Debug)]
 struct Shared {
@@ -83,22 +103,35 @@ struct Shared {
     counters: Counters,
     connections: Connections,
     settings: Settings,
+    tls: Option<Tls>,
+    names: Names,
 }
 
 impl Gateway {
-    /// Listens on every address of the settings, with UDP and TCP. What comes is in the receiver,
-    /// in the order in which each peer sent it.
+    /// Listens on every address of the settings. What comes is in the receiver, in the order in
+    /// which each peer sent it.
     ///
     /// # Errors
-    /// [`BindError`] names the first address that cannot be had; then nothing listens.
-    pub async fn bind(settings: Settings) -> Result<(Gateway, mpsc::Receiver<Inbound>), BindError> {
+    /// [`StartError`] names the first address that cannot be had, or the first file of TLS that
+    /// cannot be used; then nothing listens.
+    pub async fn bind(
+        settings: Settings,
+    ) -> Result<(Gateway, mpsc::Receiver<Inbound>), StartError> {
+        let tls = settings.tls.clone().map(Tls::load).transpose()?;
         let bound = listener::bind_all(&settings.bind).await?;
+        let mut streams = Vec::new();
+        for (transport, addresses) in with_connections(&settings) {
+            let bound = listener::bind_streams(transport, addresses).await?;
+            streams.extend(bound.into_iter().map(|(address, tcp)| (transport, address, tcp)));
+        }
         let (inbound, receiver) = mpsc::channel(settings.inbound_queued_max);
         let shared = Arc::new(Shared {
             inbound,
             counters: Counters::default(),
             connections: Connections::default(),
             settings,
+            tls,
+            names: Names::default(),
         });
         let mut listening = JoinSet::new();
         let mut sockets = Vec::new();
@@ -108,7 +141,14 @@ impl Gateway {
             listeners.extend([(Transport::Udp, address), (Transport::Tcp, address)]);
             sockets.push((address, Arc::clone(&udp)));
             listening.spawn(datagram::receive(udp, address, Arc::clone(&shared)));
-            listening.spawn(accept(tcp, address, Arc::clone(&shared)));
+            listening.spawn(accept(tcp, Transport::Tcp, address, Arc::clone(&shared)));
+        }
+        for (transport, address, tcp) in streams {
+            listeners.push((transport, address));
+            listening.spawn(accept(tcp, transport, address, Arc::clone(&shared)));
+        }
+        if shared.tls.is_some() {
+            listening.spawn(look_at_files(Arc::clone(&shared)));
         }
         let gateway = Gateway {
             shared,
@@ -122,7 +162,7 @@ impl Gateway {
     }
 
     /// Where it listens: the addresses of the settings in their order, wildcards expanded with the
-    /// loopback last, each with UDP and then TCP.
+    /// loopback last, each with UDP and then TCP; then TLS and WebSocket.
     pub fn listeners(&self) -> &[(Transport, SocketAddr)] {
         &self.listeners
     }
@@ -130,13 +170,15 @@ impl Gateway {
     /// Sends a message. Never waits; that it could not be sent is told by
     /// [`Inbound::Unreachable`], unless the queue of [`Inbound`] is full.
     ///
-    /// Over UDP it goes out from `flow.local`. Over TCP it goes by the flow's connection, else by
-    /// one that leads to `flow.remote`, else by one that is opened from the address of
-    /// `flow.local`.
+    /// Over UDP it goes out from `flow.local`. Else it goes by the flow's connection, else by one
+    /// that leads to `flow.remote`, else by one that is opened from the address of `flow.local`;
+    /// to a WebSocket's client none is opened.
     pub fn send(&self, flow: Flow, bytes: Vec<u8>) {
         let sent = match flow.transport {
             Transport::Udp => self.send_datagram(&flow, &bytes),
-            Transport::Tcp => self.send_by_connection(flow, bytes),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.send_by_connection(flow, bytes)
+            }
         };
         if !sent {
             self.shared.counters.unreachable.add();
@@ -151,16 +193,25 @@ impl Gateway {
     pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transport: Transport) {
         let shared = Arc::clone(&self.shared);
         let lookups = Arc::clone(&self.lookups);
-        let locals: Vec<SocketAddr> = self.sockets.iter().map(|(local, _)| *local).collect();
+        let of_kind = self.listeners.iter().filter(|(kind, _)| *kind == transport);
+        let locals: Vec<SocketAddr> = of_kind.map(|(_, local)| *local).collect();
         self.runtime.spawn(async move {
             let mut addresses = resolve::addresses(&host, port, transport, lookups).await;
             addresses
                 .retain(|remote| locals.iter().any(|local| listener::reaches(*local, *remote)));
+            if transport.is_secure() {
+                shared.names.note(&host, &addresses);
+            }
             if addresses.is_empty() {
                 shared.counters.names_unresolved.add();
             }
             shared.tell(Inbound::Resolved { id, addresses }).await;
         });
+    }
+
+    /// The files of TLS, for whoever knows that they were written.
+    pub fn certificates(&self) -> Certificates {
+        Certificates(Arc::clone(&self.shared))
     }
 
     /// The counters.
@@ -187,11 +238,15 @@ impl Gateway {
 
     fn send_by_connection(&self, flow: Flow, bytes: Vec<u8>) -> bool {
         let shared = &self.shared;
-        match shared.connections.hand_over(flow, bytes, &shared.settings) {
+        let name = match flow.transport.is_secure() {
+            true => shared.names.of(flow.remote),
+            false => None,
+        };
+        match shared.connections.hand_over(flow, name.clone(), bytes, &shared.settings) {
             Handed::Queued => true,
             Handed::Opening(entered) => {
                 let shared = Arc::clone(shared);
-                self.runtime.spawn(connection::opened(flow.local, flow.remote, entered, shared));
+                self.runtime.spawn(connection::opened(flow, name, entered, shared));
                 true
             }
             Handed::Refused => false,
@@ -219,8 +274,40 @@ impl Shared {
     }
 }
 
+/// The transports that only have connections, and where each is listened for.
+fn with_connections(settings: &Settings) -> Vec<(Transport, &[SocketAddr])> {
+    let mut all = vec![(Transport::Ws, settings.websocket.as_slice())];
+    if let Some(tls) = &settings.tls {
+        all.insert(0, (Transport::Tls, tls.bind.as_slice()));
+        all.push((Transport::Wss, settings.secure_websocket.as_slice()));
+    }
+    all
+}
+
+/// Follows whoever writes the files of TLS anew.
+async fn look_at_files(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(TLS_FILES_LOOK_EVERY).await;
+        let shared = Arc::clone(&shared);
+        let looked = tokio::task::spawn_blocking(move || {
+            shared.tls.as_ref().map_or(Ok(false), Tls::reload_if_written)
+        });
+        match looked.await {
+            Ok(Ok(true)) => tracing::info!("the files of TLS were written and read anew"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the certificate stays as it was"),
+            Err(error) => tracing::warn!(%error, "the files of TLS could not be looked at"),
+        }
+    }
+}
+
 /// Accepts connections for as long as the gateway listens.
-async fn accept(listener: TcpListener, local: SocketAddr, shared: Arc<Shared>) {
+async fn accept(
+    listener: TcpListener,
+    transport: Transport,
+    local: SocketAddr,
+    shared: Arc<Shared>,
+) {
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -230,11 +317,12 @@ async fn accept(listener: TcpListener, local: SocketAddr, shared: Arc<Shared>) {
                 continue;
             }
         };
-        match shared.connections.accept(remote, &shared.settings) {
+        let flow = Flow { transport, local, remote, connection: None };
+        match shared.connections.accept(&flow, &shared.settings) {
             Some(entered) => {
                 shared.counters.connections_accepted.add();
                 let shared = Arc::clone(&shared);
-                tokio::spawn(connection::accepted(stream, local, remote, entered, shared));
+                tokio::spawn(connection::accepted(stream, flow, entered, shared));
             }
             None => shared.counters.connections_refused.add(),
         }

@@ -67,3 +67,19 @@ pub const PORT_CHOICES_MAX: usize = 16;
 /// Wait after an accept or a read from a socket failed, so that a lasting error (no descriptors)
 /// does not spin.
 pub const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time between pings to a WebSocket client; one that says nothing for two of them is cut
+/// (acceptance F6). Proxies before browsers drop what is silent for a minute.
+pub const WEBSOCKET_PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Bytes that wait within a WebSocket, besides the messages of [`OUTGOING_QUEUED_MAX`]: one
+/// message of greatest size with the frames of pongs.
+pub const WEBSOCKET_BUFFER_BYTES_MAX: usize = 262_144;
+
+/// Time between looks at whether the files of TLS were written. Whoever renews a certificate
+/// expects it to be shown soon, not at once.
+pub const TLS_FILES_LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Addresses whose name is kept for the check of their certificate: as many as lookups in a few
+/// minutes. The name is needed until the connection is open, and to find it again.
+pub const TLS_NAMES_MAX: usize = 1_024;

@@ -20,6 +20,29 @@ pub(crate) struct Listener {
 
 /// Opens both sockets on every address; wildcards stand for the addresses of the interfaces.
 pub(crate) async fn bind_all(wanted: &[SocketAddr]) -> Result<Vec<Listener>, BindError> {
+    let addresses = addresses(wanted)?;
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        listeners.push(bind(address).await?);
+    }
+    Ok(listeners)
+}
+
+/// Opens the socket of a transport with connections on every address.
+pub(crate) async fn bind_streams(
+    transport: Transport,
+    wanted: &[SocketAddr],
+) -> Result<Vec<(SocketAddr, TcpListener)>, BindError> {
+    let mut listeners = Vec::new();
+    for wanted in addresses(wanted)? {
+        let error = |source| BindError { transport, address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(error)?;
+        listeners.push((listener.local_addr().map_err(error)?, listener));
+    }
+    Ok(listeners)
+}
+
+fn addresses(wanted: &[SocketAddr]) -> Result<Vec<SocketAddr>, BindError> {
     let mut addresses = Vec::new();
     for &address in wanted {
         let expanded = match address.ip().is_unspecified() {
@@ -33,11 +56,7 @@ pub(crate) async fn bind_all(wanted: &[SocketAddr]) -> Result<Vec<Listener>, Bin
             }
         }
     }
-    let mut listeners = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        listeners.push(bind(address).await?);
-    }
-    Ok(listeners)
+    Ok(addresses)
 }
 
 fn interfaces(wildcard: SocketAddr) -> Result<BTreeSet<IpAddr>, BindError> {

@@ -10,9 +10,6 @@ use tokio::time::timeout;
 
 use crate::limits::RESOLVE_WITHIN;
 
-/// The port of SIP over UDP and TCP where none is named (RFC 3261 §19.1.2).
-const PORT: u16 = 5060;
-
 /// The addresses of a host, in the system's order of preference. None if the name is not known, it
 /// took too long, or too many lookups run.
 pub(crate) async fn addresses(
@@ -21,9 +18,7 @@ pub(crate) async fn addresses(
     transport: Transport,
     lookups: Arc<Semaphore>,
 ) -> Vec<SocketAddr> {
-    let port = port.unwrap_or(match transport {
-        Transport::Udp | Transport::Tcp => PORT,
-    });
+    let port = port.unwrap_or(transport.default_port());
     let Ok(permit) = lookups.try_acquire_owned() else {
         tracing::warn!("too many names are being resolved");
         return Vec::new();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sip::Transport;
 
 use crate::limits;
+use crate::tls::{TlsError, TlsSettings};
 
 /// Where to listen, and the bounds that an installation or a test may change.
 #[derive(Debug, Clone)]
@@ -17,6 +18,15 @@ pub struct Settings {
     /// named to a peer: `0.0.0.0` those of IPv4, `::` those of both families. Port 0 lets the
     /// system choose one port for both transports.
     pub bind: Vec<SocketAddr>,
+    /// TLS, if there is any.
+    pub tls: Option<TlsSettings>,
+    /// Where WebSockets are listened for, by the rules of [`Settings::bind`].
+    pub websocket: Vec<SocketAddr>,
+    /// Where WebSockets within TLS are listened for; without [`Settings::tls`] nowhere.
+    pub secure_websocket: Vec<SocketAddr>,
+    /// The origins of pages, such as `https://phone.example`, that may open a WebSocket, besides
+    /// those from the host that they connect to.
+    pub origins: Vec<String>,
     /// See [`limits::INBOUND_QUEUED_MAX`].
     pub inbound_queued_max: usize,
     /// See [`limits::CONNECTIONS_MAX`].
@@ -37,6 +47,10 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             bind: Vec::new(),
+            tls: None,
+            websocket: Vec::new(),
+            secure_websocket: Vec::new(),
+            origins: Vec::new(),
             inbound_queued_max: limits::INBOUND_QUEUED_MAX,
             connections_max: limits::CONNECTIONS_MAX,
             connections_per_ip_max: limits::CONNECTIONS_PER_IP_MAX,
@@ -62,7 +76,8 @@ pub struct BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BindError { transport, address, source } = self;
-        write!(f, "SIP cannot listen on {address} ({}): ", transport.param_name())?;
+        let name = transport.via_name().to_ascii_lowercase();
+        write!(f, "SIP cannot listen on {address} ({name}): ")?;
         let kind = source.kind();
         if kind == io::ErrorKind::AddrInUse {
             f.write_str("address in use")
@@ -75,3 +90,35 @@ impl fmt::Display for BindError {
 }
 
 impl std::error::Error for BindError {}
+
+/// Why a gateway cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address cannot be had.
+    Bind(BindError),
+    /// A file of TLS cannot be used.
+    Tls(TlsError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Bind(error) => write!(f, "{error}"),
+            StartError::Tls(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> StartError {
+        StartError::Bind(error)
+    }
+}
+
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> StartError {
+        StartError::Tls(error)
+    }
+}

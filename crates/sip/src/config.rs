@@ -42,10 +42,12 @@ impl Config {
 
     /// The flow from our listener of that transport to an address of the same family. Loopback is
     /// called from loopback, and others not, where there is a choice: neither reaches the other.
+    /// A WebSocket cannot be opened to anybody.
     pub(crate) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let fits = |at: &SocketAddr| transport.reaches_out() && at.is_ipv4() == remote.is_ipv4();
         self.listeners
             .iter()
-            .filter(|(kind, at)| *kind == transport && at.is_ipv4() == remote.is_ipv4())
+            .filter(|(kind, at)| *kind == transport && fits(at))
             .min_by_key(|(_, at)| at.ip().is_loopback() != remote.ip().is_loopback())
             .map(|(_, local)| Flow { transport, local: *local, remote, connection: None })
     }
@@ -60,12 +62,16 @@ impl Config {
         }
     }
 
-    /// Our Contact along that flow.
-    pub(crate) fn contact(&self, flow: &Flow) -> String {
+    /// Our Contact along that flow; with `sips` where that was asked for (RFC 3261 §12.1.1).
+    pub(crate) fn contact(&self, flow: &Flow, secure: bool) -> String {
         let address = self.own_address(flow);
+        let scheme = if secure && flow.transport.is_secure() { "sips" } else { "sip" };
         match flow.transport {
             Transport::Udp => format!("<sip:{address}>"),
-            Transport::Tcp => format!("<sip:{address};transport=tcp>"),
+            Transport::Tls if scheme == "sips" => format!("<sips:{address}>"),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                format!("<{scheme}:{address};transport={}>", flow.transport.param_name())
+            }
         }
     }
 }
@@ -81,9 +87,27 @@ mod tests {
         let mut config = Config::new(vec![(Transport::Tcp, local), (Transport::Udp, local_v6)]);
         config.advertised = Some("203.0.113.7".parse().unwrap());
         let tcp = config.flow_to(Transport::Tcp, "192.0.2.1:5060".parse().unwrap()).unwrap();
-        assert_eq!(config.contact(&tcp), "<sip:203.0.113.7:5060;transport=tcp>");
+        assert_eq!(config.contact(&tcp, false), "<sip:203.0.113.7:5060;transport=tcp>");
         let udp = config.flow_to(Transport::Udp, "[2001:db8::2]:5060".parse().unwrap()).unwrap();
-        assert_eq!(config.contact(&udp), "<sip:[2001:db8::1]:5060>");
+        assert_eq!(config.contact(&udp, false), "<sip:[2001:db8::1]:5060>");
         assert_eq!(config.flow_to(Transport::Udp, "192.0.2.1:5060".parse().unwrap()), None);
+        for (transport, secure, contact) in [
+            (Transport::Tls, false, "<sip:203.0.113.7:5060;transport=tls>"),
+            (Transport::Tls, true, "<sips:203.0.113.7:5060>"),
+            (Transport::Tcp, true, "<sip:203.0.113.7:5060;transport=tcp>"),
+            (Transport::Ws, false, "<sip:203.0.113.7:5060;transport=ws>"),
+            (Transport::Wss, true, "<sips:203.0.113.7:5060;transport=ws>"),
+        ] {
+            assert_eq!(config.contact(&Flow { transport, ..tcp }, secure), contact);
+        }
+    }
+
+    #[test]
+    fn nobody_is_called_by_websocket() {
+        let local: SocketAddr = "10.0.0.1:8088".parse().unwrap();
+        let config = Config::new(vec![(Transport::Ws, local), (Transport::Wss, local)]);
+        for transport in [Transport::Ws, Transport::Wss] {
+            assert_eq!(config.flow_to(transport, "10.0.0.2:9".parse().unwrap()), None);
+        }
     }
 }

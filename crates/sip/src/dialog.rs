@@ -169,11 +169,8 @@ fn is_loose(uri: &Uri) -> bool {
 pub(crate) fn literal(uri: &Uri) -> Option<(Transport, SocketAddr)> {
     let Uri::Sip(sip) = uri else { return None };
     let Host::Ip(ip) = sip.host else { return None };
-    let transport = match sip.params.value("transport") {
-        Some(name) => Transport::from_name(name)?,
-        None => Transport::Udp,
-    };
-    Some((transport, SocketAddr::new(ip, sip.port.unwrap_or(5060))))
+    let transport = Transport::asked_by(sip)?;
+    Some((transport, SocketAddr::new(ip, sip.port.unwrap_or(transport.default_port()))))
 }
 
 /// Whether the address means something else, or nothing, in another network.

@@ -270,6 +270,7 @@ impl Endpoint {
             cseq: arrival.cseq.number,
             echo: echo(&arrival.request, opens_dialog.then_some(tag)),
             flow,
+            secure: arrival.request.is_secure(),
             offered: matches!(description(headers, &arrival.request.body), Ok(Some(_))),
             requires_reliable: has_option(headers, &HeaderName::Require, "100rel"),
             asked: Asked::read(headers),

@@ -1,6 +1,7 @@
 //! Judging a request before anything is kept of it (RFC 3261 §8.2).
 
 use crate::arrival::Arrival;
+use crate::flow::Transport;
 use crate::message::{HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, part};
 use crate::reply::{ACCEPT, ALLOW, Refusal, SUPPORTED};
 
@@ -10,7 +11,7 @@ pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
     let target: Uri =
         request.target.parse().map_err(|_| Refusal::bad_request("Bad Request-URI"))?;
     method(request)?;
-    scheme(&target)?;
+    scheme(&target, arrival.source.transport)?;
     max_forwards(request)?;
     let mut foreign = request.headers.values(&HeaderName::Require);
     foreign.retain(|option| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option)));
@@ -52,14 +53,16 @@ fn method(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn scheme(target: &Uri) -> Result<(), Refusal> {
+fn scheme(target: &Uri, transport: Transport) -> Result<(), Refusal> {
     match target {
         // §19.1.1: a Request-URI has no headers; obeying them would be a hole.
         Uri::Sip(sip) if sip.headers.is_some() => {
             Err(Refusal::bad_request("Headers In Request-URI"))
         }
-        // `sips:` promises TLS all the way (RFC 5630 §3.1), which no listener here has.
-        Uri::Sip(sip) if sip.secure => Err(Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME)),
+        // `sips:` promises TLS all the way (RFC 5630 §3.1).
+        Uri::Sip(sip) if sip.secure && !transport.is_secure() => {
+            Err(Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME))
+        }
         Uri::Sip(_) | Uri::Tel(_) => Ok(()),
         Uri::Other(_) => Err(Refusal::of(StatusCode::UNSUPPORTED_URI_SCHEME)),
     }

@@ -56,6 +56,8 @@ pub(crate) struct Pending {
     pub(crate) echo: Headers,
     /// Where responses go.
     pub(crate) flow: Flow,
+    /// Whether it asks for a `sips` URI.
+    pub(crate) secure: bool,
     /// Whether it came with an offer.
     pub(crate) offered: bool,
     /// Whether each provisional response has to be acknowledged (RFC 3262).

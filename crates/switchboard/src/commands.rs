@@ -95,7 +95,7 @@ impl Switchboard {
         match verb {
             Verb::Enter(_) => self.takes_calls(),
             Verb::Invite { target } => {
-                crate::signal::callable(target)?;
+                crate::signal::callable(target, &self.config.sip.listeners)?;
                 self.takes_calls()
             }
             Verb::Mute { .. }

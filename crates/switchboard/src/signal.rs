@@ -11,7 +11,7 @@ use model::{
     PartyId, Refusal, Verb,
 };
 use sip::message::{Host, NameAddr, Reason, StatusCode, Uri};
-use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId};
+use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId, Transport};
 use wire::sdp::{self, Description, Local, Negotiated};
 
 use crate::calls::Placed;
@@ -20,12 +20,17 @@ use crate::negotiation;
 use crate::reason;
 use crate::switchboard::{Output, Switchboard};
 
-/// Says whether the server can call this address: a `sip:` URI. `sips:` asks for TLS on every hop
-/// (RFC 3261 §26.2.2), which there is not.
-pub(crate) fn callable(target: &str) -> Result<Uri, Refusal> {
-    match target.parse() {
-        Ok(Uri::Sip(uri)) if !uri.secure => Ok(Uri::Sip(uri)),
-        Ok(Uri::Sip(_) | Uri::Tel(_) | Uri::Other(_)) | Err(_) => Err(Refusal::BadTarget),
+/// Says whether the server can call this address: a `sip:` or `sips:` URI whose transport is
+/// listened for.
+pub(crate) fn callable(
+    target: &str,
+    listeners: &[(Transport, SocketAddr)],
+) -> Result<Uri, Refusal> {
+    let Ok(Uri::Sip(uri)) = target.parse() else { return Err(Refusal::BadTarget) };
+    let asked = Transport::asked_by(&uri).filter(|asked| asked.reaches_out());
+    match asked.is_some_and(|asked| listeners.iter().any(|(kind, _)| *kind == asked)) {
+        true => Ok(Uri::Sip(uri)),
+        false => Err(Refusal::BadTarget),
     }
 }
 
@@ -186,8 +191,8 @@ impl Switchboard {
         let name = self.names.iter().find(|(_, named)| **named == conference);
         let user = name.map_or("", |(name, _)| name.as_str());
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
-        let to =
-            callable(target).expect("an invitation's target was checked when it was asked for");
+        let to = callable(target, &self.config.sip.listeners)
+            .expect("an invitation's target was checked when it was asked for");
         let offer = sdp::offer(local);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.said.clone_from(&offer);

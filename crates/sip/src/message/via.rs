@@ -77,6 +77,10 @@ impl Via {
         }
     }
 
+    fn default_port(&self) -> u16 {
+        Transport::from_name(&self.transport).unwrap_or(Transport::Udp).default_port()
+    }
+
     /// Where a response goes when there is no connection to use: the source, and its port if the
     /// client asked for that, else the port that it says it listens on (RFC 3261 §18.2.2).
     /// `maddr` is not honoured: a stranger must not choose whom we send to.
@@ -85,7 +89,10 @@ impl Via {
         if self.params.has("rport") {
             return source;
         }
-        SocketAddr::new(source.ip(), self.port.filter(|port| *port != 0).unwrap_or(5060))
+        SocketAddr::new(
+            source.ip(),
+            self.port.filter(|port| *port != 0).unwrap_or_else(|| self.default_port()),
+        )
     }
 }
 

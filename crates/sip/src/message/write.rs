@@ -4,6 +4,11 @@ use super::header::{HeaderName, Headers};
 use super::{Request, Response};
 
 impl Request {
+    /// Whether it asks for a `sips` URI, and so for TLS all the way (RFC 5630 §3.1).
+    pub(crate) fn is_secure(&self) -> bool {
+        self.target.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
+    }
+
     /// The message as it goes out, with the Content-Length of its body.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

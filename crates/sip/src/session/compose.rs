@@ -21,8 +21,9 @@ impl Endpoint {
     }
 
     /// Adds what an INVITE or its 2xx tells of us: where we are and what we understand.
-    pub(super) fn introduce(&self, headers: &mut Headers, flow: &Flow) {
-        headers.push(HeaderName::Contact, self.config.contact(flow));
+    /// `secure` tells that a `sips` URI was asked for.
+    pub(super) fn introduce(&self, headers: &mut Headers, flow: &Flow, secure: bool) {
+        headers.push(HeaderName::Contact, self.config.contact(flow, secure));
         headers.push(HeaderName::Allow, ALLOW);
         headers.push(HeaderName::Supported, SUPPORTED.join(", "));
     }
@@ -63,7 +64,7 @@ impl Endpoint {
         let mut response = response(pending.echo.clone(), status, phrase, &self.config);
         let forms_dialog = status != StatusCode::TRYING && status.code() < 300;
         if forms_dialog && matches!(pending.method, Method::Invite | Method::Update) {
-            self.introduce(&mut response.headers, &pending.flow);
+            self.introduce(&mut response.headers, &pending.flow, pending.secure);
             if status.is_success() {
                 pending.asked.agree(&self.config).write(&mut response.headers);
             }

@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
 use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, MAX_FORWARDS, TARGETS_MAX};
-use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, Uri};
+use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, Uri};
 use crate::reply::attach;
 
 /// A call to be made.
@@ -54,7 +54,7 @@ impl Endpoint {
         }
         let next = invite.route.as_ref().unwrap_or(&invite.to);
         let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
-        let transport = transport(hop).ok_or(SessionError::Unreachable)?;
+        let transport = Transport::asked_by(hop).ok_or(SessionError::Unreachable)?;
         let flow = match literal(next) {
             Some((transport, address)) => self.config.flow_to(transport, address),
             // The address family is told by the lookup.
@@ -84,7 +84,8 @@ impl Endpoint {
 
     /// A flow of which only our own end means anything.
     fn some_flow(&self, transport: Transport) -> Option<Flow> {
-        let listener = self.config.listeners.iter().find(|(kind, _)| *kind == transport);
+        let usable = |kind: Transport| kind == transport && kind.reaches_out();
+        let listener = self.config.listeners.iter().find(|(kind, _)| usable(*kind));
         let (_, local) = *listener?;
         Some(Flow { transport, local, remote: local, connection: None })
     }
@@ -143,7 +144,8 @@ impl Endpoint {
             request.headers.push(HeaderName::Route, format!("<{route}>"));
         }
         request.headers.set(HeaderName::MaxForwards, dialling.max_forwards.to_string());
-        self.introduce(&mut request.headers, &flow);
+        let secure = request.is_secure();
+        self.introduce(&mut request.headers, &flow, secure);
         self.ask_interval(id, &mut request.headers);
         dialling.headers.append_to(&mut request.headers);
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());
@@ -173,14 +175,5 @@ impl Endpoint {
         }
         self.send_invite(now, id, dialling, flow);
         true
-    }
-}
-
-/// The transport that a URI asks for (RFC 3263 §4.1); UDP unless told otherwise.
-fn transport(uri: &SipUri) -> Option<Transport> {
-    match uri.params.value("transport") {
-        _ if uri.secure => None,
-        Some(name) => Transport::from_name(name),
-        None => Some(Transport::Udp),
     }
 }

@@ -42,7 +42,8 @@ impl Endpoint {
     ) {
         let sdp = offer.clone();
         let invite = self.send_in_dialog(now, id, Method::Invite, |endpoint, request, flow| {
-            endpoint.introduce(&mut request.headers, flow);
+            let secure = request.is_secure();
+            endpoint.introduce(&mut request.headers, flow, secure);
             endpoint.ask_interval(id, &mut request.headers);
             attach(&mut request.headers, &mut request.body, sdp);
         });

@@ -139,7 +139,8 @@ impl Endpoint {
             // session is about to end.
             self.agenda.set((id, SessionTimer::Refresh), now + TRANSACTION_TIMEOUT);
             self.send_in_dialog(now, id, Method::Update, |endpoint, request, flow| {
-                endpoint.introduce(&mut request.headers, flow);
+                let secure = request.is_secure();
+                endpoint.introduce(&mut request.headers, flow, secure);
                 endpoint.ask_interval(id, &mut request.headers);
             });
         } else if matches!(exchange, Exchange::Settled)

@@ -276,12 +276,14 @@ impl World {
         let sender = self.nodes[from].name;
         let stream = match flow.transport {
             Transport::Udp => None,
-            Transport::Tcp => self.stream_for(from, &flow),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.stream_for(from, &flow)
+            }
         };
         let to = match (flow.transport, stream) {
             (Transport::Udp, _) => self.nodes.iter().position(|node| node.address == flow.remote),
-            (Transport::Tcp, Some((_, to))) => Some(to),
-            (Transport::Tcp, None) => None,
+            (_, Some((_, to))) => Some(to),
+            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, None) => None,
         };
         let Some(to) = to else {
             self.note(format!("{sender} ──▶ {}  {summary} (nobody there)", flow.remote));

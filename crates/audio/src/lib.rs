@@ -14,12 +14,14 @@
 //! | a speaker brought near the usual loudness | [`AutomaticGain`] |
 //! | who is speaking, and how loudly | [`Activity`], [`activity`] |
 //! | test tones, and an ear that tells them apart | [`tone`] |
+//! | keys as tones, made and heard | [`dtmf`] |
 //! | something to hear while waiting | [`music`] |
 
 pub mod activity;
 mod codec;
 mod conceal;
 mod decoder;
+pub mod dtmf;
 mod encoder;
 mod g711;
 mod g722;

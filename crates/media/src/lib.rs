@@ -37,6 +37,7 @@ mod delay;
 mod desk;
 mod fifo;
 mod jitter;
+mod keys;
 mod ledger;
 pub mod limits;
 mod mixer;

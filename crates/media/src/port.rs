@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use audio::{Activity, AutomaticGain, CodecError, Decoder, Resampler};
 use model::{Chance, Connection, LegId, MediaReport, Rtcp};
 use wire::rtp::{Header, Packet, Rtp, classify};
-use wire::telephone_event::{Digits, Event};
+use wire::telephone_event::Event;
 
 use crate::control::{Coding, Control, Sent, Spoilt};
+use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limits::{PTIME_MS_MAX, RTCP_BYTES_MAX, TICK_MS};
 use crate::outbox::Outbox;
@@ -22,9 +23,6 @@ use crate::voice::{PrivateVoice, loss_percent_told, loss_percent_unknown};
 /// The payload type of comfort noise (RFC 3551 section 6), and its clock \[Hz\].
 const COMFORT_NOISE: u8 = 13;
 const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
-
-/// A key press whose packets stopped so long ago was reported one way or another \[ms\].
-const PRESS_MS_FORGOTTEN: u64 = 2_000;
 
 /// What lives as long as the leg: who it is, and the stream that it is sent.
 pub struct Port {
@@ -238,10 +236,7 @@ pub struct Link {
     pub(crate) gate: SourceGate,
     timeline: Timeline,
     playout: PlayoutBuffer,
-    digits: Digits,
-    /// Where the key press that came last stood when it came: on the clock of events, and in
-    /// samples.
-    pressed: Option<(u64, i64)>,
+    keys: Keys,
     activity: Activity,
     gain: AutomaticGain,
     /// As it was last reported.
@@ -279,8 +274,7 @@ impl Link {
             gate: SourceGate::new(&terms),
             timeline: Timeline::new(codec),
             playout: PlayoutBuffer::new(Decoder::new(codec)?),
-            digits: Digits::new(event_clock_hz(&terms)),
-            pressed: None,
+            keys: Keys::new(&terms, rate),
             activity: Activity::new(rate.hz()),
             gain: AutomaticGain::new(rate.hz()),
             talking: false,
@@ -301,9 +295,7 @@ impl Link {
 
     /// Whether other terms can be met with the same decoder and encoder.
     pub(crate) fn suits(before: &Connection, after: &Connection) -> bool {
-        before.codec == after.codec
-            && before.fec == after.fec
-            && event_clock_hz(before) == event_clock_hz(after)
+        before.codec == after.codec && before.fec == after.fec && Keys::suit(before, after)
     }
 
     /// Takes other terms for the same codec.
@@ -412,10 +404,7 @@ impl Link {
         };
         if is_event && let Some(event) = Event::parse(rtp.payload) {
             let timestamp = self.timeline.timestamp(position);
-            self.pressed = Some((timestamp + u64::from(event.duration), arrival));
-            for digit in self.digits.receive(timestamp, rtp.marker, event) {
-                ledger.report(MediaReport::Digit { leg, digit: digit.key.to_char() });
-            }
+            self.keys.receive(leg, (timestamp, arrival), (rtp.marker, event), ledger);
         }
         let payload = if samples > 0 { rtp.payload } else { &[] };
         self.playout.insert(position, samples, payload, arrival, ledger);
@@ -440,7 +429,8 @@ impl Link {
         let frame = &mut self.frames[own];
         let past = self.past.len();
         self.past.copy_from_slice(&frame[..past]);
-        let sounds = if !self.terms.receives || !wanted.heard && !has_memory(self.terms.codec) {
+        let decodes = wanted.heard || self.keys.sound() || has_memory(self.terms.codec);
+        let sounds = if !self.terms.receives || !decodes {
             self.playout.discard(now, ledger);
             frame.fill(0);
             false
@@ -475,7 +465,8 @@ impl Link {
             }
         }
         self.follow_activity(leg, wanted.heard && sounds, ledger);
-        self.end_digit(leg, now, ledger);
+        let frame = Some(&self.frames[own][..]).filter(|_| sounds);
+        self.keys.follow(leg, (now, Rate::of_codec(self.terms.codec)), frame, ledger);
     }
 
     /// Reports when the leg begins or stops to speak. A report that finds no room is made a tick
@@ -489,25 +480,6 @@ impl Link {
             self.talking = talking;
         }
     }
-
-    /// A key whose last packets were lost is released in time.
-    fn end_digit(&mut self, leg: LegId, now: i64, ledger: &mut Ledger) {
-        let Some((timestamp, arrival)) = self.pressed else { return };
-        let passed = u64::try_from(now - arrival).unwrap_or(0);
-        let ticks = passed * u64::from(event_clock_hz(&self.terms)) / u64::from(self.rate().hz());
-        if let Some(digit) = self.digits.elapse(timestamp + ticks) {
-            ledger.report(MediaReport::Digit { leg, digit: digit.key.to_char() });
-        }
-        if passed > PRESS_MS_FORGOTTEN * self.rate().per_ms() as u64 {
-            self.pressed = None;
-        }
-    }
-}
-
-/// The clock of telephone-events; where none were agreed, that of the codec.
-fn event_clock_hz(terms: &Connection) -> u32 {
-    let codec_clock_hz = audio_codec(terms.codec).rtp_clock_hz();
-    terms.telephone_event.map_or(codec_clock_hz, |event| event.clock_rate_hz.max(1))
 }
 
 /// Where a leg's packets go in this tick.

@@ -5,6 +5,7 @@ mod house;
 
 use std::net::SocketAddr;
 
+use audio::dtmf::DtmfTone;
 use audio::tone::Sine;
 use house::*;
 use model::{Chance, Codec, Connection, LegId, MediaOrder, MediaReport, TelephoneEvent};
@@ -334,6 +335,48 @@ fn behind_a_nat_packets_go_to_where_the_first_one_came_from() {
     assert!(world.phone(0).headers.len() >= 9);
 }
 
+/// The keys that leg 0 was reported to press.
+fn digits(world: &World) -> String {
+    let digit = |report: &MediaReport| {
+        let MediaReport::Digit { leg: LegId(0), digit } = report else { return None };
+        Some(*digit)
+    };
+    world.reports.iter().filter_map(digit).collect()
+}
+
+/// The sound of keys, 60 ms each and as long apart, at 8 kHz.
+fn dialled(keys: &str) -> Vec<i16> {
+    let mut pcm = vec![0; 800];
+    for key in keys.chars() {
+        let at = pcm.len();
+        pcm.resize(at + 960, 0);
+        DtmfTone::new(key, 8_000).expect("a key").fill(&mut pcm[at..at + 480]);
+    }
+    pcm.resize(pcm.len() + 1_600, 0);
+    pcm
+}
+
+#[test]
+fn keys_in_the_sound_are_heard_where_no_events_were_agreed_also_of_somebody_muted() {
+    let mut world = pair(Phone::new(0, Codec::Pcmu).saying(dialled("12#")));
+    world.run_ms(1_500);
+    assert_eq!(digits(&world), "12#");
+    // With events agreed, tones are sound like any other.
+    let mut world = pair(Phone::new(0, Codec::Pcmu).saying(dialled("12#")));
+    let event =
+        TelephoneEvent { payload_type: 96, receive_payload_type: 101, clock_rate_hz: 8_000 };
+    let terms = Connection { telephone_event: Some(event), ..world.phone(0).terms() };
+    world.order(MediaOrder::Connect { leg: LegId(0), connection: terms });
+    world.run_ms(1_500);
+    assert_eq!(digits(&world), "");
+    // Nobody else is in the room, so nobody hears the phone.
+    let mut world = World::new();
+    world.enter(0, Phone::new(0, Codec::Pcmu).saying(dialled("*9")));
+    world.route(all_together([0]));
+    world.run_ms(1_500);
+    assert_eq!(digits(&world), "*9");
+}
+
 #[test]
 fn a_key_is_reported_once_though_its_packets_are_repeated_lost_or_come_twice() {
     let mut world = pair(Phone::new(0, Codec::Pcmu).speaking(0));
@@ -365,18 +408,7 @@ fn a_key_is_reported_once_though_its_packets_are_repeated_lost_or_come_twice() {
         world.phone(0).sends = true;
         world.run_ms(1_000);
     }
-    let digits: Vec<char> = world
-        .reports
-        .iter()
-        .filter_map(|report| {
-            if let MediaReport::Digit { leg: LegId(0), digit } = report {
-                Some(*digit)
-            } else {
-                None
-            }
-        })
-        .collect();
-    assert_eq!(digits, ['5', '#', '1']);
+    assert_eq!(digits(&world), "5#1");
     assert_eq!(world.stats().packets_lost, 0);
 }
 

@@ -1,6 +1,40 @@
 //! Keys that a phone sends by INFO: `application/dtmf-relay` (a line `Signal=5`) and
 //! `application/dtmf` (the key alone), as phones of the last twenty years do.
 
+use std::time::Instant;
+
+use call::LegChange;
+use model::LegId;
+
+use crate::leg::Leg;
+use crate::switchboard::Switchboard;
+
+/// How a leg's keys come. Some phones send each press in two ways: the first that was heard counts,
+/// until something else is agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyWay {
+    /// None was pressed.
+    Unheard,
+    /// By INFO.
+    Info,
+    /// By telephone-events or tones.
+    Media,
+}
+
+impl Switchboard {
+    /// A key came on a leg.
+    pub(crate) fn key(&mut self, now: Instant, id: LegId, way: KeyWay, digit: char) {
+        let Some(Leg { conference, keys, .. }) = self.legs.get_mut(&id) else { return };
+        if *keys == KeyWay::Unheard {
+            *keys = way;
+        }
+        let conference = *conference;
+        if *keys == way {
+            self.leg_changed(now, conference, id, LegChange::Digit(digit));
+        }
+    }
+}
+
 /// The key in an INFO's body, if it is one.
 pub(crate) fn digit(content_type: &str, body: &[u8]) -> Option<char> {
     let text = std::str::from_utf8(body).ok()?;

@@ -8,6 +8,7 @@ use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate};
 use sip::message::{Host, SipUri, Uri};
 
 use crate::calls::Placed;
+use crate::digits::KeyWay;
 use crate::leg::{Leg, Purpose, Stage};
 use crate::switchboard::{Output, Switchboard};
 
@@ -59,7 +60,8 @@ impl Switchboard {
         let local = self.local_for(&target);
         let stage = Stage::Opening(Purpose::Dial(target));
         let (session, signalling, said) = (None, None, String::new());
-        self.legs.insert(leg, Leg { conference, party, session, signalling, stage, said });
+        let keys = KeyWay::Unheard;
+        self.legs.insert(leg, Leg { conference, party, session, signalling, stage, said, keys });
         self.order(MediaOrder::Open { leg, conference, local });
     }
 

@@ -6,6 +6,8 @@ use model::{ConferenceId, PartyId};
 use sip::SessionId;
 use wire::sdp::{Description, Local, Negotiated};
 
+use crate::digits::KeyWay;
+
 /// A leg as signalling sees it.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -18,6 +20,8 @@ pub(crate) struct Leg {
     pub(crate) stage: Stage,
     /// Our last session description, so that one that says the same is known.
     pub(crate) said: String,
+    /// How its keys come.
+    pub(crate) keys: KeyWay,
 }
 
 /// How far a leg's audio is agreed on.

@@ -15,6 +15,7 @@ use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId, Transport};
 use wire::sdp::{self, Description, Local, Negotiated};
 
 use crate::calls::Placed;
+use crate::digits::KeyWay;
 use crate::leg::{Leg, Purpose, Stage};
 use crate::negotiation;
 use crate::reason;
@@ -74,7 +75,7 @@ impl Switchboard {
             SessionEvent::ReofferRefused { .. } | SessionEvent::ReofferWithdrawn => {}
             SessionEvent::Info { content_type, body } => {
                 if let Some(digit) = crate::digits::digit(&content_type, &body) {
-                    self.leg_changed(now, conference, leg, LegChange::Digit(digit));
+                    self.key(now, leg, KeyWay::Info, digit);
                 }
             }
             // The switchboard asks nothing inside a session.
@@ -137,6 +138,7 @@ impl Switchboard {
                 signalling: Some(signalling),
                 stage: Stage::Opening(purpose),
                 said: String::new(),
+                keys: KeyWay::Unheard,
             },
         );
         let local = incoming.flow.local.ip();
@@ -287,6 +289,7 @@ impl Switchboard {
         let Some(connection) = negotiation::connection(&negotiated, signalling) else {
             return self.lose(now, id);
         };
+        leg.keys = KeyWay::Unheard;
         leg.stage = Stage::Up { local: Box::new(local), negotiated: Box::new(negotiated) };
         let codec = connection.codec;
         self.order(MediaOrder::Connect { leg: id, connection });

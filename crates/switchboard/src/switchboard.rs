@@ -15,6 +15,7 @@ use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
 use crate::calls::Calls;
 use crate::commands::Answers;
 use crate::config::Config;
+use crate::digits::KeyWay;
 use crate::leg::Leg;
 
 /// What happened outside.
@@ -265,7 +266,7 @@ impl Switchboard {
         let (leg, change) = match report {
             MediaReport::Opened { leg, local } => return self.port_opened(now, leg, local.rtp),
             MediaReport::OpenFailed { leg, reason: _ } => return self.port_failed(now, leg),
-            MediaReport::Digit { leg, digit } => (leg, LegChange::Digit(digit)),
+            MediaReport::Digit { leg, digit } => return self.key(now, leg, KeyWay::Media, digit),
             MediaReport::Talking { leg, talking } => (leg, LegChange::Talking(talking)),
             MediaReport::Quality { leg, quality } => return self.measured(now, leg, quality),
         };

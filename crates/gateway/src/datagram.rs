@@ -1,4 +1,4 @@
-//! UDP: one task a socket that reads; sending needs none.
+//! UDP: one task a socket that reads; sending needs none. STUN is answered on the spot.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::limits::{DATAGRAM_BYTES_MAX, ERROR_PAUSE};
-use crate::{Inbound, Shared};
+use crate::{Inbound, Shared, stun};
 
 /// Reads datagrams until nobody wants them any more.
 pub(crate) async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: Arc<Shared>) {
@@ -27,6 +27,11 @@ pub(crate) async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: A
             shared.counters.keepalives.add();
             continue;
         }
+        if stun::is_stun(datagram) {
+            shared.counters.keepalives.add();
+            answer_stun(&socket, datagram, remote);
+            continue;
+        }
         shared.counters.messages_in.add();
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
         match shared.inbound.try_send(Inbound::Message { flow, bytes: datagram.to_vec() }) {
@@ -34,6 +39,13 @@ pub(crate) async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: A
             Err(TrySendError::Full(_)) => shared.counters.datagrams_dropped.add(),
             Err(TrySendError::Closed(_)) => return,
         }
+    }
+}
+
+fn answer_stun(socket: &UdpSocket, datagram: &[u8], remote: SocketAddr) {
+    let Some(answer) = stun::answer(datagram, remote) else { return };
+    if let Err(error) = socket.try_send_to(&answer, remote) {
+        tracing::trace!(%remote, %error, "a STUN request is not answered");
     }
 }
 

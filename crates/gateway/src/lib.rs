@@ -21,6 +21,7 @@ mod patience;
 mod resolve;
 mod settings;
 mod stats;
+mod stun;
 mod tls;
 mod websocket;
 

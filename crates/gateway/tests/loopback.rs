@@ -55,6 +55,42 @@ async fn keepalives_over_udp_are_counted_and_go_no_further() {
 }
 
 #[tokio::test]
+async fn a_phone_learns_its_outer_address_on_the_sip_port() {
+    let house = house(Settings::default()).await;
+    let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = phone.local_addr().unwrap().port();
+    let mut request = vec![0x00, 0x01, 0x00, 0x00, 0x21, 0x12, 0xa4, 0x42];
+    request.extend(b"transaction!");
+    phone.send_to(&request, house.address).await.unwrap();
+    let mut buffer = [0; 100];
+    let (length, from) = phone.recv_from(&mut buffer).await.unwrap();
+    assert_eq!((length, from), (32, house.address));
+    assert_eq!(buffer[4..20], request[4..]);
+    assert_eq!(u16::from_be_bytes([buffer[26], buffer[27]]) ^ 0x2112, port);
+    assert_eq!(house.gateway.stats().messages_in, 0, "the endpoint does not see it");
+}
+
+#[tokio::test]
+async fn a_phone_is_served_over_ipv6() {
+    let settings = Settings { bind: vec!["[::1]:0".parse().unwrap()], ..Settings::default() };
+    let (gateway, mut inbound) = Gateway::bind(settings).await.unwrap();
+    let server = gateway.listeners()[0].1;
+    let phone = UdpSocket::bind("[::1]:0").await.unwrap();
+    phone.send_to(OPTIONS, server).await.unwrap();
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.write_all(OPTIONS).await.unwrap();
+    for _ in 0..2 {
+        let next = tokio::time::timeout(PATIENCE, inbound.recv()).await.unwrap();
+        let Some(Inbound::Message { flow, .. }) = next else { panic!("{next:?}") };
+        assert!(flow.remote.is_ipv6() && flow.local == server, "{flow:?}");
+        gateway.send(flow, OK.to_vec());
+    }
+    assert_eq!(read(&mut stream, OK.len()).await, OK);
+    let mut buffer = [0; 100];
+    assert_eq!(phone.recv(&mut buffer).await.unwrap(), OK.len());
+}
+
+#[tokio::test]
 async fn datagrams_beyond_the_queue_are_dropped_and_counted() {
     let settings = Settings { inbound_queued_max: 4, ..Settings::default() };
     let mut house = house(settings).await;

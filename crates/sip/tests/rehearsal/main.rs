@@ -3,6 +3,7 @@
 mod flows;
 mod reader;
 mod reliable;
+mod states;
 mod storm;
 mod stranger;
 mod timers;

@@ -69,10 +69,15 @@ impl Phone {
         id
     }
 
-    fn learn_tag(&mut self) {
+    pub(crate) fn learn_tag(&mut self) {
         let messages = self.caught();
         let Some(Message::Response(ok)) = messages.last() else { panic!("{messages:?}") };
         self.tag = tag_of(ok);
+    }
+
+    /// The number of its last request.
+    pub(crate) fn cseq(&self) -> u32 {
+        self.cseq
     }
 
     pub(crate) fn last_event(&self) -> &SessionEvent {

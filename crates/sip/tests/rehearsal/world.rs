@@ -55,6 +55,10 @@ pub(crate) struct World {
     pub(crate) luck: Luck,
     /// Of a thousand UDP messages, so many are lost.
     pub(crate) loss_per_mille: u64,
+    /// Of a thousand UDP messages, so many arrive twice.
+    pub(crate) doubled_per_mille: u64,
+    /// UDP messages take up to that much longer than they need, so that they overtake each other.
+    pub(crate) spread_ms: u64,
     /// Messages to addresses where no node is, with their flow: what a scripted stranger gets.
     pub(crate) caught: Vec<(Flow, Vec<u8>)>,
     /// Every message between nodes.
@@ -85,6 +89,8 @@ impl World {
             ladder: String::new(),
             luck: Luck::new(seed),
             loss_per_mille: 0,
+            doubled_per_mille: 0,
+            spread_ms: 0,
             caught: Vec::new(),
             written: Vec::new(),
             doomed: Vec::new(),
@@ -320,9 +326,19 @@ impl World {
             connection: stream.map(|(stream, _)| ConnectionId(stream)),
         };
         self.written.push(bytes.clone());
-        self.sent += 1;
-        let at = (self.now + LATENCY, self.sent);
-        self.in_flight.insert(at, Packet { to, flow: arriving, bytes });
+        let datagram = flow.transport == Transport::Udp;
+        let doubled = datagram
+            && self.doubled_per_mille > 0
+            && self.luck.below(1_000) < self.doubled_per_mille;
+        for _ in 0..1 + usize::from(doubled) {
+            let late_ms = match datagram && self.spread_ms > 0 {
+                true => self.luck.below(self.spread_ms + 1),
+                false => 0,
+            };
+            self.sent += 1;
+            let at = (self.now + LATENCY + Duration::from_millis(late_ms), self.sent);
+            self.in_flight.insert(at, Packet { to, flow: arriving, bytes: bytes.clone() });
+        }
     }
 
     /// The stream of a flow and its other end: the one named, one that is open, or one opened now.

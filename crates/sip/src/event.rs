@@ -51,9 +51,9 @@ pub enum SessionEvent {
     /// The session is up. Of an incoming one the ACK arrived, of an outgoing one the 2xx, which the
     /// endpoint has acknowledged.
     Established {
-        /// The answer to our offer. `None` for an incoming session that came with an offer, or if
-        /// the other side owes it: an outgoing session may have had it in
-        /// [`SessionEvent::Ringing`].
+        /// The answer to our offer, also if it came with a provisional response of the same phone
+        /// and not again. `None` for an incoming session that came with an offer, or if the other
+        /// side owes it.
         sdp: Option<Vec<u8>>,
     },
     /// The other side wants the media changed: answer with `accept` or `reject`.

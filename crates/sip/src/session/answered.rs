@@ -63,12 +63,14 @@ impl Endpoint {
         }
         if status.is_provisional() {
             if self.acknowledge_progress(now, (invite, id), flow, response) {
+                self.keep_early_answer(id, flow, response);
                 self.outbox.tell(id, SessionEvent::Ringing { status, sdp });
             }
             return;
         }
         if status.is_success() {
-            self.confirm(invite, id, flow, response);
+            let early = self.confirm(invite, id, flow, response);
+            let sdp = sdp.or(early);
             self.interval_told(now, id, &response.headers);
             return self.outbox.tell(id, SessionEvent::Established { sdp });
         }
@@ -103,23 +105,31 @@ impl Endpoint {
                 self.cancel(now, id, invite, cancel().as_ref());
             }
         } else if response.status.is_success() {
-            self.confirm(invite, id, flow, response);
+            drop(self.confirm(invite, id, flow, response));
             self.bye(now, id, cancel(), EndCause::LocalEnd);
         } else {
             self.finish(id, EndCause::LocalEnd);
         }
     }
 
-    /// The dialog is there: ACK.
-    fn confirm(&mut self, invite: TransactionId, id: SessionId, flow: Flow, response: &Response) {
+    /// The dialog is there: ACK. Returns the answer that came before, if one did.
+    fn confirm(
+        &mut self,
+        invite: TransactionId,
+        id: SessionId,
+        flow: Flow,
+        response: &Response,
+    ) -> Option<Vec<u8>> {
         let cseq = self.invite_cseq(invite);
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let session = self.sessions.get_mut(&id)?;
+        let mut answer = None;
         session.dialog.confirm(response, flow);
         session.peer.learn(&response.headers);
         if let State::Calling { early, dialling, .. } = &session.state {
             let tag = session.dialog.remote.tag();
             let early = early.iter().find(|early| early.dialog.is_with(tag));
             session.dialog.remote_cseq = early.and_then(|early| early.dialog.remote_cseq);
+            answer = early.and_then(|early| early.answer.clone());
             session.said = Some(dialling.offer.clone());
         }
         if !session.is_closing() {
@@ -128,6 +138,7 @@ impl Endpoint {
         let (dialog, cseq) = (session.dialog.clone(), cseq.unwrap_or(session.dialog.local_cseq));
         self.agenda.clear((id, SessionTimer::NoAnswer));
         self.acknowledge(invite, cseq, &dialog);
+        answer
     }
 
     /// A 2xx that nobody wants: the dialog it opens is acknowledged and ended (§13.2.2.4).

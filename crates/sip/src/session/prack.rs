@@ -22,6 +22,9 @@ pub(crate) struct Early {
     rseq: u32,
     /// How many were.
     acknowledged: u32,
+    /// The session description that it sent first: the answer, if its 2xx has none (RFC 3261
+    /// §13.2.1).
+    pub(crate) answer: Option<Vec<u8>>,
 }
 
 impl Endpoint {
@@ -85,6 +88,15 @@ impl Endpoint {
         true
     }
 
+    /// Keeps the description of a provisional response to our INVITE.
+    pub(super) fn keep_early_answer(&mut self, id: SessionId, flow: Flow, response: &Response) {
+        let Ok(Some(sdp)) = description(&response.headers, &response.body) else { return };
+        let session = self.sessions.get_mut(&id);
+        if let Some(early) = session.and_then(|session| early_of(session, flow, response)) {
+            early.answer.get_or_insert(sdp);
+        }
+    }
+
     /// The number of our INVITE: other requests may have been sent since.
     pub(super) fn invite_cseq(&self, invite: TransactionId) -> Option<u32> {
         let (request, _) = self.clients.request(invite)?;
@@ -109,7 +121,7 @@ fn early_of<'a>(
         None => {
             let mut dialog = session.dialog.clone();
             dialog.confirm(response, flow);
-            early.push(Early { dialog, rseq: 0, acknowledged: 0 });
+            early.push(Early { dialog, rseq: 0, acknowledged: 0, answer: None });
             early.len() - 1
         }
     };

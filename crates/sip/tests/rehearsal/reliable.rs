@@ -149,3 +149,22 @@ fn reliable_responses_are_acknowledged_in_order_and_by_fork() {
     world.run_ms(40_000);
     world.settle();
 }
+
+#[test]
+fn an_answer_that_came_reliably_holds_when_the_2xx_has_none() {
+    let mut world = World::new(1, 1);
+    let (id, invite) = call_phone(&mut world);
+    let of = |tag: &str| format!("early of {tag}");
+    for (tag, rseq) in [("one", 1), ("two", 5)] {
+        let early = String::from_utf8(reliable(&invite, "183 Progress", tag, rseq)).expect("text");
+        let early = early.replace("\r\n\r\nearly", &format!("\r\n\r\n{}", of(tag)));
+        world.inject(0, ADDRESS, early.as_bytes());
+    }
+    world.inject(0, ADDRESS, &answer(&invite, "200 OK", "two", ""));
+    let told = world.events_of(0, id);
+    let sdp = Some(of("two").into_bytes());
+    assert_eq!(told.last(), Some(&&SessionEvent::Established { sdp }));
+    world.end(0, id);
+    world.run_ms(40_000);
+    world.settle();
+}

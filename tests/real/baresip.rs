@@ -137,6 +137,7 @@ impl Caller {
              auplay_channels {channels}\n\
              jitter_buffer_delay 5-10\n\
              rtp_ports 33000-60999\n\
+             rtcp_mux no\n\
              snd_path {folder}\n\
              module_path /usr/lib/baresip/modules\n\
              module g711.so\n\

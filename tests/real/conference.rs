@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::baresip::{Caller, Codec, Phone, listen};
 use crate::ear::{Heard, Sound};
 use crate::server::Server;
-use crate::{until, whole_machine};
+use crate::{shared_machine, until, whole_machine};
 
 const ADA: usize = 0;
 const BEN: usize = 1;
@@ -149,6 +149,24 @@ fn four_phones_with_four_codecs_hear_each_other_mute_and_hold() {
     let everybody = all(&[ADA, BEN, CLEO, DORA]);
     let expected = [everybody.clone(), all(&[ADA, CLEO, DORA]), all(&[ADA, BEN, CLEO]), everybody];
     assert_eq!(recorded.phases(), expected);
+}
+
+/// Without multiplexing RTCP goes to the port above, unless `a=rtcp` names another, as we do.
+#[test]
+fn a_phone_that_does_not_multiplex_sends_its_rtcp_where_we_say() {
+    let _machine = shared_machine();
+    let server = Server::start(&["--rtp-ports", "64700-64799"]);
+    let room = "reports";
+    let phones = [ADA, CLEO].map(|caller| CALLERS[caller].call(&server, room));
+    server.connected(room, 2);
+    for caller in [ADA, CLEO] {
+        // It tells how it hears us, and by the time of a report of ours that it has seen ours.
+        until("a report of the phone about one of ours", || {
+            let quality = &party(&server, room, caller)["quality"];
+            (quality["far"].is_object() && quality["round_trip_ms"].is_number()).then_some(())
+        });
+    }
+    drop(phones);
 }
 
 #[test]

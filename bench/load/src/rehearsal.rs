@@ -84,6 +84,7 @@ fn terms(remote: SocketAddr) -> Connection {
         fec: false,
         remote,
         rtcp: Rtcp::Shared,
+        voip_metrics: false,
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,

@@ -79,6 +79,7 @@ fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
         fec: false,
         remote,
         rtcp: Rtcp::Shared,
+        voip_metrics: false,
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,

@@ -7,6 +7,7 @@ use model::{Chance, Codec, FarQuality, Quality};
 use wire::rtcp::{Compound, Packet, Report, ReportBlock, SenderInfo, ntp_middle};
 use wire::rtp::Rtp;
 
+use crate::extended::{Listening, Told};
 use crate::limits::{QUALITY_EVERY_US, RTCP_BYTES_MAX, RTCP_EVERY_US};
 use crate::quality::{mos, rating};
 use crate::reception::{Count, Reception};
@@ -82,7 +83,8 @@ pub(crate) struct Control {
     report_us: Option<u64>,
     /// When the figures are told next.
     quality_us: Option<u64>,
-    reception: Reception,
+    pub(crate) reception: Reception,
+    pub(crate) extended: Told,
     heard: Option<Heard>,
     far: Option<Far>,
     /// Loss that the far end told and nobody asked for yet \[percent\].
@@ -106,6 +108,7 @@ impl Control {
             report_us: None,
             quality_us: None,
             reception: Reception::default(),
+            extended: Told::default(),
             heard: None,
             far: None,
             loss_told: None,
@@ -119,6 +122,16 @@ impl Control {
     /// Takes in a packet of the leg's stream.
     pub(crate) fn count(&mut self, rtp: &Rtp<'_>, is_sound: bool, arrival_us: u64, clock_hz: u32) {
         self.reception.take(rtp, is_sound, arrival_us, clock_hz);
+    }
+
+    /// A packet that was counted came too late to be played.
+    pub(crate) fn discard(&mut self, sequence: u16) {
+        self.reception.discard(sequence);
+    }
+
+    /// The time to the far end and back, if it is known.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.far.and_then(|far| far.round_trip)
     }
 
     /// Another codec is agreed.
@@ -141,6 +154,9 @@ impl Control {
                 }
                 Packet::ReceiverReport { ssrc: _, blocks } => {
                     self.judged(own_ssrc, arrival_us, blocks);
+                }
+                Packet::Extended { ssrc, blocks } => {
+                    self.extended.take(own_ssrc, arrival_us, (ssrc, blocks));
                 }
                 Packet::SourceDescription(_) | Packet::Bye(_) | Packet::Other { .. } => {}
             }
@@ -178,6 +194,7 @@ impl Control {
         &mut self,
         now_us: u64,
         sent: Sent,
+        listening: Listening,
         out: &mut [u8; RTCP_BYTES_MAX],
     ) -> Option<usize> {
         let wait = RTCP_EVERY_US / 2 + self.chance.draw() % RTCP_EVERY_US;
@@ -188,7 +205,9 @@ impl Control {
         }
         self.report_us = Some(now_us + wait);
         self.began = true;
-        self.write(now_us, sent, false, out)
+        let length = self.write(now_us, sent, false, out)?;
+        let rest = out.get_mut(length..)?;
+        Some(length + self.write_extended(now_us, sent.ssrc, listening, rest))
     }
 
     /// Writes the goodbye, if ever a report was sent (RFC 3550 section 6.3.7).
@@ -251,7 +270,9 @@ impl Control {
         let ms = |ticks: u32| f64::from(ticks) * 1_000.0 / f64::from(coding.clock_hz);
         let score =
             |loss_percent| rounded(mos(rating(coding.codec, coding.fec, loss_percent)), 100.0);
-        let round_trip = self.far.and_then(|far| far.round_trip);
+        let round_trip = self.round_trip();
+        let told = self.extended.metrics;
+        let tenths = |tenths: u8| f64::from(tenths) / 10.0;
         Some(Quality {
             packets_expected: count.expected,
             packets_received: count.received,
@@ -265,6 +286,9 @@ impl Control {
                 loss_percent: rounded(loss_percent, 10.0),
                 jitter_ms: rounded(ms(far.jitter), 10.0),
                 mos: score(loss_percent),
+                discarded_percent: told
+                    .map(|told| rounded(f64::from(told.discard_rate) * 100.0 / 256.0, 10.0)),
+                mos_told: told.and_then(|told| told.mos_listening).map(tenths),
             }),
         })
     }
@@ -277,7 +301,7 @@ fn rounded(figure: f64, steps: f64) -> f64 {
 
 /// A time since the worker's start as an NTP timestamp. Who has no wall clock may tell the time
 /// since the session began (RFC 3550 section 6.4.1); only differences are ever used.
-fn elapsed_ntp(time_us: u64) -> u64 {
+pub(crate) fn elapsed_ntp(time_us: u64) -> u64 {
     let (seconds, rest) = (time_us / 1_000_000, time_us % 1_000_000);
     (seconds << 32) | ((rest << 32) / 1_000_000)
 }
@@ -288,6 +312,13 @@ mod tests {
 
     const CODING: Coding = Coding { codec: Codec::Pcmu, fec: false, clock_hz: 8_000 };
     const SECOND_US: u64 = 1_000_000;
+
+    const LISTENING: Listening = Listening {
+        coding: CODING,
+        spoilt: Spoilt { late: 0, concealed: 0 },
+        delay_ms: 24,
+        asked: false,
+    };
 
     fn sent(packets: u32) -> Sent {
         Sent { ssrc: 99, timestamp: Some(1_234), packets, octets: packets * 160 }
@@ -313,7 +344,9 @@ mod tests {
         let mut reports = Vec::new();
         for quarter in 0..240 {
             let (now_us, mut out) = (quarter * SECOND_US / 4, [0; RTCP_BYTES_MAX]);
-            if let Some(length) = control.report(now_us, sent(packets(quarter)), &mut out) {
+            if let Some(length) =
+                control.report(now_us, sent(packets(quarter)), LISTENING, &mut out)
+            {
                 reports.push((now_us, out[..length].to_vec()));
             }
         }
@@ -355,6 +388,7 @@ mod tests {
                     Packet::SenderReport { .. }
                     | Packet::ReceiverReport { .. }
                     | Packet::Bye(_)
+                    | Packet::Extended { .. }
                     | Packet::Other { .. } => None,
                 })
             };

@@ -283,6 +283,7 @@ mod tests {
             fec: false,
             remote: "192.0.2.1:4000".parse().unwrap(),
             rtcp: model::Rtcp::Nowhere,
+            voip_metrics: false,
             source: Source::Signalled { signalling: "192.0.2.1".parse().unwrap() },
             sends: true,
             receives: true,

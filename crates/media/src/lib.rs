@@ -30,11 +30,13 @@
 //! | recorders | `tap` |
 //! | reports of quality, both ways | `control`, `reception`, `quality` |
 
+mod bursts;
 mod control;
 mod crowd;
 mod cue;
 mod delay;
 mod desk;
+mod extended;
 mod fifo;
 mod jitter;
 mod keys;

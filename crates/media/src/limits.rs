@@ -96,8 +96,8 @@ pub const RTCP_EVERY_US: u64 = 5_000_000;
 pub const QUALITY_EVERY_US: u64 = 5_000_000;
 
 /// Longest RTCP compound that is sent \[bytes\]: a sender report with one block (52), a name of 16
-/// characters (28) and a goodbye (8).
-pub const RTCP_BYTES_MAX: usize = 88;
+/// characters (28), and a goodbye (8) or an extended report with metrics and a time (60).
+pub const RTCP_BYTES_MAX: usize = 140;
 
 /// Turns in which each port is looked at once for reports that are due: a quarter of a second. So
 /// a turn looks at a fiftieth of the ports, and reports of many legs are spread.

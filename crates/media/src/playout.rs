@@ -222,6 +222,11 @@ impl PlayoutBuffer {
         }
     }
 
+    /// The delay that it keeps \[samples\].
+    pub(crate) fn delay(&self) -> i64 {
+        self.delay.target()
+    }
+
     /// What of the stream the tick took, to be given to somebody as it is. It is there until the
     /// next packet comes.
     pub(crate) fn parcel(&self, tick: usize) -> Parcel<'_> {

@@ -108,7 +108,11 @@ impl Port {
         if let Some(quality) = self.control.quality(now_us, link.spoilt, coding) {
             ledger.report(MediaReport::Quality { leg: self.leg, quality });
         }
-        self.send_control(key, now_us, Control::report, outbox, ledger);
+        let listening = link.listening(coding);
+        let report = |control: &mut Control, now_us, sent, out: &mut [u8; RTCP_BYTES_MAX]| {
+            control.report(now_us, sent, listening, out)
+        };
+        self.send_control(key, now_us, report, outbox, ledger);
     }
 
     /// Says goodbye.
@@ -235,7 +239,7 @@ pub struct Link {
     pub(crate) terms: Connection,
     pub(crate) gate: SourceGate,
     timeline: Timeline,
-    playout: PlayoutBuffer,
+    pub(crate) playout: PlayoutBuffer,
     keys: Keys,
     activity: Activity,
     gain: AutomaticGain,
@@ -256,7 +260,7 @@ pub struct Link {
     /// Samples that wait until they are a whole packet.
     collected: Vec<i16>,
     pub(crate) standing: Option<Standing>,
-    spoilt: Spoilt,
+    pub(crate) spoilt: Spoilt,
     /// Loss that redundancy in what is sent should bear \[percent\].
     pub(crate) loss_percent: u8,
 }
@@ -371,6 +375,9 @@ impl Link {
         control.count(&rtp, is_sound, arrival_us, self.clock_hz());
         let late_before = ledger.stats.packets_late;
         self.take(leg, &rtp, arrival_us, (is_sound, is_event), ledger);
+        if ledger.stats.packets_late > late_before {
+            control.discard(rtp.sequence);
+        }
         self.spoilt.late += ledger.stats.packets_late - late_before;
         true
     }

@@ -57,6 +57,12 @@ pub(crate) fn mos(rating: f64) -> f64 {
     mos.max(1.0)
 }
 
+/// What delay takes from the rating of a conversation, by the time one way \[ms\]: the fit to
+/// G.107's `Idd` by Cole and Rosenbluth (Voice over IP performance monitoring, 2001).
+pub(crate) fn delay_impairment(one_way_ms: f64) -> f64 {
+    0.024 * one_way_ms + 0.11 * (one_way_ms - 177.3).max(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +90,12 @@ mod tests {
         }
         assert!(rating(Codec::Opus, true, 5.0) > rating(Codec::Opus, false, 5.0));
         assert!(mos(rating(Codec::G722, false, 100.0)) < 1.3);
+    }
+
+    #[test]
+    fn a_delay_is_noticed_from_where_people_begin_to_talk_into_each_other() {
+        assert!(delay_impairment(100.0) < 3.0);
+        assert!((delay_impairment(400.0) - 34.1).abs() < 0.1);
     }
 
     #[test]

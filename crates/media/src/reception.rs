@@ -4,6 +4,8 @@ use wire::limits::{SEQUENCE_DROPOUT_MAX, SEQUENCE_MISORDER_MAX};
 use wire::rtcp::ReportBlock;
 use wire::rtp::Rtp;
 
+use crate::bursts::{Bursts, Figures};
+
 /// Packets by their sequence numbers, and those that came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -41,10 +43,17 @@ struct Stream {
     /// Sixteen times the interarrival jitter \[ticks of the RTP clock\].
     jitter_scaled: u32,
     reported: Count,
+    bursts: Bursts,
+    /// The packet of sound before: its number, and its timestamp.
+    spoken: Option<(u16, u32)>,
+    /// From one packet of sound to the next \[ticks of the RTP clock\].
+    step: u32,
 }
 
 impl Stream {
     fn new(ssrc: u32, sequence: u16) -> Stream {
+        let mut bursts = Bursts::default();
+        bursts.advance(1);
         Stream {
             ssrc,
             highest: sequence.into(),
@@ -54,6 +63,9 @@ impl Stream {
             transit: None,
             jitter_scaled: 0,
             reported: Count::default(),
+            bursts,
+            spoken: None,
+            step: 0,
         }
     }
 
@@ -68,16 +80,29 @@ impl Stream {
         let ahead = sequence.wrapping_sub(self.highest as u16);
         if ahead < SEQUENCE_DROPOUT_MAX {
             self.highest = self.highest.wrapping_add(ahead.into());
+            self.bursts.advance(ahead);
         } else if ahead <= u16::MAX - SEQUENCE_MISORDER_MAX {
             if self.restart == Some(sequence) {
                 return None;
             }
             self.restart = Some(sequence.wrapping_add(1));
             return Some(false);
+        } else {
+            self.bursts.correct(ahead.wrapping_neg(), true);
         }
         self.restart = None;
         self.received += 1;
         Some(true)
+    }
+
+    /// How long its packets are.
+    fn pace(&mut self, sequence: u16, timestamp: u32, clock_hz: u32) {
+        let before = self.spoken.replace((sequence, timestamp));
+        let next = |(number, _): &(u16, u32)| number.wrapping_add(1) == sequence;
+        if let Some((_, at)) = before.filter(next) {
+            let step = timestamp.wrapping_sub(at);
+            self.step = if step < clock_hz { step } else { self.step };
+        }
     }
 
     /// Appendix A.8.
@@ -121,6 +146,7 @@ impl Reception {
         if is_sound {
             let arrival = arrival_us.wrapping_mul(clock_hz.into()) / 1_000_000;
             stream.time(rtp.timestamp, arrival as u32, clock_hz);
+            stream.pace(rtp.sequence, rtp.timestamp, clock_hz);
         }
     }
 
@@ -148,6 +174,20 @@ impl Reception {
     /// Interarrival jitter \[ticks of the RTP clock\].
     pub(crate) fn jitter(&self) -> u32 {
         self.stream.as_ref().map_or(0, |stream| stream.jitter_scaled >> 4)
+    }
+
+    /// A packet came too late to be played.
+    pub(crate) fn discard(&mut self, sequence: u16) {
+        if let Some(stream) = &mut self.stream {
+            let behind = (stream.highest as u16).wrapping_sub(sequence);
+            stream.bursts.correct(behind, false);
+        }
+    }
+
+    /// How loss came in the stream that runs, and how long its packets are \[ticks of the RTP
+    /// clock\].
+    pub(crate) fn bursts(&self) -> Option<(Figures, u32)> {
+        self.stream.as_ref().map(|stream| (stream.bursts.figures(), stream.step))
     }
 
     /// Whose stream it is.

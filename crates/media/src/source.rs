@@ -189,6 +189,7 @@ mod tests {
             fec: false,
             remote: remote.parse().unwrap(),
             rtcp: model::Rtcp::Nowhere,
+            voip_metrics: false,
             source: Source::Signalled { signalling: signalling.parse().unwrap() },
             sends: true,
             receives: true,

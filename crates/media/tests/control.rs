@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 
 use house::*;
 use model::{Codec, LegId, MediaOrder, MediaReport, Quality, Rtcp};
-use wire::rtcp::{Compound, Packet, Report, ReportBlock, SenderInfo};
+use wire::rtcp::{
+    Compound, ExtendedBlock, ExtendedReport, Packet, Report, ReportBlock, SenderInfo, VoipMetrics,
+};
 
 /// What one compound to a phone says.
 struct Told {
@@ -16,10 +18,18 @@ struct Told {
     blocks: Vec<ReportBlock>,
     cname: String,
     bye: bool,
+    extended: Vec<ExtendedBlock>,
 }
 
 fn read(bytes: &[u8]) -> Told {
-    let mut told = Told { ssrc: 0, info: None, blocks: vec![], cname: String::new(), bye: false };
+    let mut told = Told {
+        ssrc: 0,
+        info: None,
+        blocks: vec![],
+        cname: String::new(),
+        bye: false,
+        extended: vec![],
+    };
     for packet in Compound::parse(bytes).unwrap() {
         match packet {
             Packet::SenderReport { ssrc, info, blocks } => {
@@ -37,6 +47,7 @@ fn read(bytes: &[u8]) -> Told {
                 assert_eq!(sources.next(), Some(told.ssrc));
                 told.bye = true;
             }
+            Packet::Extended { blocks, .. } => told.extended.extend(blocks),
             Packet::Other { packet_type } => panic!("packet type {packet_type}"),
         }
     }
@@ -142,6 +153,82 @@ fn what_the_phone_tells_is_kept_with_its_round_trip() {
     assert!((3.8..4.0).contains(&far.mos), "{far:?}");
     assert_eq!(world.phone(1).heard.len() - heard, 6 * 8_000, "a goodbye in RTCP ends nothing");
     assert_eq!(world.stats().rtcp_packets_in, 1);
+}
+
+/// What a phone was told of how it is heard, last.
+fn metrics_told(world: &mut World, leg: u64) -> Option<VoipMetrics> {
+    let extended = read(world.phone(leg).told.last().unwrap()).extended;
+    extended.into_iter().find_map(|block| match block {
+        ExtendedBlock::VoipMetrics(metrics) => Some(metrics),
+        ExtendedBlock::ReceiverTime(_)
+        | ExtendedBlock::SinceReceiverTime { .. }
+        | ExtendedBlock::Other => None,
+    })
+}
+
+#[test]
+fn who_asks_in_sdp_is_told_how_it_is_heard_by_rtcp_xr() {
+    let mut world = pair();
+    let connection = model::Connection { voip_metrics: true, ..world.phone(0).terms() };
+    world.order(MediaOrder::Connect { leg: LegId(0), connection });
+    world.run_ms(30_000);
+    let metrics = metrics_told(&mut world, 0).unwrap();
+    assert_eq!(metrics.ssrc, world.phone(0).ssrc);
+    // Every tenth packet is lost: one burst without an end.
+    assert!((22..=27).contains(&metrics.loss_rate), "{metrics:?}");
+    assert!((24..=30).contains(&metrics.burst_density), "{metrics:?}");
+    assert!((20_000..=30_000).contains(&metrics.burst_duration_ms), "{metrics:?}");
+    assert_eq!((metrics.gap_density, metrics.discard_rate, metrics.round_trip_ms), (0, 0, 0));
+    assert_eq!((metrics.buffer_nominal_ms, metrics.end_system_delay_ms), (24, 44));
+    assert!(metrics.mos_listening.is_some_and(|mos| (33..=36).contains(&mos)), "{metrics:?}");
+    assert_eq!(metrics_told(&mut world, 1), None, "nobody asked");
+}
+
+#[test]
+fn who_speaks_rtcp_xr_is_answered_in_it_and_believed() {
+    let mut world = pair();
+    world.run_ms(12_000);
+    let told = read(world.phone(1).told.last().unwrap());
+    let (ssrc, address) = (world.phone(1).ssrc, world.phone(1).address);
+    let metrics = VoipMetrics {
+        ssrc: told.ssrc,
+        loss_rate: 3,
+        discard_rate: 26,
+        burst_density: 0,
+        gap_density: 3,
+        burst_duration_ms: 0,
+        gap_duration_ms: 9_000,
+        round_trip_ms: 0,
+        end_system_delay_ms: 60,
+        gap_packets_min: 16,
+        r_factor: Some(80),
+        mos_listening: Some(39),
+        mos_conversation: Some(38),
+        buffer_nominal_ms: 40,
+        buffer_max_ms: 100,
+    };
+    let mut bytes = sender_report(ssrc, told.ssrc, 3);
+    let extended = ExtendedReport { ssrc, metrics: Some(metrics), since_receiver_time: None };
+    let mut more = vec![0; extended.length()];
+    extended.write(&mut more).unwrap();
+    bytes.extend_from_slice(&more);
+    // A receiver's time (RFC 3611 section 4.4).
+    let time = [[0x80, 207, 0, 4], ssrc.to_be_bytes(), [4, 0, 0, 2], [0, 1, 2, 3], [4, 5, 6, 7]];
+    bytes.extend(time.concat());
+    world.post(1, address, bytes);
+    world.run_ms(8_000);
+    let reports: Vec<_> = world.phone(1).told.iter().map(|bytes| read(bytes).extended).collect();
+    let last = reports.last().unwrap();
+    let Some(ExtendedBlock::SinceReceiverTime { ssrc: of, last_receiver_report, delay }) =
+        last.first().copied()
+    else {
+        panic!("{last:?}")
+    };
+    assert_eq!((of, last_receiver_report), (ssrc, 0x0203_0405));
+    assert!((1 << 15..8 << 16).contains(&delay), "{delay}");
+    assert_eq!(metrics_told(&mut world, 1).map(|metrics| metrics.loss_rate), Some(0));
+    let far = qualities(&world, 1).last().unwrap().far.unwrap();
+    assert_eq!((far.discarded_percent, far.mos_told), (Some(10.2), Some(3.9)));
 }
 
 #[test]

@@ -62,6 +62,9 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// Where reports of quality go and come from.
     pub rtcp: Rtcp,
+    /// Tell the far end how it is heard, by RTCP XR (RFC 3611). Who sends such reports itself is
+    /// told in any case.
+    pub voip_metrics: bool,
     /// From where media may come.
     pub source: Source,
     /// We send audio.

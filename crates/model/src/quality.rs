@@ -41,6 +41,12 @@ pub struct FarQuality {
     pub jitter_ms: f64,
     /// How good what it hears is, 1 to 4.5: MOS-LQ by the E-model.
     pub mos: f64,
+    /// Packets that came there too late to be played, as it says itself by RTCP XR \[percent\].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded_percent: Option<f64>,
+    /// MOS-LQ as it says itself by RTCP XR.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos_told: Option<f64>,
 }
 
 /// What people say of a mean opinion score (ITU-T G.109).
@@ -86,7 +92,13 @@ mod tests {
         assert_eq!(class(4.0), MosClass::Medium);
         assert_eq!(class(3.2), MosClass::Low);
         assert_eq!(class(1.0), MosClass::Poor);
-        let far = FarQuality { loss_percent: 20.0, jitter_ms: 0.0, mos: 2.0 };
+        let far = FarQuality {
+            loss_percent: 20.0,
+            jitter_ms: 0.0,
+            mos: 2.0,
+            discarded_percent: None,
+            mos_told: None,
+        };
         let quality = Quality { mos: Some(4.4), far: Some(far), ..Quality::default() };
         assert_eq!(quality.classes(), (Some(MosClass::High), Some(MosClass::Poor)));
         assert_eq!(Quality::default().classes(), (None, None));

@@ -36,6 +36,7 @@ pub(crate) fn connection(negotiated: &Negotiated, signalling: IpAddr) -> Option<
             (false, Some(address)) => Rtcp::Apart(address),
             (false, None) => Rtcp::Nowhere,
         },
+        voip_metrics: negotiated.voip_metrics,
         source: Source::Signalled { signalling },
         sends: negotiated.direction.sends() && !negotiated.remote.ip().is_unspecified(),
         receives: negotiated.direction.receives(),

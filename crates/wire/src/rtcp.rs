@@ -2,10 +2,12 @@
 //!
 //! [`Compound::parse`] reads a datagram without copying; [`Report::write`] fills a caller's buffer.
 
+mod extended;
 mod report;
 
 use rtcp_types::RtcpPacketParser;
 
+pub use extended::{ExtendedBlock, ExtendedBlocks, ExtendedReport, VoipMetrics};
 pub use report::{Report, WriteError, ntp, ntp_middle};
 
 use crate::limits::RTCP_PACKETS_MAX;
@@ -63,7 +65,14 @@ pub enum Packet<'a> {
     SourceDescription(Names<'a>),
     /// Sources that leave (RFC 3550 section 6.6).
     Bye(Sources<'a>),
-    /// A type that we do not read: feedback, extended reports, application-defined.
+    /// What RFC 3611 adds: how a call is heard, and round trips.
+    Extended {
+        /// Who reports.
+        ssrc: u32,
+        /// What it tells.
+        blocks: ExtendedBlocks<'a>,
+    },
+    /// A type that we do not read: feedback, application-defined.
     Other {
         /// Its number in the registry of RTCP packet types.
         packet_type: u8,
@@ -163,6 +172,10 @@ fn split_packet(bytes: &[u8]) -> Result<(Packet<'_>, &[u8]), RtcpError> {
         BYE => {
             let sources = body.get(..count * SSRC_BYTES).ok_or(RtcpError::Truncated)?;
             Packet::Bye(Sources(sources))
+        }
+        extended::EXTENDED_REPORT => {
+            let (ssrc, blocks) = ExtendedBlocks::parse(body)?;
+            Packet::Extended { ssrc, blocks }
         }
         packet_type => Packet::Other { packet_type },
     };

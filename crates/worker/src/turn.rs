@@ -229,6 +229,7 @@ mod tests {
                 fec: false,
                 remote: phone.local_addr().unwrap(),
                 rtcp: model::Rtcp::Nowhere,
+                voip_metrics: false,
                 source: Source::Signalled { signalling: LOCAL },
                 sends: true,
                 receives: true,

@@ -98,6 +98,7 @@ impl Phone {
             fec: false,
             remote: self.socket.local_addr().unwrap(),
             rtcp: model::Rtcp::Nowhere,
+            voip_metrics: false,
             source: Source::Signalled { signalling: LOCAL },
             sends: true,
             receives: true,

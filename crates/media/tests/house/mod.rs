@@ -135,6 +135,7 @@ impl Phone {
             fec: false,
             remote: self.address,
             rtcp: Rtcp::Shared,
+            voip_metrics: false,
             source: Source::Signalled { signalling: self.address.ip() },
             sends: true,
             receives: true,

@@ -66,7 +66,7 @@ impl Report<'_> {
         let Some(out) = out.get_mut(..needed) else {
             return Err(WriteError::BufferTooSmall { needed });
         };
-        let mut writer = Writer { rest: out };
+        let mut writer = Writer::new(out);
         self.write_report(&mut writer);
         self.write_name(&mut writer);
         if self.bye {
@@ -123,22 +123,26 @@ impl Report<'_> {
 const BYE_LENGTH: usize = HEADER_BYTES + SSRC_BYTES;
 
 /// Fills a buffer whose length has been computed before.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     rest: &'a mut [u8],
 }
 
-impl Writer<'_> {
-    fn header(&mut self, count: usize, packet_type: u8, length: usize) {
+impl<'a> Writer<'a> {
+    pub(super) fn new(rest: &'a mut [u8]) -> Writer<'a> {
+        Writer { rest }
+    }
+
+    pub(super) fn header(&mut self, count: usize, packet_type: u8, length: usize) {
         let words = u16::try_from(length / 4 - 1).expect("31 blocks make fewer than 200 words");
         self.bytes(&[2 << 6 | low_8(count), packet_type]);
         self.bytes(&words.to_be_bytes());
     }
 
-    fn u32(&mut self, value: u32) {
+    pub(super) fn u32(&mut self, value: u32) {
         self.bytes(&value.to_be_bytes());
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let (front, rest) = std::mem::take(&mut self.rest).split_at_mut(bytes.len());
         front.copy_from_slice(bytes);
         self.rest = rest;

@@ -54,6 +54,9 @@ fn picture(bytes: &[u8]) -> String {
                 format!("SDES {}", names.collect::<Vec<_>>().join(", "))
             }
             Packet::Bye(sources) => format!("BYE {:x?}", sources.collect::<Vec<_>>()),
+            Packet::Extended { ssrc, blocks } => {
+                format!("XR {ssrc:x} {:?}", blocks.collect::<Vec<_>>())
+            }
             Packet::Other { packet_type } => format!("other {packet_type}"),
         });
     }

@@ -56,6 +56,8 @@ pub struct Audio {
     pub rtcp_mux: bool,
     /// Where else they want RTCP, if not on the next port (RFC 3605).
     pub rtcp: Option<SocketAddr>,
+    /// Whether they want to be told how they are heard (RFC 3611 section 5.1).
+    pub voip_metrics: bool,
 }
 
 impl Audio {
@@ -210,6 +212,7 @@ impl Audio {
             maxptime_ms: milliseconds(lines, "maxptime"),
             rtcp_mux: lines.has_attribute("rtcp-mux"),
             rtcp: rtcp(lines, ip),
+            voip_metrics: wants_voip_metrics(lines),
         })
     }
 }
@@ -235,6 +238,16 @@ fn rtcp(lines: &MediaLines, media_ip: IpAddr) -> Option<SocketAddr> {
     let rtcp = lines.get_first_attribute_typed::<Rtcp>()?.ok()?;
     let ip = rtcp.try_address().map_or(Some(media_ip), |address| address.ok().map(|it| it.ip))?;
     if rtcp.port == 0 || ip.is_multicast() { None } else { Some(SocketAddr::new(ip, rtcp.port)) }
+}
+
+/// Whether `a=rtcp-xr` asks for the block of VoIP metrics.
+fn wants_voip_metrics(lines: &MediaLines) -> bool {
+    let mut attributes = lines.attributes.iter();
+    let asks = |value: &str| value.split_ascii_whitespace().any(|word| word == "voip-metrics");
+    attributes.any(|attribute| {
+        attribute.attribute.eq_ignore_ascii_case("rtcp-xr")
+            && attribute.value.as_deref().is_some_and(asks)
+    })
 }
 
 /// The formats that we know, in the line's order.

@@ -128,6 +128,8 @@ pub struct Negotiated {
     pub rtcp: Option<SocketAddr>,
     /// Whether RTCP shares the port of RTP, both ways.
     pub rtcp_mux: bool,
+    /// Whether the far end wants to be told how it is heard, by RFC 3611.
+    pub voip_metrics: bool,
     /// Which way it flows, as we see it.
     pub direction: Direction,
     /// How much sound we send in a packet \[ms\]: a multiple of 10, 10 to 60, that the codec has.
@@ -161,6 +163,7 @@ pub fn offer(local: &Local) -> String {
         direction: local.direction,
         ptime_ms: local.ptime_ms,
         rtcp_mux: local.rtcp_mux,
+        voip_metrics: false,
     };
     // A line is never taken away: unwanted ones stay with port 0 (RFC 3264 section 8.2).
     let mut medias: Vec<_> = previous
@@ -210,6 +213,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated)
         direction: negotiated.direction,
         ptime_ms: negotiated.ptime_ms,
         rtcp_mux: negotiated.rtcp_mux,
+        voip_metrics: negotiated.voip_metrics,
     };
     let mut medias: Vec<_> = offer.media.iter().map(writing::refusal).collect();
     medias[index] = line.lines();
@@ -285,6 +289,7 @@ fn negotiated(local: &Local, audio: &Audio, agreed: &Agreed, on_hold: bool) -> N
         remote: audio.remote,
         rtcp: if rtcp_mux { Some(audio.remote) } else { audio.rtcp.or_else(next_port) },
         rtcp_mux,
+        voip_metrics: audio.voip_metrics,
         // What they receive we may send, and the other way round (RFC 3264 section 6.1).
         direction: audio.effective_direction().reversed().intersection(local.direction),
         ptime_ms: packet_time_ms(theirs.encoding, audio, local.ptime_ms),

@@ -41,6 +41,7 @@ pub(super) struct AudioLine<'a> {
     pub(super) direction: Direction,
     pub(super) ptime_ms: u16,
     pub(super) rtcp_mux: bool,
+    pub(super) voip_metrics: bool,
 }
 
 impl AudioLine<'_> {
@@ -62,6 +63,9 @@ impl AudioLine<'_> {
             // (RFC 3605); RTP's own is the only one that a leg has.
             Attribute::with_value("rtcp", self.port)
         });
+        if self.voip_metrics {
+            lines.attributes.push(Attribute::with_value("rtcp-xr", "voip-metrics"));
+        }
         lines
     }
 }

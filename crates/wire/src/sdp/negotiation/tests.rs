@@ -94,6 +94,20 @@ fn each_end_is_sent_its_own_numbers() {
 }
 
 #[test]
+fn who_asks_for_voip_metrics_is_promised_them_and_nobody_else() {
+    for (attribute, wanted) in [
+        ("a=rtcp-xr:rcvr-rtt=all:1 voip-metrics\n", true),
+        ("a=rtcp-xr:stat-summary=loss\n", false),
+        ("", false),
+    ] {
+        let offer = theirs(&format!("m=audio 20000 RTP/AVP 0\n{attribute}"));
+        let (text, negotiated) = answer(&offer, &local()).unwrap();
+        assert_eq!(negotiated.voip_metrics, wanted, "{attribute}");
+        assert_eq!(text.contains("a=rtcp-xr:voip-metrics"), wanted, "{attribute}");
+    }
+}
+
+#[test]
 fn the_first_voice_of_an_answer_counts() {
     let answer = theirs("m=audio 20000 RTP/AVP 13 18 8 0\n");
     let negotiated = accept(&local(), &answer).unwrap();

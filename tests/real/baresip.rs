@@ -71,12 +71,7 @@ impl Caller {
         let folder = Folder::new();
         self.write_speech(&folder.join("speech.wav"));
         let keys = free_address();
-        let mut config = self.config(folder.path(), keys);
-        if let Some(tls) = &server.tls {
-            let root = tls.root.display();
-            config += &format!("sip_verify_server yes\nsip_cafile {root}\n");
-        }
-        std::fs::write(folder.join("config"), config).unwrap();
+        std::fs::write(folder.join("config"), self.config(folder.path(), keys)).unwrap();
         let account = format!(
             "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={}\n",
             self.name, self.transport, self.codec.account

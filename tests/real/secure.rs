@@ -11,7 +11,7 @@ use crate::{PATIENCE, shared_machine};
 const TALK_MS: u64 = 1_000;
 
 #[test]
-fn a_phone_that_trusts_our_certificate_calls_over_tls_and_is_hung_up_over_it() {
+fn a_phone_calls_over_tls_and_is_hung_up_over_it() {
     let _machine = shared_machine();
     let server = Server::start_with_tls();
     let ada = Caller { name: "ada", codec: Codec::PCMU, transport: "tls", tone_hz: 437.0 };

@@ -34,8 +34,6 @@ pub(crate) struct Tls {
     pub(crate) sip: SocketAddr,
     /// Where browsers connect, by plain WebSocket.
     pub(crate) websocket: SocketAddr,
-    /// The certificate by which it is trusted.
-    pub(crate) root: PathBuf,
 }
 
 impl Server {
@@ -58,7 +56,6 @@ impl Server {
         server.tls = Some(Tls {
             sip: address_after(&welcome, "sips:NAME@"),
             websocket: address_after(&welcome, "ws://"),
-            root: own.join("cert.pem"),
         });
         server.more = Some(own);
         server

@@ -97,7 +97,8 @@ impl Calls {
         socket.set_nonblocking(true)?;
         setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BYTES)?;
         let local = socket.local_addr()?;
-        let run = std::process::id();
+        // Calls that come after others are none of theirs (RFC 3261 section 8.2.2.2).
+        let run = format!("{}-{}", std::process::id(), local.port());
         let mut calls = Vec::with_capacity(legs.len());
         for (index, leg) in legs.iter().enumerate() {
             let uri = format!("sip:{room_prefix}{}@{server}", leg.room);

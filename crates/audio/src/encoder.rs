@@ -4,14 +4,28 @@ use crate::codec::{Codec, CodecError};
 use crate::g711;
 use crate::g722;
 use crate::libopus::{self, Tuning};
-use crate::limits::{LOSS_PERCENT_MAX, OPUS_BITRATE_DEFAULT, OPUS_BITRATE_MAX, OPUS_BITRATE_MIN};
+use crate::limits::{LOSS_PERCENT_MAX, OPUS_BITRATE_MAX, OPUS_BITRATE_MIN};
+
+/// What is to be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sound {
+    /// One voice, as a telephone sends it: few bits, much work.
+    Voice,
+    /// The sum of several voices, for which no model of one voice fits: more bits, little work.
+    /// Where redundancy is agreed and needed it is encoded as a voice, since only that has any
+    /// (RFC 6716 §2.1.7).
+    Mix,
+}
 
 /// How an encoder shall work. All but `codec` concerns Opus only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EncoderSettings {
     /// The codec.
     pub codec: Codec,
-    /// Target rate \[bit/s\]; `None` is [`OPUS_BITRATE_DEFAULT`].
+    /// What is to be encoded.
+    pub sound: Sound,
+    /// Target rate \[bit/s\]; `None` is [`OPUS_BITRATE_VOICE`](crate::limits::OPUS_BITRATE_VOICE)
+    /// or [`OPUS_BITRATE_MIX`](crate::limits::OPUS_BITRATE_MIX).
     pub bitrate: Option<i32>,
     /// Whether each packet carries a rough copy of the one before it, where libopus finds that
     /// worth its bits (RFC 6716 §2.1.7). It does only if `loss_percent` is above zero.
@@ -21,13 +35,14 @@ pub struct EncoderSettings {
 }
 
 impl EncoderSettings {
-    /// The plain settings of a codec: default rate, no redundancy.
+    /// The plain settings of a codec: one voice, default rate, no redundancy.
     pub fn of(codec: Codec) -> EncoderSettings {
-        EncoderSettings { codec, bitrate: None, fec: false, loss_percent: 0 }
+        let sound = Sound::Voice;
+        EncoderSettings { codec, sound, bitrate: None, fec: false, loss_percent: 0 }
     }
 }
 
-/// One stream of payloads. Opus runs at complexity 5 for voice, with neither DTX nor stereo.
+/// One stream of payloads. Opus runs with neither DTX nor stereo.
 pub struct Encoder {
     kind: Kind,
 }
@@ -46,11 +61,11 @@ impl Encoder {
     /// [`CodecError::Bitrate`] or [`CodecError::Loss`] if a setting is out of bounds,
     /// [`CodecError::Opus`] if libopus refuses.
     pub fn new(settings: EncoderSettings) -> Result<Encoder, CodecError> {
-        let bitrate = settings.bitrate.unwrap_or(OPUS_BITRATE_DEFAULT);
-        if !(OPUS_BITRATE_MIN..=OPUS_BITRATE_MAX).contains(&bitrate) {
+        let EncoderSettings { codec, sound, bitrate, fec, loss_percent } = settings;
+        let possible = OPUS_BITRATE_MIN..=OPUS_BITRATE_MAX;
+        if let Some(bitrate) = bitrate.filter(|bitrate| !possible.contains(bitrate)) {
             return Err(CodecError::Bitrate(bitrate));
         }
-        let EncoderSettings { codec, fec, loss_percent, .. } = settings;
         if loss_percent > LOSS_PERCENT_MAX {
             return Err(CodecError::Loss(loss_percent));
         }
@@ -59,7 +74,7 @@ impl Encoder {
             Codec::Pcma => Kind::Pcma,
             Codec::G722 => Kind::G722(Box::new(g722::Encoder::new())),
             Codec::Opus => {
-                Kind::Opus(libopus::Encoder::new(Tuning { bitrate, fec, loss_percent })?)
+                Kind::Opus(libopus::Encoder::new(Tuning { sound, bitrate, fec, loss_percent })?)
             }
         };
         Ok(Encoder { kind })

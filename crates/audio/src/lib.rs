@@ -38,6 +38,6 @@ pub use activity::{Activity, Level};
 pub use codec::{Codec, CodecError, DecodeError};
 pub use conceal::Concealer;
 pub use decoder::Decoder;
-pub use encoder::{Encoder, EncoderSettings};
+pub use encoder::{Encoder, EncoderSettings, Sound};
 pub use gain::AutomaticGain;
 pub use resample::Resampler;

@@ -11,7 +11,11 @@ use std::ffi::c_int;
 use opusic_sys as ffi;
 
 use crate::codec::CodecError;
-use crate::limits::{OPUS_COMPLEXITY, PAYLOAD_BYTES_MAX};
+use crate::encoder::Sound;
+use crate::limits::{
+    OPUS_BITRATE_MIX, OPUS_BITRATE_VOICE, OPUS_COMPLEXITY_MIX, OPUS_COMPLEXITY_VOICE,
+    PAYLOAD_BYTES_MAX,
+};
 
 const RATE_HZ: i32 = 48_000;
 const MONO: c_int = 1;
@@ -19,9 +23,17 @@ const MONO: c_int = 1;
 /// What stays an encoder's own when it takes over the memory of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tuning {
-    pub(crate) bitrate: i32,
+    pub(crate) sound: Sound,
+    pub(crate) bitrate: Option<i32>,
     pub(crate) fec: bool,
     pub(crate) loss_percent: u8,
+}
+
+impl Tuning {
+    /// As what the sound is encoded: only a voice has redundancy.
+    fn encoded(&self) -> Sound {
+        if self.fec && self.loss_percent > 0 { Sound::Voice } else { self.sound }
+    }
 }
 
 /// A mono encoder at 48000 Hz.
@@ -39,13 +51,16 @@ impl Encoder {
         let bytes = usize::try_from(size).map_err(|_| CodecError::Opus(size))?;
         let state = vec![0; bytes.div_ceil(size_of::<u128>())].into_boxed_slice();
         let mut encoder = Encoder { state, tuning, landing: false };
+        let application = match tuning.sound {
+            Sound::Voice => ffi::OPUS_APPLICATION_VOIP,
+            Sound::Mix => ffi::OPUS_APPLICATION_AUDIO,
+        };
         // SAFETY: the state has at least the size that libopus asked for, and malloc's alignment.
         let code = unsafe {
             let state = encoder.state.as_mut_ptr().cast();
-            ffi::opus_encoder_init(state, RATE_HZ, MONO, ffi::OPUS_APPLICATION_VOIP)
+            ffi::opus_encoder_init(state, RATE_HZ, MONO, application)
         };
         accepted(code)?;
-        encoder.set(ffi::OPUS_SET_COMPLEXITY_REQUEST, OPUS_COMPLEXITY)?;
         encoder.set(ffi::OPUS_SET_DTX_REQUEST, 0)?;
         encoder.tune()?;
         Ok(encoder)
@@ -78,7 +93,7 @@ impl Encoder {
             return Ok(());
         }
         self.tuning.loss_percent = percent;
-        self.set(ffi::OPUS_SET_PACKET_LOSS_PERC_REQUEST, percent.into())
+        self.tune()
     }
 
     /// The next frame is encoded so that it needs nothing from those before it.
@@ -94,7 +109,15 @@ impl Encoder {
     }
 
     fn tune(&mut self) -> Result<(), CodecError> {
-        self.set(ffi::OPUS_SET_BITRATE_REQUEST, self.tuning.bitrate)?;
+        // What libopus is told to be music it encodes without its model of a voice (RFC 6716
+        // section 2.1.1: the CELT layer alone).
+        let (signal, complexity, bitrate) = match self.tuning.encoded() {
+            Sound::Voice => (ffi::OPUS_SIGNAL_VOICE, OPUS_COMPLEXITY_VOICE, OPUS_BITRATE_VOICE),
+            Sound::Mix => (ffi::OPUS_SIGNAL_MUSIC, OPUS_COMPLEXITY_MIX, OPUS_BITRATE_MIX),
+        };
+        self.set(ffi::OPUS_SET_SIGNAL_REQUEST, signal)?;
+        self.set(ffi::OPUS_SET_COMPLEXITY_REQUEST, complexity)?;
+        self.set(ffi::OPUS_SET_BITRATE_REQUEST, self.tuning.bitrate.unwrap_or(bitrate))?;
         self.set(ffi::OPUS_SET_INBAND_FEC_REQUEST, self.tuning.fec.into())?;
         self.set(ffi::OPUS_SET_PACKET_LOSS_PERC_REQUEST, self.tuning.loss_percent.into())
     }

@@ -3,7 +3,7 @@
 
 use audio::limits::PAYLOAD_BYTES_MAX;
 use audio::tone::{Ear, Sine};
-use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler};
+use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler, Sound};
 
 const CODECS: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 const TONES_HZ: [f64; 8] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0, 877.0, 953.0];
@@ -179,9 +179,10 @@ fn an_encoder_that_takes_over_keeps_its_own_bit_rate() {
 
 /// How far a decoder that changes to an encoder in mid-stream is from one that always heard it,
 /// in each of the first frames after the change \[dB of the sound\].
-fn seam_db(land: bool) -> Vec<f64> {
+fn seam_db(from: Sound, to: Sound, land: bool) -> Vec<f64> {
     let codec = Codec::Opus;
-    let (mut shared, mut private) = (encoder(codec), encoder(codec));
+    let encoder = |sound| Encoder::new(EncoderSettings { sound, ..EncoderSettings::of(codec) });
+    let (mut shared, mut private) = (encoder(from).unwrap(), encoder(to).unwrap());
     // Two mixes of the same room, as a listener has them before and after speaking.
     let before = speech(&[(0, 8_000), (4, 3_000)], 48_000);
     let after = speech(&[(0, 8_000)], 48_000);
@@ -209,11 +210,38 @@ fn seam_db(land: bool) -> Vec<f64> {
 
 #[test]
 fn a_decoder_lands_cleanly_on_another_opus_encoder() {
-    let (landed, plain) = (seam_db(true), seam_db(false));
+    let (landed, plain) =
+        (seam_db(Sound::Voice, Sound::Voice, true), seam_db(Sound::Voice, Sound::Voice, false));
     // The frame of the change blends both sounds. After it the landed decoder is where it would
     // always have been; without landing it takes several frames, which shows that this can fail.
     assert!(landed[1..].iter().all(|error_db| *error_db < -50.0), "{landed:.1?}");
     assert!(plain[1] > -30.0, "{plain:.1?}");
+    // From a voice's own payloads to the mix, and from one encoder of the mix to another.
+    for from in [Sound::Voice, Sound::Mix] {
+        let landed = seam_db(from, Sound::Mix, true);
+        assert!(landed[2..].iter().all(|error_db| *error_db < -50.0), "{from:?}: {landed:.1?}");
+    }
+}
+
+#[test]
+fn a_mix_has_redundancy_only_while_the_far_end_loses() {
+    let (sound, codec) = (Sound::Mix, Codec::Opus);
+    let settings = EncoderSettings { sound, fec: true, ..EncoderSettings::of(codec) };
+    let mut encoder = Encoder::new(settings).unwrap();
+    let decoder = Decoder::new(codec).unwrap();
+    let pcm = speech(&[(0, 8_000), (3, 2_000)], 48_000);
+    for (loss_percent, redundant) in [(0, false), (10, true), (0, false)] {
+        encoder.expect_loss(loss_percent).unwrap();
+        let payloads: Vec<_> = pcm.chunks(960).map(|frame| encode(&mut encoder, frame)).collect();
+        let last = &payloads[payloads.len() - 1];
+        assert_eq!(decoder.carries_fec(last), redundant, "{loss_percent} percent");
+        let payloads: Vec<_> = payloads.into_iter().map(Some).collect();
+        assert_eq!(heard(&decode(codec, &payloads), 48_000), vec![vec![0, 3]; 4]);
+    }
+    // RFC 6716 section 4.3: the CELT layer says silence in its first symbol.
+    let silence = encode(&mut encoder, &[0; 960]);
+    let silence = if silence.len() > 3 { encode(&mut encoder, &[0; 960]) } else { silence };
+    assert!(silence.len() <= 3, "{silence:x?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Encoders, and who shares them.
 
-use audio::{CodecError, Encoder, EncoderSettings};
+use audio::{CodecError, Encoder, EncoderSettings, Sound};
 use model::{Codec, Connection, EarGroup};
 
 use crate::ledger::Ledger;
@@ -41,10 +41,11 @@ fn expect_loss(encoder: &mut Encoder, percent: u8) {
 /// Frames of silence after which Opus's payload no longer changes, with much to spare.
 const OPUS_SETTLED_FRAMES: u32 = 50;
 
-/// How a leg's encoder is set.
-fn settings(codec: Codec, fec: bool) -> EncoderSettings {
-    let loss_percent = loss_percent_unknown(fec);
-    EncoderSettings { fec, loss_percent, ..EncoderSettings::of(audio_codec(codec)) }
+/// How an encoder of what is mixed is set. Who hears one voice in Opus is given that voice's own
+/// payloads.
+pub(crate) fn settings(codec: Codec, fec: bool) -> EncoderSettings {
+    let (sound, loss_percent) = (Sound::Mix, loss_percent_unknown(fec));
+    EncoderSettings { sound, fec, loss_percent, ..EncoderSettings::of(audio_codec(codec)) }
 }
 
 /// One encoded packet.

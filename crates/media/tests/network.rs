@@ -131,7 +131,8 @@ fn lost_packets_are_counted_and_concealed() {
 /// Frames made up and packets lost of Opus on a bad line, with or without redundancy.
 fn opus_on_a_bad_line(fec: bool) -> (u64, u64) {
     let (codec, bitrate) = (audio::Codec::Opus, Some(20_000));
-    let settings = audio::EncoderSettings { codec, bitrate, fec, loss_percent: 25 };
+    let of = audio::EncoderSettings::of(codec);
+    let settings = audio::EncoderSettings { bitrate, fec, loss_percent: 25, ..of };
     let mut phone = Phone::with_settings(0, Codec::Opus, settings);
     // The jitter holds the delay at a packet more, so that the next one is there in time.
     phone.network = Box::new(|n| match n % 5 {

@@ -238,6 +238,7 @@ impl Reading {
                 "Frames made up where a packet was missing",
                 media.frames_concealed,
             ),
+            ("decodes", "Payloads decoded", media.decodes),
             ("encodes", "Payloads encoded", media.encodes),
             (
                 "encodes_shared",

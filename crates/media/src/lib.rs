@@ -22,7 +22,8 @@
 //! | one line of time for a leg's packets | `timeline` |
 //! | packets in order; how long they wait | `jitter`, `delay` |
 //! | packets into frames, concealment, the delay kept | `playout`, `fifo`, `stretch` |
-//! | a leg's media end | `port` |
+//! | silence that need not be decoded | `hush` |
+//! | a leg's media end, and what is sent to it | `port`, `outgoing` |
 //! | who hears whom, with sums | `plan` |
 //! | encoders, private and shared | `voice` |
 //! | who gets a speaker's own payloads | `way`, `crowd` |
@@ -38,6 +39,7 @@ mod delay;
 mod desk;
 mod extended;
 mod fifo;
+mod hush;
 mod jitter;
 mod keys;
 mod ledger;
@@ -45,6 +47,7 @@ pub mod limits;
 mod mixer;
 mod music;
 mod outbox;
+mod outgoing;
 mod plan;
 mod playout;
 mod port;

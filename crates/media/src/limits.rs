@@ -63,6 +63,22 @@ pub const DELAY_MS_START: i64 = 40;
 /// 150 ms one way for the best, 400 ms at most).
 pub const DELAY_MS_MAX: i64 = 200;
 
+/// Packets of silence after which a decoder remembers nothing that could be heard: its memory for
+/// concealment is 50 ms long, and what Opus predicts from has died away.
+pub const SILENT_PACKETS: u32 = 6;
+
+/// Payloads by which a leg's silence is known: libopus needs up to eight, and some that come once
+/// shall not push those out.
+pub const HUSH_PAYLOADS_MAX: usize = 16;
+
+/// Longest of them \[bytes\]: what libopus makes of silence has 36 where the rate may vary. From a
+/// sender that pads to a constant rate silence is decoded.
+pub const HUSH_BYTES_MAX: usize = 64;
+
+/// Payloads of silence that a decoder is shown before a sound: what Opus predicts from a frame has
+/// fallen below a hundredth four frames later.
+pub const WARM_PACKETS_MAX: usize = 4;
+
 /// How long a missing packet is waited for with made-up sound \[ms\]; then there is silence.
 pub const CONCEAL_MS_MAX: i64 = 60;
 

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use audio::{Encoder, EncoderSettings, limiter, mix};
+use audio::{Encoder, limiter, mix};
+use model::Codec;
 use model::LegId;
 use model::RecordingId;
 use model::limits::TAP_SAMPLES_MAX;
@@ -14,13 +15,14 @@ use crate::limits::{
 };
 use crate::music::Music;
 use crate::outbox::Outbox;
+use crate::outgoing::Sender;
 use crate::plan::{Bus, Ear, Member, Plan};
 use crate::playout::Parcel;
-use crate::port::{Link, Sender, Standing};
+use crate::port::{Link, Standing};
 use crate::rate::{Rate, forwards, has_memory, lands};
 use crate::stage::{PortKey, Ports};
 use crate::tap::Tap;
-use crate::voice::SharedVoice;
+use crate::voice::{self, SharedVoice};
 use crate::way::{self, Given};
 
 /// One conference's mixer.
@@ -89,39 +91,58 @@ pub(crate) struct Scratch {
     silence: Vec<u8>,
 }
 
-/// A speaker's own payload on its way to listeners.
+/// What a speaker sent, on its way to listeners.
 struct Carried {
     of: Option<(u64, PortKey)>,
+    what: Carriage,
     bytes: [u8; PAYLOAD_BYTES_MAX],
-    length: usize,
+}
+
+/// As a [`Parcel`].
+#[derive(Clone, Copy)]
+enum Carriage {
+    Payload { length: usize, after_loss: bool },
+    Lost,
+    Late,
 }
 
 impl Carried {
-    /// Fetches what a speaker sent for this tick; nothing if it is lost.
+    /// Fetches what a speaker sent for this tick.
     fn fetch(&mut self, tick: u64, (port, leg): (PortKey, LegId), ports: &Ports) {
         if self.of == Some((tick, port)) {
             return;
         }
         self.of = Some((tick, port));
-        self.length = 0;
-        let parcel = ports.link(port, leg).map(Link::parcel);
-        if let Some(Parcel::Payload(payload)) = parcel
-            && let Some(room) = self.bytes.get_mut(..payload.len())
-        {
-            room.copy_from_slice(payload);
-            self.length = payload.len();
-        }
+        self.what = match ports.link(port, leg).map(Link::parcel) {
+            Some(Parcel::Payload { bytes, after_loss }) => {
+                match self.bytes.get_mut(..bytes.len()) {
+                    Some(room) => {
+                        room.copy_from_slice(bytes);
+                        Carriage::Payload { length: bytes.len(), after_loss }
+                    }
+                    None => Carriage::Lost,
+                }
+            }
+            Some(Parcel::Late) => Carriage::Late,
+            Some(Parcel::Lost | Parcel::Mingled) | None => Carriage::Lost,
+        };
     }
 
-    fn payload(&self) -> Option<&[u8]> {
-        Some(&self.bytes[..self.length]).filter(|payload| !payload.is_empty())
+    fn parcel(&self) -> Parcel<'_> {
+        match self.what {
+            Carriage::Payload { length, after_loss } => {
+                Parcel::Payload { bytes: &self.bytes[..length], after_loss }
+            }
+            Carriage::Lost => Parcel::Lost,
+            Carriage::Late => Parcel::Late,
+        }
     }
 }
 
 /// What an Opus encoder makes of silence when nothing may be remembered. The first frames of an
 /// encoder are longer.
 fn opus_silence() -> Vec<u8> {
-    let encoder = Encoder::new(EncoderSettings::of(audio::Codec::Opus));
+    let encoder = Encoder::new(voice::settings(Codec::Opus, false));
     // As with any other memory, there is no going on without it.
     let mut encoder = encoder.expect("the settings are our own, so only memory can be missing");
     let mut payload = vec![0; PAYLOAD_BYTES_MAX];
@@ -140,7 +161,7 @@ impl Scratch {
             sum: [0; TAP_SAMPLES_MAX],
             old: [0; TAP_SAMPLES_MAX],
             pcm: [0; TAP_SAMPLES_MAX],
-            carried: Carried { of: None, bytes: [0; PAYLOAD_BYTES_MAX], length: 0 },
+            carried: Carried { of: None, what: Carriage::Lost, bytes: [0; PAYLOAD_BYTES_MAX] },
             silence: opus_silence(),
         }
     }
@@ -430,13 +451,14 @@ fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
         match given {
             Given::Mix => {}
             Given::Own(..) => {
-                let payload = floor.scratch.carried.payload();
-                sender.pass_on(&mut port.outgoing, link.terms.payload_type, payload);
+                let parcel = floor.scratch.carried.parcel();
+                sender.pass_on(&mut port.outgoing, &link.terms, parcel);
                 continue;
             }
             Given::Silence => {
-                let payload = Some(&floor.scratch.silence[..]);
-                sender.pass_on(&mut port.outgoing, link.terms.payload_type, payload);
+                let bytes = &floor.scratch.silence[..];
+                let parcel = Parcel::Payload { bytes, after_loss: false };
+                sender.pass_on(&mut port.outgoing, &link.terms, parcel);
                 continue;
             }
         }

@@ -12,10 +12,11 @@
 //! | a later one, none missing | silence of that length: the sender paused |
 //! | nothing | made-up sound for 60 ms, during which time stands still; then silence |
 
-use audio::{Decoder, activity};
+use audio::{DecodeError, Decoder, activity};
 
 use crate::delay::DelayEstimate;
 use crate::fifo::Fifo;
+use crate::hush::Hush;
 use crate::jitter::{Inserted, JitterBuffer, Waiting};
 use crate::ledger::Ledger;
 use crate::limits::{BUFFERED_MS_MAX, CONCEAL_MS_MAX, DELAY_MS_MAX};
@@ -44,34 +45,6 @@ const PATIENCE_TICKS: u32 = 100;
 const PATIENCE_MS_MAX: i64 = 60;
 /// Ticks between two stretches when sound threatens to run out: 100 ms.
 const LENGTHEN_TICKS: u32 = 5;
-/// Payloads of digital silence after which the decoder remembers nothing else: its memory for
-/// concealment is 50 ms long, and what Opus predicts from has died away.
-const SILENT_PACKETS: u32 = 6;
-
-/// Longest payload that is kept to know the next one by \[bytes\]: those of silence are short.
-const HUSH_BYTES_MAX: usize = 40;
-
-/// The last payload that decoded to silence.
-#[derive(Debug)]
-struct Hush {
-    bytes: [u8; HUSH_BYTES_MAX],
-    length: usize,
-}
-
-impl Hush {
-    fn learn(&mut self, payload: &[u8]) {
-        if let Some(room) = self.bytes.get_mut(..payload.len()) {
-            room.copy_from_slice(payload);
-            self.length = payload.len();
-        }
-    }
-
-    /// Whether a payload is that one again.
-    fn is(&self, payload: &[u8]) -> bool {
-        !payload.is_empty() && self.bytes[..self.length] == *payload
-    }
-}
-
 /// What a tick was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Playout {
@@ -96,9 +69,16 @@ enum Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parcel<'a> {
     /// One packet, as long as a tick.
-    Payload(&'a [u8]),
-    /// There is no packet: it is missing, or the delay was made longer.
+    Payload {
+        bytes: &'a [u8],
+        /// What did not come before it is lost, and was not only late.
+        after_loss: bool,
+    },
+    /// A packet is missing: later ones are there.
     Lost,
+    /// There is no packet yet, and none is known to be missing: one is late, or the delay was made
+    /// longer. In this tick the stream stood still.
+    Late,
     /// The tick's sound is not that of one packet.
     Mingled,
 }
@@ -127,6 +107,8 @@ pub(crate) struct PlayoutBuffer {
     made_up: i64,
     /// What this tick decoded.
     taken: Taken,
+    /// Whether this tick found that a packet is missing.
+    missing: bool,
     /// Whether this tick holds made-up sound.
     concealed: bool,
     /// The newest packet carries no sound: what is missing now is silence.
@@ -134,7 +116,6 @@ pub(crate) struct PlayoutBuffer {
     /// Ticks for which the delay was too long, and too short.
     long_ticks: u32,
     short_ticks: u32,
-    silent_packets: u32,
     hush: Hush,
 }
 
@@ -153,12 +134,12 @@ impl PlayoutBuffer {
             played: None,
             made_up: 0,
             taken: Taken::Nothing,
+            missing: false,
             concealed: false,
             mute: false,
             long_ticks: 0,
             short_ticks: 0,
-            silent_packets: 0,
-            hush: Hush { bytes: [0; HUSH_BYTES_MAX], length: 0 },
+            hush: Hush::new(),
         }
     }
 
@@ -201,7 +182,7 @@ impl PlayoutBuffer {
     /// Plays one tick's frame.
     pub(crate) fn play(&mut self, now: i64, out: &mut [i16], ledger: &mut Ledger) -> Playout {
         self.concealed = false;
-        self.taken = Taken::Nothing;
+        (self.taken, self.missing) = (Taken::Nothing, false);
         if self.state == State::Idle && !self.start(now, out.len() as i64, ledger) {
             out.fill(0);
             return Playout::Silence;
@@ -232,9 +213,11 @@ impl PlayoutBuffer {
     pub(crate) fn parcel(&self, tick: usize) -> Parcel<'_> {
         match self.taken {
             Taken::One(packet) if packet.samples == tick as i64 => {
-                Parcel::Payload(self.packets.payload(&packet))
+                let bytes = self.packets.payload(&packet);
+                Parcel::Payload { bytes, after_loss: self.missing }
             }
-            Taken::Nothing => Parcel::Lost,
+            Taken::Nothing if self.missing => Parcel::Lost,
+            Taken::Nothing => Parcel::Late,
             Taken::One(_) | Taken::Others => Parcel::Mingled,
         }
     }
@@ -248,7 +231,7 @@ impl PlayoutBuffer {
     /// comes after it as after a loss.
     pub(crate) fn discard(&mut self, now: i64, ledger: &mut Ledger) {
         self.fifo.clear();
-        self.taken = Taken::Nothing;
+        (self.taken, self.missing) = (Taken::Nothing, false);
         self.state = State::Idle;
         let due = self.delay.due(now).unwrap_or(i64::MIN);
         while let Some(packet) = self.packets.first().filter(|packet| packet.end() <= due) {
@@ -317,6 +300,7 @@ impl PlayoutBuffer {
             self.cursor += silence;
             return;
         }
+        self.missing = true;
         // What was made up while nothing was there stood for what is missing.
         let stood_for = self.made_up.min(gap);
         if stood_for > 0 {
@@ -356,25 +340,23 @@ impl PlayoutBuffer {
         let length = packet.samples as usize;
         let skipped = (self.cursor - packet.position.at) as usize;
         let payload = self.packets.payload(packet);
-        let silent =
-            activity::payload_is_silence(self.decoder.codec(), payload) || self.hush.is(payload);
-        let at_rest = silent && self.silent_packets >= SILENT_PACKETS;
-        self.silent_packets =
-            if silent { (self.silent_packets + 1).min(SILENT_PACKETS) } else { 0 };
-        let mut whole = skipped == 0;
+        let codec = self.decoder.codec();
+        let silent = activity::payload_is_silence(codec, payload);
         let Some(room) = self.fifo.room(length) else { return false };
-        if at_rest {
+        let mut whole = skipped == 0;
+        if self.hush.rests() && (silent || self.hush.leaves_out(payload)) {
             room.fill(0);
             self.fifo.commit(length, skipped, true);
-        } else if self.decoder.decode(payload, room) == Ok(length) {
-            let hushed = activity::frame_is_silence(self.decoder.codec(), room);
-            self.fifo.commit(length, skipped, silent || hushed);
-            if hushed && !silent {
-                self.hush.learn(payload);
-            }
+        } else if decode_after(&mut self.decoder, self.hush.left_out(), payload, room) == Ok(length)
+        {
+            let silent = silent || activity::frame_is_silence(codec, room);
+            self.fifo.commit(length, skipped, silent);
+            self.hush.decoded(payload, silent);
+            ledger.stats.decodes += 1;
         } else {
             self.decoder.conceal(room);
             self.fifo.commit(length, skipped, false);
+            self.hush.disturb();
             self.concealed = true;
             whole = false;
         }
@@ -407,7 +389,7 @@ impl PlayoutBuffer {
         let silent = activity::frame_is_silence(self.decoder.codec(), room);
         self.fifo.commit(length - surplus, 0, silent);
         self.concealed = true;
-        self.silent_packets = 0;
+        self.hush.disturb();
     }
 
     /// How far what is played next lags behind what is due \[samples\].
@@ -499,4 +481,21 @@ impl PlayoutBuffer {
         let grain = GRAIN_HALF_MS * self.per_ms as usize / 2;
         (samples.max(0) as usize).next_multiple_of(grain)
     }
+}
+
+/// Decodes a payload, after what the decoder was spared.
+fn decode_after<'a>(
+    decoder: &mut Decoder,
+    left_out: impl Iterator<Item = &'a [u8]>,
+    payload: &[u8],
+    room: &mut [i16],
+) -> Result<usize, DecodeError> {
+    for known in left_out {
+        // They are as long as this one, unless the packet time changed; then it lands as after a
+        // loss.
+        if decoder.decode(known, room).is_err() {
+            break;
+        }
+    }
+    decoder.decode(payload, room)
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use audio::{Activity, AutomaticGain, CodecError, Decoder, Resampler};
 use model::{Chance, Connection, LegId, MediaReport, Rtcp};
-use wire::rtp::{Header, Packet, Rtp, classify};
+use wire::rtp::{Packet, Rtp, classify};
 use wire::telephone_event::Event;
 
 use crate::control::{Coding, Control, Sent, Spoilt};
@@ -12,6 +12,7 @@ use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limits::{PTIME_MS_MAX, RTCP_BYTES_MAX, TICK_MS};
 use crate::outbox::Outbox;
+use crate::outgoing::{Outgoing, Sender};
 use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
 use crate::rate::{Rate, audio_codec, forwards, has_memory};
@@ -147,80 +148,6 @@ impl Port {
         if outbox.push_control(key, remote, &bytes[..length]) {
             ledger.stats.rtcp_packets_out += 1;
         }
-    }
-}
-
-/// The stream of packets to the far end. It is one stream for the leg's life, whatever is agreed.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    ssrc: u32,
-    sequence: u16,
-    /// Of the tick that is rendered.
-    timestamp: u32,
-    marker: bool,
-    tick: Option<u64>,
-    /// Packets and payload \[bytes\] so far.
-    packets: u32,
-    octets: u32,
-}
-
-impl Outgoing {
-    /// RFC 3550 section 5.1: all three counters begin at random.
-    fn new(chance: &mut Chance) -> Outgoing {
-        Outgoing {
-            ssrc: chance.draw() as u32,
-            sequence: chance.draw() as u16,
-            timestamp: chance.draw() as u32,
-            marker: true,
-            tick: None,
-            packets: 0,
-            octets: 0,
-        }
-    }
-
-    /// Goes on to a tick. Time passes whether packets are sent or not (RFC 3550 section 5.1).
-    pub(crate) fn advance(&mut self, tick: u64, clock_hz: u32) {
-        let passed = self.tick.map_or(1, |last| tick.saturating_sub(last));
-        let per_tick = u64::from(clock_hz) * TICK_MS / 1_000;
-        self.timestamp = self.timestamp.wrapping_add(passed.wrapping_mul(per_tick) as u32);
-        self.marker |= passed > 1;
-        self.tick = Some(tick);
-    }
-
-    /// What a report tells of it.
-    fn sent(&self, now_us: u64, clock_hz: u32) -> Sent {
-        let timestamp = self.tick.map(|tick| {
-            let passed_us = now_us.saturating_sub(tick * TICK_MS * 1_000);
-            let passed = passed_us.wrapping_mul(clock_hz.into()) / 1_000_000;
-            self.timestamp.wrapping_add(passed as u32)
-        });
-        Sent { ssrc: self.ssrc, timestamp, packets: self.packets, octets: self.octets }
-    }
-
-    /// Nothing is sent: the next packet begins a spurt (RFC 3551 section 4.1).
-    pub(crate) fn pause(&mut self) {
-        self.marker = true;
-    }
-
-    /// The far end shall know that a packet is missing (RFC 3550 section 5.1: the sequence counts
-    /// what was sent).
-    pub(crate) fn skip(&mut self) {
-        self.sequence = self.sequence.wrapping_add(1);
-    }
-
-    /// The header of the next packet, whose first sample is `offset` RTP clock ticks after the
-    /// tick's first.
-    fn header(&mut self, payload_type: u8, offset: i32) -> Header {
-        let header = Header {
-            payload_type,
-            marker: self.marker,
-            sequence: self.sequence,
-            timestamp: self.timestamp.wrapping_add_signed(offset),
-            ssrc: self.ssrc,
-        };
-        self.sequence = self.sequence.wrapping_add(1);
-        self.marker = false;
-        header
     }
 }
 
@@ -444,8 +371,8 @@ impl Link {
         } else {
             let playout = self.playout.play(now, frame, ledger);
             let codec = audio_codec(self.terms.codec);
-            let silence = audio::activity::frame_is_silence(codec, frame);
-            let sounds = playout != Playout::Silence && !silence;
+            let sounds =
+                playout != Playout::Silence && !audio::activity::frame_is_silence(codec, frame);
             if sounds && wanted.levelled {
                 self.gain.process(frame);
             } else {
@@ -485,57 +412,6 @@ impl Link {
         let talking = self.activity.push(&self.frames[self.rate().index()]).speaking;
         if talking != self.talking && ledger.report(MediaReport::Talking { leg, talking }) {
             self.talking = talking;
-        }
-    }
-}
-
-/// Where a leg's packets go in this tick.
-pub(crate) struct Sender<'a> {
-    pub(crate) key: PortKey,
-    pub(crate) remote: SocketAddr,
-    pub(crate) outbox: &'a mut Outbox,
-    pub(crate) ledger: &'a mut Ledger,
-}
-
-impl Sender<'_> {
-    /// Sends one packet, whose first sample is `offset` RTP clock ticks after the tick's first.
-    pub(crate) fn send(
-        &mut self,
-        outgoing: &mut Outgoing,
-        payload_type: u8,
-        offset: i32,
-        payload: &[u8],
-    ) {
-        if payload.is_empty() {
-            // The encoder refused; the far end conceals one packet.
-            outgoing.pause();
-            return;
-        }
-        let header = outgoing.header(payload_type, offset);
-        if self.outbox.push(self.key, self.remote, &header, payload) {
-            self.ledger.stats.packets_out += 1;
-            outgoing.packets = outgoing.packets.wrapping_add(1);
-            outgoing.octets = outgoing.octets.wrapping_add(payload.len() as u32);
-        } else {
-            self.ledger.stats.send_errors += 1;
-        }
-    }
-}
-
-impl Sender<'_> {
-    /// Sends a tick's payload that was encoded elsewhere, or tells that it is missing.
-    pub(crate) fn pass_on(
-        &mut self,
-        outgoing: &mut Outgoing,
-        payload_type: u8,
-        payload: Option<&[u8]>,
-    ) {
-        match payload {
-            Some(payload) => {
-                self.send(outgoing, payload_type, 0, payload);
-                self.ledger.stats.encodes_shared += 1;
-            }
-            None => outgoing.skip(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | anything else | what is mixed for it |
 //!
 //! Where such a payload was lost there is a gap in the sequence, for the far decoder to repair.
+//! Where one is late nothing is sent, and it follows without a gap: to the far end it is late, too.
 //!
 //! A far decoder remembers. From silence a voice's payloads begin at once; from the mix they take
 //! over when the voice was alone for a while, so that the mix was nearly the same sound; back to
@@ -64,10 +65,10 @@ impl Way {
         self.given = match (only, parcel) {
             _ if moved => Given::Mix,
             (None, _) if crowd.is_nobody() => self.silence(),
-            (Some((port, leg)), Some(Parcel::Payload(payload))) if is_mono(payload) => {
+            (Some((port, leg)), Some(Parcel::Payload { bytes, .. })) if is_mono(bytes) => {
                 self.own(port, leg)
             }
-            (Some((port, leg)), Some(Parcel::Lost)) if self.given != Given::Mix => {
+            (Some((port, leg)), Some(Parcel::Lost | Parcel::Late)) if self.given != Given::Mix => {
                 self.own(port, leg)
             }
             (Some(_) | None, _) => Given::Mix,

@@ -114,6 +114,35 @@ fn what_is_lost_on_the_way_in_is_a_gap_on_the_way_out() {
 }
 
 #[test]
+fn what_comes_late_is_no_gap_on_the_way_out() {
+    let mut world = opus_room(3, 1);
+    // Now and then nothing comes for longer than before, then all at once; meanwhile the delay is
+    // that long, and then shorter again.
+    world.phone(0).network = Box::new(|n| match n % 800 {
+        250..252 => vec![(252 - n % 800) * 20_000 - 5_000],
+        300..303 => vec![(303 - n % 800) * 20_000],
+        _ => vec![n % 3 * 1_000],
+    });
+    world.run_ms(SETTLED_MS);
+    world.phones.values_mut().for_each(|phone| phone.headers.clear());
+    world.run_ms(20_000);
+    assert_eq!(world.stats().packets_lost, 0);
+    assert!(world.stats().frames_concealed > 0, "nothing came late");
+    for leg in 1..3 {
+        for pair in world.phone(leg).headers.windows(2) {
+            let sequence = pair[1].0.wrapping_sub(pair[0].0);
+            let timestamp = pair[1].1.wrapping_sub(pair[0].1);
+            assert_eq!((sequence, timestamp), (1, 960), "to leg {leg}");
+        }
+        let sent = world.phone(leg).headers.len();
+        assert!((990..1_000).contains(&sent), "{sent} of 1000 ticks, the others were held");
+        assert_eq!(world.phone(leg).tones_heard(), [0].into());
+    }
+    let stats = world.stats();
+    assert!(stats.encodes_shared > 10 * stats.encodes, "most of it is passed on: {stats:?}");
+}
+
+#[test]
 fn a_recorder_hears_who_is_passed_on() {
     let mut world = opus_room(3, 1);
     let (conference, recording) = (world.conference, RecordingId(1));

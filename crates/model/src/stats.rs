@@ -25,6 +25,8 @@ pub struct MediaStats {
     pub packets_refused: u64,
     /// Frames made up where a packet was missing.
     pub frames_concealed: u64,
+    /// Payloads decoded.
+    pub decodes: u64,
     /// Payloads encoded.
     pub encodes: u64,
     /// Packets that carried a payload encoded for somebody else too.
@@ -59,6 +61,7 @@ impl MediaStats {
         self.packets_duplicate += other.packets_duplicate;
         self.packets_refused += other.packets_refused;
         self.frames_concealed += other.frames_concealed;
+        self.decodes += other.decodes;
         self.encodes += other.encodes;
         self.encodes_shared += other.encodes_shared;
         self.ticks += other.ticks;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::stats::{MediaStats, TICK_US_BOUNDS};
 
 const BUCKETS: usize = TICK_US_BOUNDS.len() + 1;
-const PLAIN: usize = 17;
+const PLAIN: usize = 18;
 
 /// One cell for each counter. They are stored once a turn; a reader may see some of a turn's
 /// counters and not yet the others.
@@ -51,6 +51,7 @@ fn plain(stats: &MediaStats) -> [u64; PLAIN] {
         packets_duplicate,
         packets_refused,
         frames_concealed,
+        decodes,
         encodes,
         encodes_shared,
         ticks,
@@ -71,6 +72,7 @@ fn plain(stats: &MediaStats) -> [u64; PLAIN] {
         packets_duplicate,
         packets_refused,
         frames_concealed,
+        decodes,
         encodes,
         encodes_shared,
         ticks,
@@ -93,6 +95,7 @@ fn stats_of(cells: [u64; PLAIN], tick_us_buckets: [u64; BUCKETS]) -> MediaStats 
         packets_duplicate,
         packets_refused,
         frames_concealed,
+        decodes,
         encodes,
         encodes_shared,
         ticks,
@@ -112,6 +115,7 @@ fn stats_of(cells: [u64; PLAIN], tick_us_buckets: [u64; BUCKETS]) -> MediaStats 
         packets_duplicate,
         packets_refused,
         frames_concealed,
+        decodes,
         encodes,
         encodes_shared,
         ticks,

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use model::limits::PARTIES_PER_CONFERENCE_MAX;
 use model::{ConferenceName, TapRate};
 use serde::Deserialize;
+use sip::access::Access;
+
+use crate::access::{AccessTable, NoPassword, RouteLine, User};
 
 /// Where the server listens, what it keeps where, and its rooms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// SIP, UDP and TCP; the first is what people are told to dial.
     pub sip: Vec<SocketAddr>,
@@ -36,6 +39,8 @@ pub struct Config {
     /// The host names under which browsers and Prometheus reach the page, besides addresses and
     /// `localhost`; a request for any other name is refused.
     pub http_names: Vec<String>,
+    /// Who may do what.
+    pub access: Access,
     /// The settings of a room that is not named.
     pub room: Room,
     /// The settings of named rooms.
@@ -166,6 +171,12 @@ struct File {
     #[serde(default)]
     http_names: Vec<String>,
     #[serde(default)]
+    access: AccessTable,
+    #[serde(default)]
+    users: BTreeMap<String, User>,
+    #[serde(default)]
+    routes: Vec<RouteLine>,
+    #[serde(default)]
     room: Room,
     #[serde(default)]
     rooms: BTreeMap<ConferenceName, Room>,
@@ -206,6 +217,9 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A password is not where it should be.
+    #[error(transparent)]
+    NoPassword(#[from] NoPassword),
     /// The file does not say what a configuration says.
     #[error("{}: {reason}", path.display())]
     Wrong {
@@ -242,6 +256,9 @@ impl Config {
             media_io: file.media_io,
             advertised: file.advertised,
             http_names: file.http_names,
+            access: crate::access::access(file.access, file.users, file.routes, |variable| {
+                std::env::var(variable).ok()
+            })?,
             room: file.room,
             rooms: file.rooms,
         })

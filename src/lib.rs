@@ -5,6 +5,7 @@
 //! that calls a running server as phones do.
 #![allow(clippy::disallowed_methods, reason = "the program owns the clock that it hands on")]
 
+pub mod access;
 pub mod config;
 pub mod demo;
 pub mod phone;

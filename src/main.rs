@@ -27,6 +27,14 @@ enum Subcommands {
         /// The file
         file: PathBuf,
     },
+    /// Read a password from standard input, and print the lines that make somebody a user
+    User {
+        /// The name, as in sip:NAME@host
+        name: String,
+        /// The realm, as in the configuration's [access]
+        #[arg(long, default_value = "convoke")]
+        realm: String,
+    },
     /// Place three calls that speak to a running server, and tell who heard whom
     Demo,
 }
@@ -37,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         None => serve(&cli.options),
         Some(Subcommands::Check { file }) => check(file).map(|said| println!("{said}")),
+        Some(Subcommands::User { name, realm }) => user(name, realm).map(|said| println!("{said}")),
         Some(Subcommands::Demo) => play(&cli.options).map(|said| println!("{said}")),
     };
     match outcome {
@@ -64,6 +73,14 @@ fn serve(options: &Options) -> anyhow::Result<()> {
 fn check(file: &std::path::Path) -> anyhow::Result<String> {
     Config::load(&Options { config: Some(file.into()), ..Options::default() })?;
     Ok(format!("{} is in order", file.display()))
+}
+
+fn user(name: &str, realm: &str) -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    anyhow::ensure!(!password.is_empty(), "no password came by standard input");
+    Ok(convoke::access::UserLines { name, realm, password }.to_string())
 }
 
 fn play(options: &Options) -> anyhow::Result<String> {

@@ -101,7 +101,12 @@ impl Phone {
     /// A phone on its hook.
     pub fn new(settings: Settings) -> Phone {
         let listeners = vec![(settings.transport, settings.sip)];
-        let config = sip::Config { server_name: "Phone".into(), ..sip::Config::new(listeners) };
+        let config = sip::Config {
+            server_name: "Phone".into(),
+            // It is called by the server only, and knows it by its address alone.
+            access: sip::access::Access::everybody(),
+            ..sip::Config::new(listeners)
+        };
         let encodings = vec![encoding(settings.codec), Encoding::TelephoneEvent];
         Phone {
             sip: Endpoint::new(config, settings.seed),
@@ -265,6 +270,7 @@ impl Phone {
                     self.sip.resolved(now, id, &[self.settings.server]);
                 }
                 sip::Output::Session(session, event) => self.session_event(now, session, event),
+                sip::Output::Security(_) | sip::Output::Registered(_) => {}
             }
         }
     }

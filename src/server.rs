@@ -14,7 +14,7 @@ use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal};
 use sip::Transport;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use vault::{Vault, VaultReport};
+use vault::{Registrations, Vault, VaultReport};
 use worker::Workers;
 
 use crate::config::{Config, WebSocket};
@@ -39,10 +39,13 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         let inlet = inlet.clone();
         Arc::new(Vault::open(&config.data, move |report| told_by_vault(report, &inlet))?)
     };
+    let (registrations, registered) =
+        Registrations::open(&config.data).context("registrations cannot be kept")?;
     let (report, reports) = mpsc::unbounded_channel();
     let workers = Arc::new(start_workers(&config, report)?);
     let feed = Arc::new(Feed::new());
-    let board = switchboard::Switchboard::new(board_config(&config, &gateway)?, seed());
+    let mut board = switchboard::Switchboard::new(board_config(&config, &gateway)?, seed());
+    board.restore(Instant::now(), registered);
 
     let (stopping, stopped) = watch::channel(false);
     let switch = Arc::new(Server {
@@ -73,6 +76,7 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         workers: Arc::clone(&workers),
         reports,
         vault: Arc::clone(&vault),
+        registrations,
         feed: Arc::clone(&feed),
     };
     let mut shard = tokio::spawn(shard::run(board, outlet, shells));
@@ -140,6 +144,7 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
     Ok(switchboard::Config {
         sip: sip::Config {
             advertised: config.advertised,
+            access: config.access.clone(),
             ..sip::Config::new(gateway.listeners().to_vec())
         },
         profile: toml::from_str(OPEN_PROFILE).context("the open profile is not in order")?,

@@ -10,9 +10,10 @@ use gateway::{Gateway, Inbound};
 use model::limits::{COMMANDS_QUEUED_MAX, TAP_FRAMES_QUEUED_MAX};
 use model::stats::SignalStats;
 use model::{Accepted, Command, CommandId, MediaOrder, MediaReport, RecordingId, Refusal};
+use sip::access::Suspicion;
 use switchboard::{Input, Output, Switchboard};
 use tokio::sync::{mpsc, oneshot};
-use vault::Vault;
+use vault::{Registrations, Vault};
 use worker::Workers;
 
 /// What the rest of the program asks of a shard.
@@ -84,6 +85,8 @@ pub struct Shells {
     pub reports: mpsc::UnboundedReceiver<MediaReport>,
     /// Disk.
     pub vault: Arc<Vault>,
+    /// What outlives a restart of where users can be reached.
+    pub registrations: Registrations,
     /// Whoever watches.
     pub feed: Arc<Feed>,
 }
@@ -167,6 +170,14 @@ fn hand_on(
             let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
             shells.vault.record(recording, rate, consumer);
             shells.workers.open_tap(conference, recording, rate, producer);
+        }
+        Output::Registered(registration) => {
+            shells.registrations.keep(registration.clone());
+            shells.feed.register(registration);
+        }
+        // One line that a program that shuts out by address (fail2ban) can read.
+        Output::Security(Suspicion { source, reason }) => {
+            tracing::warn!(target: "security", %source, reason, "turned away");
         }
         Output::Media(order) => shells.workers.order(order),
         Output::Answer { id, answer } => {

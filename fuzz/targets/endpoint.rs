@@ -11,7 +11,11 @@ use sip::{Alive, Config, Endpoint, Flow, Output, SessionEvent, SessionId, Transp
 fuzz_target!(|bytes: &[u8]| {
     let local: SocketAddr = "192.0.2.1:5060".parse().expect("an address");
     let remote: SocketAddr = "192.0.2.2:5060".parse().expect("an address");
-    let mut endpoint = Endpoint::new(Config::new(vec![(Transport::Udp, local)]), 1);
+    let config = Config {
+        access: sip::access::Access::everybody(),
+        ..Config::new(vec![(Transport::Udp, local)])
+    };
+    let mut endpoint = Endpoint::new(config, 1);
     let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
     let mut now = Instant::now();
     let mut sessions = Vec::new();

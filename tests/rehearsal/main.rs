@@ -9,4 +9,5 @@ mod quality;
 mod scenes;
 mod script;
 mod studio;
+mod users;
 mod world;

@@ -8,9 +8,10 @@ use audio::Codec;
 use audio::music::SIGNATURE_HZ;
 use audio::tone::Ear;
 use convoke::phone::{CallState, Phone, Sent, Settings, TICK_MS, Voice};
+use model::registration::Contact;
 use model::{
     Accepted, Author, Command, CommandId, ConferenceName, ConferenceRef, ConferenceView, Event,
-    MediaOrder, PartyId, Refusal, TapRate, Verb,
+    MediaOrder, PartyId, Refusal, Registration, TapRate, Verb,
 };
 use sip::{Flow, Transport};
 use switchboard::{Config, Input, Output, Room, Switchboard};
@@ -74,7 +75,15 @@ impl World {
         let now = Instant::now();
         let server: SocketAddr = SERVER.parse().unwrap();
         let config = Config {
-            sip: sip::Config::new(vec![(Transport::Udp, server)]),
+            sip: sip::Config {
+                access: sip::access::Access {
+                    users: (0..TONES_HZ.len())
+                        .map(|guest| (format!("guest{guest}"), sip::digest::Secrets::default()))
+                        .collect(),
+                    ..sip::access::Access::everybody()
+                },
+                ..sip::Config::new(vec![(Transport::Udp, server)])
+            },
             profile: toml::from_str(include_str!("../../fixtures/profiles/open.toml")).unwrap(),
             rooms: BTreeMap::new(),
             any_room,
@@ -114,6 +123,25 @@ impl World {
         let phone = Phone::new(settings);
         self.guests.push(Guest { phone, sip: address(5060), rtp: address(4000) });
         number
+    }
+
+    /// These phones are a user's, and have registered.
+    pub fn register(&mut self, user: &str, guests: &[usize]) {
+        let contacts = guests.iter().map(|guest| Contact {
+            uri: format!("sip:{user}@{}", self.guests[*guest].sip),
+            expires_ms: u64::MAX / 4,
+            q_thousandths: 1_000,
+            path: Vec::new(),
+            transport: "UDP".into(),
+            local: SERVER.parse().unwrap(),
+            remote: self.guests[*guest].sip,
+            call_id: "call".into(),
+            cseq: 1,
+            user_agent: None,
+        });
+        let registration = Registration { user: user.to_owned(), contacts: contacts.collect() };
+        self.board.restore(self.now, vec![registration]);
+        self.drain();
     }
 
     /// A phone calls a conference, and is up.
@@ -313,6 +341,7 @@ impl World {
                 }
             }
             Output::Event(event) => self.event(event),
+            Output::Registered(_) | Output::Security(_) => {}
         }
     }
 

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::limits::{ENDED_CONFERENCES_KEPT, EVENTS_KEPT_PER_CONFERENCE};
 use model::{
-    ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind, PartyId, Quality,
+    ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind, PartyId,
+    Quality, Registration,
 };
 use tokio::sync::watch;
 
@@ -21,6 +22,7 @@ use crate::limits::{EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
 pub struct Feed {
     shelves: Mutex<Shelves>,
     changed: watch::Sender<()>,
+    registrations: Mutex<BTreeMap<String, Registration>>,
 }
 
 /// What comes after a number.
@@ -86,7 +88,23 @@ impl Feed {
                 closed: false,
             }),
             changed: watch::Sender::new(()),
+            registrations: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    /// Takes in where a user can be reached.
+    pub fn register(&self, registration: Registration) {
+        let mut by_user = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
+        match registration.contacts.is_empty() {
+            true => by_user.remove(&registration.user),
+            false => by_user.insert(registration.user.clone(), registration),
+        };
+    }
+
+    /// Where users can be reached, by name.
+    pub fn registrations(&self) -> Vec<Registration> {
+        let by_user = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
+        by_user.values().cloned().collect()
     }
 
     /// Takes in the next event of its conference and wakes who follows. Never waits: the lock is

@@ -21,6 +21,7 @@ mod place;
 mod probes;
 mod problem;
 mod recordings;
+mod registrations;
 mod router;
 mod serve;
 mod socket;

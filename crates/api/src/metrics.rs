@@ -8,11 +8,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use model::ConferenceView;
 use model::stats::{
     HISTOGRAM_BOUNDS, Histogram, JITTER_US_BOUNDS, MOS_BOUNDS, MediaStats, ROUND_TRIP_US_BOUNDS,
     SignalStats, TICK_US_BOUNDS,
 };
+use model::{ConferenceView, Registration};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -62,6 +62,7 @@ pub(crate) async fn scrape(State(api): State<Api>) -> Result<Response, Problem> 
         signal: api.switch.signal_stats().await,
         media: api.switch.media_stats(),
         conferences: api.feed.views(),
+        registrations: api.feed.registrations(),
     };
     let text = reading.text().map_err(|_| Problem::machine_failed())?;
     Ok(([(CONTENT_TYPE, OPENMETRICS)], text).into_response())
@@ -75,6 +76,7 @@ struct Reading {
     signal: SignalStats,
     media: MediaStats,
     conferences: Vec<Arc<ConferenceView>>,
+    registrations: Vec<Registration>,
 }
 
 impl Reading {
@@ -160,6 +162,15 @@ impl Reading {
         )?;
         out.gauge("sip_sessions", "SIP sessions alive", signal.sessions as f64)?;
         out.gauge("sip_transactions", "SIP transactions alive", signal.transactions as f64)?;
+        let contacts = |one: &Registration| one.contacts.len();
+        let phones: usize = self.registrations.iter().map(contacts).sum();
+        out.gauge("registered_users", "Users with a phone", self.registrations.len() as f64)?;
+        out.gauge("registered_phones", "Phones that have registered", phones as f64)?;
+        out.counters(
+            "sip_turned_away",
+            "SIP requests turned away before anything was kept of them, by reason",
+            signal.turned_away.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
+        )?;
         out.counters(
             "policy_denied",
             "Commands refused, by the refusal's code",

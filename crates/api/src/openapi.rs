@@ -9,7 +9,7 @@ use model::{Event, EventKind};
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::{conferences, events, metrics, parties, probes, problem, recordings};
+use crate::{conferences, events, metrics, parties, probes, problem, recordings, registrations};
 
 /// The table of contents.
 #[derive(OpenApi)]
@@ -47,6 +47,7 @@ use crate::{conferences, events, metrics, parties, probes, problem, recordings};
         recordings::download_recording,
         events::follow_conference,
         events::follow_all,
+        registrations::list_registrations,
         probes::about,
         probes::healthz,
         probes::readyz,

@@ -18,7 +18,9 @@ use crate::gate::{Names, gate};
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::switch::Switch;
-use crate::{conferences, events, metrics, openapi, page, parties, probes, recordings};
+use crate::{
+    conferences, events, metrics, openapi, page, parties, probes, recordings, registrations,
+};
 
 /// All routes. `names` are the host names that the server goes by, besides loopback names and IP
 /// addresses; a request that names another is refused. Health and metrics are open to whoever can
@@ -48,6 +50,7 @@ fn rest() -> Router<Api> {
         .route("/api/v1/openapi.json", get(openapi::show))
         .route("/api/v1/events", get(events::follow_all))
         .route("/api/v1/recordings/{recording}", get(recordings::download_recording))
+        .route("/api/v1/registrations", get(registrations::list_registrations))
         .route("/api/v1/conferences", get(conferences::list_conferences))
         .route(CONFERENCE, get(conferences::show_conference).delete(conferences::end_conference))
         .route(&below("events"), get(events::follow_conference))

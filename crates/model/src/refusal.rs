@@ -28,6 +28,8 @@ pub enum Refusal {
     NoPorts,
     /// No codec in common.
     NotAcceptable,
+    /// The user has no phone that is registered.
+    NotReachable,
     /// Too much is waiting already; try again.
     Busy,
     /// The server is shutting down.
@@ -36,7 +38,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 11] = [
+    pub const ALL: [Refusal; 12] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
@@ -46,6 +48,7 @@ impl Refusal {
         Refusal::LimitReached,
         Refusal::NoPorts,
         Refusal::NotAcceptable,
+        Refusal::NotReachable,
         Refusal::Busy,
         Refusal::Draining,
     ];
@@ -62,6 +65,7 @@ impl Refusal {
             Refusal::LimitReached => "limit_reached",
             Refusal::NoPorts => "no_ports",
             Refusal::NotAcceptable => "not_acceptable",
+            Refusal::NotReachable => "not_reachable",
             Refusal::Busy => "busy",
             Refusal::Draining => "draining",
         }
@@ -72,7 +76,7 @@ impl Refusal {
         match self {
             Refusal::NoSuchConference | Refusal::NoSuchParty => 404,
             Refusal::BadName | Refusal::BadTarget => 422,
-            Refusal::WrongState => 409,
+            Refusal::WrongState | Refusal::NotReachable => 409,
             Refusal::NotAllowed | Refusal::LimitReached => 403,
             Refusal::NotAcceptable => 422,
             Refusal::NoPorts | Refusal::Busy | Refusal::Draining => 503,
@@ -85,6 +89,7 @@ impl Refusal {
             Refusal::NoSuchConference | Refusal::NoSuchParty | Refusal::BadName => 404,
             Refusal::BadTarget => 416,
             Refusal::WrongState => 491,
+            Refusal::NotReachable => 480,
             Refusal::NotAllowed => 403,
             Refusal::LimitReached => 486,
             Refusal::NotAcceptable => 488,
@@ -104,6 +109,7 @@ impl Refusal {
             | Refusal::WrongState
             | Refusal::NotAllowed
             | Refusal::LimitReached
+            | Refusal::NotReachable
             | Refusal::NotAcceptable => None,
         }
     }
@@ -120,6 +126,7 @@ impl Refusal {
             Refusal::LimitReached => "The conference is full.",
             Refusal::NoPorts => "No port is left for the audio.",
             Refusal::NotAcceptable => "There is no codec in common.",
+            Refusal::NotReachable => "No phone of that user is registered.",
             Refusal::Busy => "The server is busy; try again.",
             Refusal::Draining => "The server is shutting down.",
         }

@@ -154,6 +154,8 @@ pub struct SignalStats {
     pub sessions: u64,
     /// Transactions alive.
     pub transactions: u64,
+    /// SIP requests that were turned away before anything was kept of them, by reason.
+    pub turned_away: BTreeMap<&'static str, u64>,
     /// Commands refused, by [`Refusal::code`](crate::Refusal::code).
     pub refusals: BTreeMap<&'static str, u64>,
     /// How calls were.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::access::Access;
 use crate::flow::{Flow, Transport};
 use crate::limits::{SESSION_INTERVAL_S, SESSIONS_MAX, TRANSACTIONS_MAX};
 #[cfg(doc)]
@@ -17,6 +18,8 @@ pub struct Config {
     /// The address that others reach us at, if it is not that of the listeners (behind NAT). It is
     /// put into Via and Contact of flows of its own address family.
     pub advertised: Option<IpAddr>,
+    /// Who may do what.
+    pub access: Access,
     /// Most sessions at once; an INVITE over it is answered 503.
     pub sessions_max: usize,
     /// Most transactions at once; a request over it is answered 503, but a BYE is always taken.
@@ -27,13 +30,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// The usual limits, and `Convoke` for a name.
+    /// The usual limits, `Convoke` for a name, and nobody but this machine let in.
     #[must_use]
     pub fn new(listeners: Vec<(Transport, SocketAddr)>) -> Config {
         Config {
             server_name: "Convoke".to_owned(),
             listeners,
             advertised: None,
+            access: Access::local(),
             sessions_max: SESSIONS_MAX,
             transactions_max: TRANSACTIONS_MAX,
             session_expires_s: SESSION_INTERVAL_S,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::access::Gate;
 use crate::agenda::Agenda;
 use crate::arrival::{Arrival, note_source};
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::message::{
     parse,
 };
 use crate::outbox::Outbox;
+use crate::registrar::Registrar;
 use crate::reply::{Pending, Refusal, echo};
 use crate::session::timer::{Asked, has_option};
 use crate::session::{Session, SessionId, SessionTimer};
@@ -39,6 +41,8 @@ pub struct Endpoint {
     pub(crate) ids_by_dialog: BTreeMap<(String, String), SessionId>,
     pub(crate) ids_by_lookup: BTreeMap<ResolveId, SessionId>,
     pub(crate) agenda: Agenda<(SessionId, SessionTimer)>,
+    pub(crate) gate: Gate,
+    pub(crate) registrar: Registrar,
     pub(crate) sessions_opened: u64,
     pub(crate) lookups_asked: u64,
 }
@@ -48,9 +52,12 @@ impl Endpoint {
     /// come from the operating system's randomness, or sessions can be guessed.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Endpoint {
+        let tokens = Tokens::new(seed);
         Endpoint {
             config,
-            tokens: Tokens::new(seed),
+            gate: Gate::new(&tokens),
+            registrar: Registrar::default(),
+            tokens,
             outbox: Outbox::default(),
             clients: Clients::new(),
             servers: Servers::new(),
@@ -70,6 +77,9 @@ impl Endpoint {
             // Keep-alives of clients behind NAT.
             return;
         }
+        if !self.is_within_rate(now, &flow, message) {
+            return;
+        }
         match parse(message) {
             Ok(Message::Request(request)) => self.receive_request(now, flow, request),
             Ok(Message::Response(response)) => self.receive_response(now, flow, &response),
@@ -81,6 +91,7 @@ impl Endpoint {
     pub fn connection_closed(&mut self, connection: ConnectionId) {
         self.clients.connection_closed(connection);
         self.servers.connection_closed(connection);
+        self.registrar.connection_closed(connection);
         for session in self.sessions.values_mut() {
             session.dialog.connection_closed(connection);
         }
@@ -110,7 +121,8 @@ impl Endpoint {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Deadline> {
         let session = self.agenda.next().map(|(at, (_, timer))| (at, timer.why()));
-        [self.clients.next_deadline(), self.servers.next_deadline(), session]
+        let registrar = self.registrar.next_deadline();
+        [self.clients.next_deadline(), self.servers.next_deadline(), session, registrar]
             .into_iter()
             .flatten()
             .min()
@@ -119,6 +131,7 @@ impl Endpoint {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire_bindings(now);
         while self.servers.timeout(now, &mut self.outbox) {}
         while let Some(failed) = self.clients.timeout(now, &mut self.outbox) {
             if let Some(failed) = failed {
@@ -191,22 +204,41 @@ impl Endpoint {
 
     /// A request that was not seen before.
     fn receive_fresh(&mut self, now: Instant, arrival: Arrival) {
+        if arrival.to.tag().is_some() {
+            return self.receive_tagged(now, arrival);
+        }
+        let admitted = match self.admit(now, &arrival) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return self.refuse(&arrival, &refusal),
+        };
         if let Err(refusal) = inspect(&arrival) {
             return self.refuse(&arrival, &refusal);
         }
-        if arrival.to.tag().is_some() {
-            return match self.find_session(&arrival) {
-                Some(id) => self.receive_in_dialog(now, id, arrival),
-                None => self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
-            };
-        }
         if arrival.request.method == Method::Invite {
-            self.receive_invite(now, arrival);
+            self.receive_invite(now, arrival, admitted);
         } else if arrival.request.method == Method::Options {
             self.answer_options(&arrival);
+        } else if arrival.request.method == Method::Register {
+            self.receive_register(now, &arrival, &admitted.origin);
         } else {
             // INFO, PRACK, UPDATE and BYE live in dialogs; the rest has been refused.
             self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
+        }
+    }
+
+    /// A request that says it belongs to a dialog.
+    fn receive_tagged(&mut self, now: Instant, arrival: Arrival) {
+        // A registration is nobody's dialog (§10.2).
+        let session = match arrival.request.method == Method::Register {
+            true => None,
+            false => self.find_session(&arrival),
+        };
+        let Some(id) = session.filter(|id| self.is_from_other_side(now, *id, &arrival)) else {
+            return self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
+        };
+        match inspect(&arrival) {
+            Ok(()) => self.receive_in_dialog(now, id, arrival),
+            Err(refusal) => self.refuse(&arrival, &refusal),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use crate::access::{Destination, Origin, Suspicion};
 use crate::flow::{Flow, Transport};
 use crate::message::{Headers, NameAddr, Reason, StatusCode, Uri};
+use crate::registrar::Registration;
 use crate::session::{InquiryId, SessionId};
 
 /// Something the shell or the user of the endpoint has to do or know.
@@ -30,6 +32,11 @@ pub enum Output {
     },
     /// Something happened in a session.
     Session(SessionId, SessionEvent),
+    /// Where a user can be reached has changed. What is to outlive a restart is kept of it, and
+    /// given back by [`crate::Endpoint::restore`].
+    Registered(Registration),
+    /// Somebody tried what it may not: for whoever watches, or shuts out by address.
+    Security(Suspicion),
 }
 
 /// One lookup.
@@ -107,6 +114,10 @@ pub struct Incoming {
     pub from: NameAddr,
     /// Who was dialled.
     pub to: NameAddr,
+    /// Who calls, as far as it has been shown.
+    pub origin: Origin,
+    /// Where its route leads.
+    pub destination: Destination,
     /// The Call-ID.
     pub call_id: String,
     /// The offer; `None` when the caller asks for one of ours.

@@ -15,6 +15,10 @@ pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
     max_forwards(request)?;
     let mut foreign = request.headers.values(&HeaderName::Require);
     foreign.retain(|option| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option)));
+    if request.method == Method::Register {
+        // The one extension that a registrar knows by itself (RFC 3327 §5.3).
+        foreign.retain(|option| option != "path");
+    }
     if !foreign.is_empty() {
         // §8.2.2.3: only those that are not understood are named.
         let refusal = Refusal::of(StatusCode::BAD_EXTENSION);
@@ -33,6 +37,7 @@ fn method(request: &Request) -> Result<(), Refusal> {
         | Method::Options
         | Method::Info
         | Method::Prack
+        | Method::Register
         | Method::Update => Ok(()),
         // Nothing was subscribed to (RFC 6665 §4.1.3).
         Method::Notify => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
@@ -40,15 +45,12 @@ fn method(request: &Request) -> Result<(), Refusal> {
             // Allow-Events would have to name a package (RFC 6665 §8.4), and there is none.
             Err(Refusal::of(StatusCode::BAD_EVENT))
         }
-        Method::Register
-        | Method::Subscribe
+        Method::Subscribe
         | Method::Publish
         | Method::Message
-        | Method::Refer => {
+        | Method::Refer
+        | Method::Other(_) => {
             Err(Refusal::of(StatusCode::METHOD_NOT_ALLOWED).with(HeaderName::Allow, ALLOW))
-        }
-        Method::Other(_) => {
-            Err(Refusal::of(StatusCode::NOT_IMPLEMENTED).with(HeaderName::Allow, ALLOW))
         }
     }
 }

@@ -11,6 +11,8 @@
 //!                    transaction ◄──────── requests, responses ─► Output
 //! ```
 
+pub mod access;
+pub mod digest;
 pub mod framing;
 pub mod limits;
 pub mod message;
@@ -24,6 +26,7 @@ mod event;
 mod flow;
 mod inspect;
 mod outbox;
+mod registrar;
 mod reply;
 mod session;
 mod stats;
@@ -34,5 +37,6 @@ pub use config::Config;
 pub use endpoint::Endpoint;
 pub use event::{Deadline, EndCause, Incoming, Output, ResolveId, SessionEvent};
 pub use flow::{ConnectionId, Flow, Transport};
+pub use registrar::{Binding, Registration};
 pub use session::{Inquiry, InquiryId, Invite, SessionError, SessionId};
-pub use stats::{Alive, MethodCounts, Stats, StatusCounts};
+pub use stats::{Alive, MethodCounts, ReasonCounts, Stats, StatusCounts};

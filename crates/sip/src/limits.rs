@@ -89,3 +89,58 @@ pub const MAX_FORWARDS: u8 = 70;
 
 /// Longest reason phrase or reason text that is passed on, in bytes.
 pub const PHRASE_BYTES_MAX: usize = 256;
+
+/// How long a nonce of ours may be used. A registration's answer follows its challenge at once;
+/// what comes later is challenged anew with `stale=true`, which phones answer without asking
+/// anybody.
+pub const NONCE_LIFE: Duration = Duration::from_secs(60);
+
+/// Nonces with which a right password was shown and that are still in their life: 500 such requests
+/// a second, each with a nonce of its own, for [`NONCE_LIFE`], and as many again. Over it a request
+/// is answered 503.
+pub const NONCES_KNOWN_MAX: usize = 65_536;
+
+/// Places where one user may be reached at once: desk, softphone, mobile and their likes at home.
+pub const BINDINGS_PER_USER_MAX: usize = 10;
+
+/// Shortest registration, in seconds; a phone that asks for less is told (423). Phones behind NAT
+/// like to ask for less than their NAT's minute, which is what keep-alives are for.
+pub const REGISTRATION_S_MIN: u32 = 60;
+
+/// Longest registration, in seconds; a phone that asks for more gets this.
+pub const REGISTRATION_S_MAX: u32 = 7_200;
+
+/// The registration of a phone that says nothing of its length, in seconds (RFC 3261 §10.2).
+pub const REGISTRATION_S_DEFAULT: u32 = 3_600;
+
+/// The span over which wrong passwords are counted.
+pub const GUESS_WINDOW: Duration = Duration::from_secs(60);
+
+/// Wrong passwords of one source in [`GUESS_WINDOW`] that are looked at. Half of what an account
+/// allows, so that one source that guesses does not lock the account's owner out elsewhere.
+pub const GUESSES_PER_SOURCE_MAX: u32 = 10;
+
+/// Wrong passwords for one account in [`GUESS_WINDOW`] that are looked at, whoever sends them: at
+/// that pace a password of six letters takes thirty years.
+pub const GUESSES_PER_ACCOUNT_MAX: u32 = 20;
+
+/// Sources, and accounts, of wrong passwords that are counted at once. To be one a source must have
+/// answered our nonce, so addresses cannot be made up. Over it only known phones may try.
+pub const GUESSERS_KNOWN_MAX: usize = 16_384;
+
+/// Requests that a source may send at once before its rate counts: an office whose phones all
+/// register when the power is back.
+pub const REQUESTS_BURST_MAX: u32 = 400;
+
+/// Requests of one source in a second: an office of some thousand phones behind one address, each
+/// of which asks a few times a minute. Trusted hosts have no rate.
+pub const REQUESTS_PER_SECOND_MAX: u32 = 100;
+
+/// Buckets that sources share; each has 16 bytes.
+pub const SOURCES_COUNTED: usize = 16_384;
+
+/// Longest pattern of a route, in bytes: longer than any number or name.
+pub const PATTERN_BYTES_MAX: usize = 128;
+
+/// Longest name that is looked up in the routes, in bytes; a longer one fits none.
+pub const PATTERN_TEXT_MAX: usize = 255;

@@ -7,7 +7,7 @@ use crate::session::timer::Asked;
 use crate::transaction::TransactionId;
 
 /// The methods that are understood.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
 
 /// The extensions that are understood, by option tag: RFC 3262 and RFC 4028.
 pub(crate) const SUPPORTED: [&str; 2] = ["100rel", "timer"];

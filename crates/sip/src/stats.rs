@@ -23,6 +23,29 @@ pub struct Stats {
     pub strays: u64,
     /// Requests refused because a limit was reached.
     pub shed: u64,
+    /// Requests that the gate turned away, by reason.
+    pub turned_away: ReasonCounts,
+}
+
+/// Counts by reason.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ReasonCounts(BTreeMap<&'static str, u64>);
+
+impl ReasonCounts {
+    pub(crate) fn count(&mut self, reason: &'static str) {
+        *self.0.entry(reason).or_insert(0) += 1;
+    }
+
+    /// The count of one reason.
+    #[must_use]
+    pub fn of(&self, reason: &str) -> u64 {
+        self.0.get(reason).copied().unwrap_or(0)
+    }
+
+    /// All that were counted.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().map(|(reason, count)| (*reason, *count))
+    }
 }
 
 /// Counts by method. Methods without a name of their own are counted as one: a stranger must not

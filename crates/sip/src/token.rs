@@ -31,6 +31,21 @@ impl Tokens {
         self.number() % bound
     }
 
+    /// A key for another purpose.
+    pub(crate) fn derive(&self, purpose: &[u8]) -> [u8; 32] {
+        let mut key = [0; 32];
+        for (part, word) in key.chunks_exact_mut(8).zip(0_u8..) {
+            let half = siphash(self.key, &[purpose, b"\n", &[word]].concat());
+            part.copy_from_slice(&half.to_le_bytes());
+        }
+        key
+    }
+
+    /// Which of so many slots something falls into.
+    pub(crate) fn slot(&self, of: &[u8], slots: usize) -> usize {
+        (siphash(self.key, of) % slots as u64) as usize
+    }
+
     /// A From or To tag.
     pub(crate) fn tag(&mut self) -> String {
         format!("{:016x}", self.number())

@@ -83,6 +83,7 @@ impl Switchboard {
     }
 
     fn hang_up(&mut self, now: Instant, id: LegId, reason: LeaveReason) {
+        self.stop_hunt(now, id);
         let Some(leg) = self.legs.remove(&id) else { return };
         match leg.stage {
             Stage::Opening(Purpose::Dial(_)) => self.calls.unanswered(Placed::Outbound, reason),

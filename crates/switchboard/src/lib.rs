@@ -9,9 +9,11 @@ mod commands;
 mod config;
 mod digits;
 mod effects;
+mod hunt;
 mod leg;
 mod negotiation;
 mod reason;
+mod registrations;
 mod signal;
 mod switchboard;
 

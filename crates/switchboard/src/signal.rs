@@ -7,9 +7,10 @@ use call::LegChange;
 use model::command::Entrant;
 use model::limits::LABEL_LENGTH_MAX;
 use model::{
-    Author, Command, CommandId, ConferenceName, ConferenceRef, LeaveReason, LegId, MediaOrder,
-    PartyId, Refusal, Verb,
+    Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LeaveReason, LegId,
+    MediaOrder, PartyId, Refusal, Verb,
 };
+use sip::access::Destination;
 use sip::message::{Host, NameAddr, Reason, StatusCode, Uri};
 use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId, Transport};
 use wire::sdp::{self, Description, Local, Negotiated};
@@ -47,6 +48,10 @@ impl Switchboard {
                     self.outputs.push_back(Output::Resolve { id, host, port, transport });
                 }
                 sip::Output::Session(session, event) => self.session(now, session, event),
+                sip::Output::Registered(registration) => self.registered(registration),
+                sip::Output::Security(suspicion) => {
+                    self.outputs.push_back(Output::Security(suspicion));
+                }
             }
         }
     }
@@ -57,6 +62,9 @@ impl Switchboard {
         }
         // A leg that was hung up is gone from here while its BYE is still on the way.
         let Some(leg) = self.legs_by_session.get(&session).copied() else { return };
+        if self.heard_on_hunt(now, session, leg, &event) {
+            return;
+        }
         let conference = self.legs[&leg].conference;
         match event {
             SessionEvent::Incoming(_) => {}
@@ -105,8 +113,6 @@ impl Switchboard {
         session: SessionId,
         incoming: Incoming,
     ) -> Result<(), Refusal> {
-        let user = incoming.request_uri.user().unwrap_or_default();
-        let name = ConferenceName::parse(user).map_err(|_| Refusal::NoSuchConference)?;
         let purpose = match &incoming.offer {
             Some(offer) => {
                 let offer = Description::parse(offer).map_err(|_| Refusal::NotAcceptable)?;
@@ -115,18 +121,16 @@ impl Switchboard {
             None => Purpose::Offer,
         };
         let (party, leg) = (PartyId(self.chance.draw()), LegId(self.chance.draw()));
-        let command = Command {
-            id: CommandId(self.chance.draw()),
-            conference: ConferenceRef::Name(name),
-            by: Author::Party(party),
-            verb: Verb::Enter(Entrant {
-                party,
-                leg,
-                display_name: display_name(&incoming.from),
-                address: label(&address(&incoming.from.uri)),
-            }),
+        let entrant = Entrant {
+            party,
+            leg,
+            display_name: display_name(&incoming.from),
+            address: label(&address(&incoming.from.uri)),
         };
-        let conference = self.find_and_carry_out(now, command)?.conference;
+        let conference = match &incoming.destination {
+            Destination::Conference(name) => self.enter(now, name, entrant)?,
+            Destination::User(user) => self.call_user(now, user, entrant)?,
+        };
         let signalling = incoming.flow.remote.ip();
         self.legs_by_session.insert(session, leg);
         self.legs.insert(
@@ -144,6 +148,23 @@ impl Switchboard {
         let local = incoming.flow.local.ip();
         self.order(MediaOrder::Open { leg, conference, local });
         Ok(())
+    }
+
+    /// Somebody stands in a conference, which begins if it is not there.
+    fn enter(
+        &mut self,
+        now: Instant,
+        name: &str,
+        entrant: Entrant,
+    ) -> Result<ConferenceId, Refusal> {
+        let name = ConferenceName::parse(name).map_err(|_| Refusal::NoSuchConference)?;
+        let command = Command {
+            id: CommandId(self.chance.draw()),
+            conference: ConferenceRef::Name(name),
+            by: Author::Party(entrant.party),
+            verb: Verb::Enter(entrant),
+        };
+        self.find_and_carry_out(now, command).map(|accepted| accepted.conference)
     }
 
     /// A port is open: answer the caller's offer, make ours, or call.
@@ -199,7 +220,14 @@ impl Switchboard {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.said.clone_from(&offer);
         }
-        let invite = Invite::new(to, NameAddr::new("", from), offer.into_bytes());
+        let offer = offer.into_bytes();
+        if let Some(user) = self.own_user(&to) {
+            if !self.hunt(now, id, &user, &offer) {
+                self.refuse_leg(now, id, Refusal::NotReachable);
+            }
+            return;
+        }
+        let invite = Invite::new(to, NameAddr::new("", from), offer);
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);

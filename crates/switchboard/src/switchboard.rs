@@ -1,6 +1,6 @@
 //! The switchboard: one shard's machines, and what goes in and out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -8,8 +8,9 @@ use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
 use model::{
     Accepted, Chance, Command, CommandId, ConferenceId, ConferenceName, Event, LegId, MediaOrder,
-    MediaReport, PartyId, Quality, RecordingId, Refusal,
+    MediaReport, PartyId, Quality, RecordingId, Refusal, Registration,
 };
+use sip::access::Suspicion;
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
 
 use crate::calls::Calls;
@@ -78,6 +79,11 @@ pub enum Output {
         /// For which transport.
         transport: Transport,
     },
+    /// Where a user can be reached has changed: to be shown, and kept for
+    /// [`Switchboard::restore`].
+    Registered(Registration),
+    /// Somebody tried what it may not.
+    Security(Suspicion),
     /// An order to media.
     Media(MediaOrder),
     /// The answer to a command.
@@ -118,6 +124,10 @@ pub struct Switchboard {
     pub(crate) names: BTreeMap<ConferenceName, ConferenceId>,
     pub(crate) legs: BTreeMap<LegId, Leg>,
     pub(crate) legs_by_session: BTreeMap<SessionId, LegId>,
+    /// Sessions that ring for a leg until one of them answers: the phones of a user.
+    pub(crate) hunts: BTreeMap<LegId, Vec<SessionId>>,
+    /// Conferences that are calls of two: over when one of them is gone.
+    pub(crate) pairs: BTreeSet<ConferenceId>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
     pub(crate) answers: Answers,
     pub(crate) calls: Calls,
@@ -149,6 +159,8 @@ impl Switchboard {
             names: BTreeMap::new(),
             legs: BTreeMap::new(),
             legs_by_session: BTreeMap::new(),
+            hunts: BTreeMap::new(),
+            pairs: BTreeSet::new(),
             recordings: BTreeMap::new(),
             answers: Answers::default(),
             calls: Calls::default(),
@@ -178,6 +190,8 @@ impl Switchboard {
             Input::Stop => self.stop(now),
         }
         self.drain_sip(now);
+        self.end_pairs(now);
+        self.drain_sip(now);
     }
 
     /// Does what is due.
@@ -196,6 +210,8 @@ impl Switchboard {
             }
             self.drain_conference(now, id);
         }
+        self.drain_sip(now);
+        self.end_pairs(now);
         self.drain_sip(now);
     }
 
@@ -242,6 +258,7 @@ impl Switchboard {
             calls: self.calls.counts().clone(),
             sessions: alive.sessions as u64,
             transactions: (alive.client_transactions + alive.server_transactions) as u64,
+            turned_away: sip.turned_away.iter().collect(),
             refusals: self.refusals.clone(),
             quality: self.quality,
         }

@@ -39,3 +39,11 @@ pub const EVENTS_QUEUED_MAX: usize = 8_192;
 
 /// Longest line of the recordings' index that is read: ours are about 120 bytes.
 pub const INDEX_LINE_BYTES_MAX: usize = 1_024;
+
+/// How long a change of a registration may wait for its file: what a crash can lose of it is less
+/// than what phones are told to stay registered for.
+pub const REGISTRATIONS_LAG: Duration = Duration::from_millis(500);
+
+/// Changed registrations that wait for their file: as many as come in the ten seconds that a disk
+/// may stall, with 400 phones a second.
+pub const REGISTRATIONS_QUEUED_MAX: usize = 4_096;

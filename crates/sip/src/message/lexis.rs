@@ -16,13 +16,13 @@ pub(super) fn is_blank(byte: u8) -> bool {
 }
 
 /// The text without blanks at either end.
-pub(super) fn trim(text: &str) -> &str {
+pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
 /// Cuts at each separator that stands outside quotes and angle brackets.
 /// Text with an unclosed quote comes back whole from there on; its own parser then refuses it.
-pub(super) fn split(text: &str, separator: u8) -> Vec<&str> {
+pub(crate) fn split(text: &str, separator: u8) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
@@ -58,7 +58,7 @@ pub(super) fn printable(letter: char) -> char {
 
 /// Reads a quoted string at the start of the text: its meaning without escapes and control
 /// characters, and the rest.
-pub(super) fn quoted_string(text: &str) -> Option<(String, &str)> {
+pub(crate) fn quoted_string(text: &str) -> Option<(String, &str)> {
     let inner = text.strip_prefix('"')?;
     let mut meaning = String::new();
     let mut escaped = false;
@@ -78,7 +78,7 @@ pub(super) fn quoted_string(text: &str) -> Option<(String, &str)> {
 }
 
 /// Puts quotes around a text, escaping what must be; control characters become blanks.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {

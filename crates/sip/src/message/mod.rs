@@ -4,7 +4,7 @@ mod address;
 mod cseq;
 mod extra;
 mod header;
-mod lexis;
+pub(crate) mod lexis;
 mod media_type;
 mod method;
 mod multipart;

@@ -14,8 +14,13 @@ impl Params {
     /// `None` when a parameter has no name, a quote is unbalanced, or there are too many.
     #[must_use]
     pub fn parse(text: &str) -> Option<Params> {
+        Params::of(lexis::split(text, b';'))
+    }
+
+    /// Reads parameters that were cut apart already, each `a=1` or `b`; see [`Params::parse`].
+    pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Option<Params> {
         let mut params = Params::default();
-        for part in lexis::split(text, b';') {
+        for part in parts {
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (lexis::trim(name), Some(lexis::trim(value))),
                 None => (lexis::trim(part), None),

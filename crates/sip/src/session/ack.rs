@@ -17,7 +17,8 @@ impl Endpoint {
         {
             return;
         }
-        match self.find_session(arrival) {
+        let id = self.find_session(arrival);
+        match id.filter(|id| self.is_from_other_side(now, *id, arrival)) {
             Some(id) => self.acknowledged(now, id, arrival),
             None => self.outbox.stats.strays += 1,
         }

@@ -14,7 +14,12 @@ impl Endpoint {
     /// Theirs. A copy of it finds the same INVITE and gets the same answer, so it needs no
     /// transaction of its own.
     pub(crate) fn receive_cancel(&mut self, now: Instant, arrival: &Arrival) {
-        let Some(invite) = self.servers.find(&arrival.server_key()) else {
+        // It comes the way its INVITE came (§9.1), so from nobody else.
+        let invite = self.servers.find(&arrival.server_key()).filter(|invite| {
+            let way = self.servers.flow(*invite).map(|flow| flow.remote.ip());
+            way == Some(arrival.reply_flow.remote.ip())
+        });
+        let Some(invite) = invite else {
             return self.refuse(arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
         };
         let tag = self.servers.tag(invite).unwrap_or("").to_owned();

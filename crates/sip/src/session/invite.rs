@@ -24,6 +24,11 @@ pub struct Invite {
     /// Where the INVITE goes instead of to the host of `to`: a trunk or proxy. A `tel:` URI needs
     /// one.
     pub route: Option<Uri>,
+    /// The way it goes, where that is known: a phone that has registered is reached along the flow
+    /// of its REGISTER. Nothing is looked up then.
+    pub flow: Option<Flow>,
+    /// Proxies that it passes on the way, the nearest first (RFC 3327).
+    pub path: Vec<NameAddr>,
     /// Hops it may take: 70, or one less than the call had that it is made for (RFC 7332 §3).
     pub max_forwards: u8,
     /// What the INVITE says besides.
@@ -35,7 +40,8 @@ impl Invite {
     #[must_use]
     pub fn new(to: Uri, from: NameAddr, offer: Vec<u8>) -> Invite {
         let headers = ExtraHeaders::new();
-        Invite { to, from, offer, route: None, max_forwards: MAX_FORWARDS, headers }
+        let (route, flow, path, max_forwards) = (None, None, Vec::new(), MAX_FORWARDS);
+        Invite { to, from, offer, route, flow, path, max_forwards, headers }
     }
 }
 
@@ -54,23 +60,36 @@ impl Endpoint {
         }
         let next = invite.route.as_ref().unwrap_or(&invite.to);
         let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
-        let transport = Transport::asked_by(hop).ok_or(SessionError::Unreachable)?;
-        let flow = match literal(next) {
-            Some((transport, address)) => self.config.flow_to(transport, address),
+        let known = invite.flow;
+        let transport = known.map(|flow| flow.transport).or_else(|| Transport::asked_by(hop));
+        let transport = transport.ok_or(SessionError::Unreachable)?;
+        let flow = match (known, literal(next)) {
+            (Some(flow), _) => Some(flow),
+            (None, Some((transport, address))) => self.config.flow_to(transport, address),
             // The address family is told by the lookup.
-            None => self.some_flow(transport),
+            (None, None) => self.some_flow(transport),
         };
         let flow = flow.ok_or(SessionError::Unreachable)?;
         let hop = (hop.host.clone(), hop.port);
         let dialog = self.dialog_for(&invite, flow);
-        let Invite { offer, route, max_forwards, headers, .. } = invite;
+        let Invite { offer, route, path, max_forwards, headers, .. } = invite;
         let addresses = Vec::new();
         let interval_raises = 0;
-        let dialling =
-            Dialling { route, transport, offer, max_forwards, headers, interval_raises, addresses };
+        let dialling = Dialling {
+            route,
+            flow: known,
+            path,
+            transport,
+            offer,
+            max_forwards,
+            headers,
+            interval_raises,
+            addresses,
+        };
         let id = self.open_session(dialog, State::Resolving(dialling));
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
+            _ if known.is_some() => self.call_resolved(now, id, &[flow.remote]),
             (Host::Ip(_), _) => self.call_resolved(now, id, &[flow.remote]),
             (Host::Name(host), port) => {
                 let lookup = ResolveId(self.lookups_asked);
@@ -111,7 +130,10 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let State::Resolving(dialling) = &mut session.state else { return };
         let transport = dialling.transport;
-        let usable = |address: &&SocketAddr| self.config.flow_to(transport, **address).is_some();
+        let way_is_known = dialling.flow.is_some();
+        let usable = |address: &&SocketAddr| {
+            way_is_known || self.config.flow_to(transport, **address).is_some()
+        };
         dialling.addresses = addresses.iter().filter(usable).take(TARGETS_MAX).copied().collect();
         if !self.call_next_address(now, id) {
             self.finish(id, EndCause::Unresolved);
@@ -130,7 +152,8 @@ impl Endpoint {
         }
         let address = dialling.addresses.remove(0);
         let dialling = dialling.clone();
-        let Some(flow) = self.config.flow_to(dialling.transport, address) else { return false };
+        let flow = dialling.flow.or_else(|| self.config.flow_to(dialling.transport, address));
+        let Some(flow) = flow else { return false };
         session.dialog.flow = flow;
         self.send_invite(now, id, dialling, flow);
         true
@@ -140,6 +163,9 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
         let mut request = session.dialog.request(Method::Invite, session.dialog.local_cseq);
+        for hop in &dialling.path {
+            request.headers.push(HeaderName::Route, hop.to_string());
+        }
         if let Some(route) = &dialling.route {
             request.headers.push(HeaderName::Route, format!("<{route}>"));
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::progress::Progress;
 use super::timer::Asked;
 use super::{SessionId, SessionTimer, State};
+use crate::access::Admitted;
 use crate::arrival::Arrival;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
@@ -15,7 +16,7 @@ use crate::message::{HeaderName, Request, StatusCode, Uri};
 use crate::reply::{Refusal, response};
 
 impl Endpoint {
-    pub(crate) fn receive_invite(&mut self, now: Instant, arrival: Arrival) {
+    pub(crate) fn receive_invite(&mut self, now: Instant, arrival: Arrival, admitted: Admitted) {
         if self.servers.is_merged(&arrival.merge_key()) {
             return self.refuse(&arrival, &Refusal::of(StatusCode::LOOP_DETECTED));
         }
@@ -26,7 +27,7 @@ impl Endpoint {
             return;
         }
         let tag = self.tokens.tag();
-        match judge(&arrival, &tag) {
+        match judge(&arrival, admitted, &tag) {
             Ok((dialog, incoming)) => self.open_invited(now, arrival, dialog, incoming),
             Err(refusal) => self.refuse(&arrival, &refusal),
         }
@@ -45,6 +46,7 @@ impl Endpoint {
             self.open_session(dialog, State::Invited { invite, progress: Progress::default() });
         if let Some(session) = self.sessions.get_mut(&id) {
             session.peer.learn(&arrival.request.headers);
+            session.origin = incoming.origin.clone();
         }
         self.agenda.set((id, SessionTimer::Expires), now + expires(&arrival.request));
         self.agenda.set((id, SessionTimer::Progress), now + PROGRESS_INTERVAL);
@@ -64,7 +66,7 @@ impl Endpoint {
 }
 
 /// Whether the INVITE can be put before the user, and what of it.
-fn judge(arrival: &Arrival, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
+fn judge(arrival: &Arrival, admitted: Admitted, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
     let request = &arrival.request;
     accepts_sdp(request)?;
     Asked::read(&request.headers).judge()?;
@@ -72,8 +74,11 @@ fn judge(arrival: &Arrival, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
     let dialog = Dialog::answering(arrival, tag).map_err(Refusal::bad_request)?;
     let request_uri: Uri =
         request.target.parse().map_err(|_| Refusal::bad_request("Bad Request-URI"))?;
+    let Admitted { origin, destination } = admitted;
     let incoming = Incoming {
         request_uri,
+        origin,
+        destination: destination.ok_or(Refusal::of(StatusCode::NOT_FOUND))?,
         from: arrival.from.clone(),
         to: arrival.to.clone(),
         call_id: arrival.call_id.clone(),

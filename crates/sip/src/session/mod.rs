@@ -32,11 +32,12 @@ use thiserror::Error;
 pub use inquire::{Inquiry, InquiryId};
 pub use invite::Invite;
 
+use crate::access::Origin;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::{Flow, Transport};
-use crate::message::{ExtraHeaders, HeaderName, Headers, Method, Reason, Uri};
+use crate::message::{ExtraHeaders, HeaderName, Headers, Method, NameAddr, Reason, Uri};
 use crate::reply::Pending;
 use crate::session::prack::Early;
 use crate::session::progress::Progress;
@@ -76,6 +77,8 @@ pub enum SessionError {
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// Who opened it; a call of ours has no user.
+    pub(crate) origin: Origin,
     pub(crate) dialog: Dialog,
     pub(crate) state: State,
     pub(crate) peer: Peer,
@@ -137,6 +140,10 @@ pub(crate) enum State {
 pub(crate) struct Dialling {
     /// Where the INVITE goes instead of to its Request-URI.
     pub(crate) route: Option<Uri>,
+    /// The way it goes, where that is known.
+    pub(crate) flow: Option<Flow>,
+    /// Proxies on that way.
+    pub(crate) path: Vec<NameAddr>,
     pub(crate) transport: Transport,
     pub(crate) offer: Vec<u8>,
     pub(crate) max_forwards: u8,
@@ -283,7 +290,9 @@ impl Endpoint {
         self.ids_by_dialog.insert((dialog.call_id.clone(), tag), id);
         let interval_s = Some(self.config.session_expires_s);
         let (peer, said, min_se_s) = (Peer::default(), None, None);
-        self.sessions.insert(id, Session { dialog, state, peer, said, interval_s, min_se_s });
+        let origin = Origin::Trusted;
+        let session = Session { origin, dialog, state, peer, said, interval_s, min_se_s };
+        self.sessions.insert(id, session);
         id
     }
 

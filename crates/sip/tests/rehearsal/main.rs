@@ -1,7 +1,10 @@
 //! The endpoint among its like, among strangers, and against noise; all in virtual time.
 
 mod flows;
+mod gate;
+mod knock;
 mod reader;
+mod registrar;
 mod reliable;
 mod states;
 mod storm;

@@ -1,6 +1,7 @@
 //! A phone that is written by hand, for what no endpoint of ours would send.
 
-use sip::message::{ExtraHeaders, HeaderName, Message, NameAddr, Request, Response, parse};
+use sip::access::Access;
+use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{Config, EndCause, Invite, Output, SessionEvent, SessionId, Transport};
 
 use crate::world::World;
@@ -315,14 +316,10 @@ pub(crate) fn answer(request: &Request, status: &str, tag: &str, body: &str) -> 
 }
 
 pub(crate) fn call_phone(world: &mut World) -> (SessionId, Request) {
-    let invite = Invite {
-        to: format!("sip:phone@{ADDRESS}").parse().expect("uri"),
-        from: "\"A, \\\"B\\\"\" <sip:a@x>".parse().expect("address"),
-        offer: b"offer".to_vec(),
-        route: None,
-        max_forwards: 12,
-        headers: ExtraHeaders::new(),
-    };
+    let to = format!("sip:phone@{ADDRESS}").parse().expect("uri");
+    let from = "\"A, \\\"B\\\"\" <sip:a@x>".parse().expect("address");
+    let invite =
+        Invite { route: None, max_forwards: 12, ..Invite::new(to, from, b"offer".to_vec()) };
     let id = world.nodes[0].endpoint.invite(world.now, invite).expect("a listener");
     world.inject(0, ADDRESS, b"\r\n");
     (id, caught_request(world))
@@ -378,13 +375,12 @@ fn a_200_without_to_tag_is_taken_once() {
 #[test]
 fn a_server_without_room_sends_the_call_to_the_next_address() {
     let mut world = World::new(1, 1);
+    let to = "sip:phone@x.example".parse().expect("uri");
+    let from = "<sip:a@x>".parse().expect("address");
     let invite = Invite {
-        to: "sip:phone@x.example".parse().expect("uri"),
-        from: "<sip:a@x>".parse().expect("address"),
-        offer: b"offer".to_vec(),
         route: Some("sip:trunk.example;lr".parse().expect("uri")),
         max_forwards: 70,
-        headers: ExtraHeaders::new(),
+        ..Invite::new(to, from, b"offer".to_vec())
     };
     let now = world.now;
     let endpoint = &mut world.nodes[0].endpoint;
@@ -413,14 +409,10 @@ fn a_server_without_room_sends_the_call_to_the_next_address() {
 #[test]
 fn a_transport_that_cannot_send_ends_the_call() {
     let mut world = World::new(1, 1);
-    let invite = Invite {
-        to: format!("sip:phone@{ADDRESS};transport=tcp").parse().expect("uri"),
-        from: "<sip:a@x>".parse().expect("address"),
-        offer: b"offer".to_vec(),
-        route: None,
-        max_forwards: 70,
-        headers: ExtraHeaders::new(),
-    };
+    let to = format!("sip:phone@{ADDRESS};transport=tcp").parse().expect("uri");
+    let from = "<sip:a@x>".parse().expect("address");
+    let invite =
+        Invite { route: None, max_forwards: 70, ..Invite::new(to, from, b"offer".to_vec()) };
     let now = world.now;
     let endpoint = &mut world.nodes[0].endpoint;
     let id = endpoint.invite(now, invite).expect("a listener");
@@ -436,6 +428,7 @@ fn a_transport_that_cannot_send_ends_the_call() {
 fn calls_over_the_limit_are_refused_and_nothing_is_kept() {
     let address = "10.0.0.1:5060".parse().expect("address");
     let mut config = Config::new(vec![(Transport::Udp, address)]);
+    config.access = Access::everybody();
     config.sessions_max = 1;
     let mut world = World::new(1, 1);
     world.nodes[0].endpoint = sip::Endpoint::new(config, 1);

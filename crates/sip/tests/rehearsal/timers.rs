@@ -23,6 +23,7 @@ fn world_with_interval(seconds: u32) -> World {
     for (seed, node) in world.nodes.iter_mut().enumerate() {
         let listeners = vec![(Transport::Udp, node.address), (Transport::Tcp, node.address)];
         let mut config = Config::new(listeners);
+        config.access = sip::access::Access::everybody();
         config.session_expires_s = seconds;
         node.endpoint = Endpoint::new(config, seed as u64);
     }

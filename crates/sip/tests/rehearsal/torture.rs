@@ -28,13 +28,13 @@ macro_rules! fixtures {
 fixtures! {
     // RFC 4475 §3.1.1: valid.
     "wsinv" => "481", // its To has a tag
-    "intmeth" => "501",
+    "intmeth" => "405",
     "esc01" => "100",
-    "escnull" => "405",
-    "esc02" => "501",
+    "escnull" => "404",
+    "esc02" => "405",
     "lwsdisp" => "200",
     "longreq" => "100",
-    "dblreq" => "405", // what follows the first message is cut off
+    "dblreq" => "404", // what follows the first message is cut off
     "semiuri" => "200",
     "transports" => "200",
     "mpart01" => "405",
@@ -53,7 +53,7 @@ fixtures! {
     "trws" => "400!",
     "escruri" => "400",
     "baddate" => "100", // nobody asks for the date
-    "regbadct" => "405",
+    "regbadct" => "404",
     "badaspec" => "200", // blanks around the address mean nothing else
     "baddn" => "200", // nor does a comma before the bracket
     "badvers" => "505!",
@@ -65,10 +65,10 @@ fixtures! {
     "insuf" => "-!",
     "unkscm" => "416",
     "novelsc" => "416",
-    "unksm2" => "405",
+    "unksm2" => "404",
     "bext01" => "420",
     "invut" => "415",
-    "regaut01" => "405",
+    "regaut01" => "404",
     "multi01" => "400!",
     "mcl01" => "400!",
     "bcast" => "-!",
@@ -76,10 +76,10 @@ fixtures! {
     "sdp01" => "406",
     "inv2543" => "100",
     // RFC 5118.
-    "ipv6-good" => "405",
+    "ipv6-good" => "404",
     "ipv6-bad" => "400",
-    "port-ambiguous" => "405",
-    "port-unambiguous" => "405",
+    "port-ambiguous" => "404",
+    "port-unambiguous" => "404",
     "via-received-param-with-delim" => "481",
     "via-received-param-no-delim" => "200",
     "ipv4-mapped-ipv6" => "200",

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use sip::access::{Access, Suspicion};
 use sip::framing::{Item, Splitter};
 use sip::message::{HeaderName, Message, NameAddr, Reason, Request, StatusCode, Uri, parse};
 use sip::{
-    Alive, Config, ConnectionId, Endpoint, Flow, Invite, Output, SessionError, SessionEvent,
-    SessionId, Transport,
+    Alive, Config, ConnectionId, Endpoint, Flow, Invite, Output, Registration, SessionError,
+    SessionEvent, SessionId, Transport,
 };
 
 /// A small generator for the network's luck (splitmix64); the endpoints have their own.
@@ -61,6 +62,10 @@ pub(crate) struct World {
     pub(crate) spread_ms: u64,
     /// Messages to addresses where no node is, with their flow: what a scripted stranger gets.
     pub(crate) caught: Vec<(Flow, Vec<u8>)>,
+    /// What the gates told of.
+    pub(crate) suspicions: Vec<Suspicion>,
+    /// What the registrars told of.
+    pub(crate) registrations: Vec<Registration>,
     /// Every message between nodes.
     pub(crate) written: Vec<Vec<u8>>,
     /// Messages still to be lost: sender's name and beginning of the summary.
@@ -92,6 +97,8 @@ impl World {
             doubled_per_mille: 0,
             spread_ms: 0,
             caught: Vec::new(),
+            suspicions: Vec::new(),
+            registrations: Vec::new(),
             written: Vec::new(),
             doomed: Vec::new(),
             vanished: Vec::new(),
@@ -269,6 +276,16 @@ impl World {
                     let addresses = [self.nodes[1].address];
                     self.nodes[node].endpoint.resolved(self.now, id, &addresses);
                 }
+                Output::Security(suspicion) => {
+                    self.note(format!("{}: {suspicion:?}", self.nodes[node].name));
+                    self.suspicions.push(suspicion);
+                }
+                Output::Registered(registration) => {
+                    let bound = registration.bindings.len();
+                    let (name, user) = (self.nodes[node].name, registration.user.clone());
+                    self.note(format!("{name}: {user} is bound to {bound}"));
+                    self.registrations.push(registration);
+                }
                 Output::Session(id, event) => {
                     self.note(format!("{}: {}", self.nodes[node].name, event_text(&event)));
                     self.nodes[node].told.push((id, event));
@@ -382,7 +399,8 @@ impl World {
 
 fn node(index: usize, seed: u64) -> Node {
     let address: SocketAddr = format!("10.0.0.{}:5060", index + 1).parse().expect("address");
-    let config = Config::new(vec![(Transport::Udp, address), (Transport::Tcp, address)]);
+    let listeners = vec![(Transport::Udp, address), (Transport::Tcp, address)];
+    let config = Config { access: Access::everybody(), ..Config::new(listeners) };
     Node {
         name: ["A", "B", "C"][index],
         address,

@@ -1,0 +1,92 @@
+//! Who may do what: users, trusted networks, routes, and the one gate in front of every method.
+//!
+//! ```text
+//!  request ─► rates ─► parsed ─► gate: rule of its method ─► who is it? ─► may it? ─► session, …
+//!   dropped ◄───┘       405, 481 ◄──────────┘    401, 403 ◄───┘   404 ◄──────┘
+//! ```
+//! Whatever is turned away on that way has cost no transaction, no session and no port.
+
+mod attempts;
+mod gate;
+mod network;
+mod origin;
+mod pattern;
+mod rates;
+mod route;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::digest::{Algorithm, Secrets};
+use crate::flow::Flow;
+
+pub use gate::Suspicion;
+pub(crate) use gate::{Admitted, Gate};
+pub use network::{Network, NetworkError};
+pub use origin::Origin;
+pub use pattern::{Pattern, PatternError, Template};
+pub use route::{Denied, Destination, From, Route, Target};
+
+/// Who may do what.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Named in challenges; passwords are hashed with it.
+    pub realm: String,
+    /// Whether a password may be shown by MD5, which is all that many phones can.
+    pub md5: bool,
+    /// By name, what is kept of each password.
+    pub users: BTreeMap<String, Secrets>,
+    /// Networks whose hosts are asked for no password, and are not held to a rate.
+    pub trusted: Vec<Network>,
+    /// Who reaches what, the first that fits. None at all: every user and every conference, for
+    /// all but strangers.
+    pub routes: Vec<Route>,
+}
+
+impl Access {
+    /// No user and no route; who calls from this machine is trusted, and nobody else.
+    #[must_use]
+    pub fn local() -> Access {
+        Access {
+            realm: "convoke".to_owned(),
+            md5: true,
+            users: BTreeMap::new(),
+            trusted: Network::loopback().to_vec(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// Everybody is trusted: for rehearsals, and for networks that somebody else guards.
+    #[must_use]
+    pub fn everybody() -> Access {
+        Access { trusted: Network::everywhere().to_vec(), ..Access::local() }
+    }
+
+    /// Who a request comes from, by its source alone.
+    pub(crate) fn by_source(&self, flow: &Flow) -> Origin {
+        match self.trusts(flow.remote.ip()) {
+            true => Origin::Trusted,
+            false => Origin::Stranger,
+        }
+    }
+
+    pub(crate) fn trusts(&self, source: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(source))
+    }
+
+    /// The algorithms that are offered, best first (RFC 8760 §2.3). One that no user has a secret
+    /// for is not: clients that know but the first would not try the second.
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        let kept = |one: Algorithm| self.users.values().any(|kept| kept.ha1(one).is_some());
+        let none_is = !Algorithm::ALL.into_iter().any(|one| self.takes(one) && kept(one));
+        let offered = move |one: &Algorithm| self.takes(*one) && (none_is || kept(*one));
+        Algorithm::ALL.into_iter().filter(offered)
+    }
+
+    pub(crate) fn takes(&self, algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::Md5 => self.md5,
+            Algorithm::Sha256 => true,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Routes: who reaches what by which name.
+
+use super::pattern::{Pattern, Template};
+use super::{Access, Origin};
+
+/// One line of the table of routes.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// For whom.
+    pub from: From,
+    /// For which names, or numbers.
+    pub pattern: Pattern,
+    /// Where to.
+    pub to: Target,
+    /// Whether strangers may come this way too.
+    pub open: bool,
+}
+
+/// Whom a route is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum From {
+    /// Everybody whom the table lets in.
+    Any,
+    /// Users that have shown their password, and trusted hosts.
+    User,
+}
+
+/// Where a route leads, with holes for what its pattern captures.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// Into a conference.
+    Conference(Template),
+    /// To a user's phones. A name that is no user's is left to the next route.
+    User(Template),
+}
+
+/// Where a call goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    /// Into the conference of that name.
+    Conference(String),
+    /// To the phones of that user.
+    User(String),
+}
+
+/// Why a call goes nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Denied {
+    /// Who asks has to show who it is. Said to every stranger that no open route lets in, whether
+    /// or not there is what it asks for.
+    Unknown,
+    /// There is no route for who asks by that name.
+    NoRoute,
+}
+
+impl Access {
+    /// Where somebody gets by dialling a name here. It is asked for a call that comes in, and for
+    /// every other way of having a call made: REFER, redirection, an invitation by API.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn route(&self, origin: &Origin, name: &str) -> Result<Destination, Denied> {
+        let found = self.routes.iter().find_map(|route| self.follow(route, origin, name));
+        let found = match found {
+            None if self.routes.is_empty() => self.without_routes(origin, name),
+            other => other,
+        };
+        found.ok_or(match origin {
+            Origin::Stranger => Denied::Unknown,
+            Origin::Trusted | Origin::User(_) => Denied::NoRoute,
+        })
+    }
+
+    /// Where one route leads, if it is for that origin and name.
+    fn follow(&self, route: &Route, origin: &Origin, name: &str) -> Option<Destination> {
+        let lets_in = match (&route.from, origin) {
+            (From::Any, Origin::Stranger) => route.open,
+            (From::User, Origin::Stranger) => false,
+            (From::Any | From::User, Origin::Trusted | Origin::User(_)) => true,
+        };
+        if !lets_in {
+            return None;
+        }
+        let captures = route.pattern.captures(name)?;
+        match &route.to {
+            Target::Conference(template) => Some(Destination::Conference(template.fill(&captures))),
+            Target::User(template) => {
+                let user = template.fill(&captures);
+                self.users.contains_key(&user).then_some(Destination::User(user))
+            }
+        }
+    }
+
+    /// Without a table, a name is a user's or a conference's, and strangers stay outside.
+    fn without_routes(&self, origin: &Origin, name: &str) -> Option<Destination> {
+        let name = name.to_owned();
+        match (origin, self.users.contains_key(&name)) {
+            (Origin::Stranger, _) => None,
+            (Origin::Trusted | Origin::User(_), true) => Some(Destination::User(name)),
+            (Origin::Trusted | Origin::User(_), false) => Some(Destination::Conference(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Secrets;
+
+    fn route(from: From, pattern: &str, to: fn(Template) -> Target, at: &str, open: bool) -> Route {
+        let pattern: Pattern = pattern.parse().unwrap();
+        let to = to(Template::parse(at, &pattern).unwrap());
+        Route { from, pattern, to, open }
+    }
+
+    fn access(routes: Vec<Route>) -> Access {
+        let users = [("alice".to_owned(), Secrets::default())].into();
+        Access { routes, users, ..Access::local() }
+    }
+
+    fn grid(access: &Access, names: &[&str]) -> String {
+        let origins = [Origin::Stranger, Origin::Trusted, Origin::User("alice".into())];
+        let mut text = String::new();
+        for name in names {
+            for origin in &origins {
+                let way = access.route(origin, name);
+                text.push_str(&format!("{name:8} {origin:?}: {way:?}\n"));
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn without_a_table_names_are_users_or_conferences_and_strangers_stay_outside() {
+        insta::assert_snapshot!(grid(&access(vec![]), &["alice", "standup"]), @r#"
+        alice    Stranger: Err(Unknown)
+        alice    Trusted: Ok(User("alice"))
+        alice    User("alice"): Ok(User("alice"))
+        standup  Stranger: Err(Unknown)
+        standup  Trusted: Ok(Conference("standup"))
+        standup  User("alice"): Ok(Conference("standup"))
+        "#);
+    }
+
+    #[test]
+    fn the_first_route_that_fits_counts_and_strangers_take_open_ones_only() {
+        let access = access(vec![
+            route(From::User, "private-*", Target::Conference, "p-$1", false),
+            route(From::Any, "*", Target::User, "$1", false),
+            route(From::Any, "open-*", Target::Conference, "$1", true),
+            route(From::Any, "9%", Target::Conference, "room$1", false),
+        ]);
+        let names = ["private-a", "alice", "open-b", "900", "bob"];
+        insta::assert_snapshot!(grid(&access, &names), @r#"
+        private-a Stranger: Err(Unknown)
+        private-a Trusted: Ok(Conference("p-a"))
+        private-a User("alice"): Ok(Conference("p-a"))
+        alice    Stranger: Err(Unknown)
+        alice    Trusted: Ok(User("alice"))
+        alice    User("alice"): Ok(User("alice"))
+        open-b   Stranger: Ok(Conference("b"))
+        open-b   Trusted: Ok(Conference("b"))
+        open-b   User("alice"): Ok(Conference("b"))
+        900      Stranger: Err(Unknown)
+        900      Trusted: Ok(Conference("room00"))
+        900      User("alice"): Ok(Conference("room00"))
+        bob      Stranger: Err(Unknown)
+        bob      Trusted: Err(NoRoute)
+        bob      User("alice"): Err(NoRoute)
+        "#);
+    }
+}

@@ -1,0 +1,172 @@
+//! Phones that register, stay, move and leave.
+
+use std::time::Duration;
+
+use sip::message::{HeaderName, Response};
+use sip::{Config, Endpoint, Invite, Transport};
+
+use crate::knock::{Knocker, SERVER, codes, guarded};
+
+impl Knocker {
+    /// Registers `to` with those headers, each with its line end, showing the password.
+    fn register(&mut self, to: &str, headers: &str) -> Response {
+        self.more = headers.to_owned();
+        let mut answers = self.show("REGISTER", to);
+        self.more.clear();
+        answers.pop().expect("an answer")
+    }
+
+    fn bound(&self, user: &str) -> Vec<String> {
+        let bindings = self.world.nodes[0].endpoint.bindings(self.world.now, user);
+        bindings.iter().map(|binding| binding.contact.to_string()).collect()
+    }
+}
+
+fn contacts(response: &Response) -> Vec<String> {
+    response.headers.values(&HeaderName::Contact)
+}
+
+#[test]
+fn a_user_has_several_contacts_each_with_its_own_life() {
+    let mut phone = Knocker::at(guarded());
+    let ok = phone.register("alice", "Contact: <sip:alice@192.0.2.7:5060>;expires=60;q=0.5\r\n");
+    assert_eq!(codes(std::slice::from_ref(&ok)), [200]);
+    assert_eq!(contacts(&ok), ["<sip:alice@192.0.2.7:5060>;expires=60;q=0.500"]);
+    phone.wait(10);
+    let ok = phone.register("alice", "Contact: <sip:alice@192.0.2.8>\r\nExpires: 600\r\n");
+    assert_eq!(
+        contacts(&ok),
+        ["<sip:alice@192.0.2.8>;expires=600", "<sip:alice@192.0.2.7:5060>;expires=50;q=0.500"],
+        "the preferred first"
+    );
+    phone.wait(51);
+    assert_eq!(phone.bound("alice"), ["sip:alice@192.0.2.8"]);
+    assert_eq!(contacts(&phone.register("alice", "")), ["<sip:alice@192.0.2.8>;expires=549"]);
+    phone.wait(600);
+    assert_eq!(phone.bound("alice"), [""; 0]);
+    let told: Vec<usize> =
+        phone.world.registrations.iter().map(|told| told.bindings.len()).collect();
+    assert_eq!(told, [1, 2, 1, 0]);
+    assert_eq!(phone.world.nodes[0].endpoint.next_deadline(), None);
+}
+
+#[test]
+fn contacts_are_removed_one_by_one_or_all_together() {
+    let mut phone = Knocker::at(guarded());
+    phone.register("alice", "Contact: <sip:a@192.0.2.7>, <sip:b@192.0.2.7>, <sip:c@192.0.2.7>\r\n");
+    assert_eq!(phone.bound("alice").len(), 3);
+    phone.register("alice", "Contact: <sip:b@192.0.2.7>;expires=0\r\n");
+    assert_eq!(phone.bound("alice"), ["sip:a@192.0.2.7", "sip:c@192.0.2.7"]);
+    let lasting = phone.register("alice", "Contact: *\r\n");
+    assert_eq!(codes(&[lasting]), [400]);
+    let crowded = phone.register("alice", "Contact: *, <sip:d@x>\r\nExpires: 0\r\n");
+    assert_eq!(codes(&[crowded]), [400]);
+    assert_eq!(phone.bound("alice").len(), 2);
+    assert_eq!(contacts(&phone.register("alice", "Contact: *\r\nExpires: 0\r\n")), [""; 0]);
+    assert_eq!(phone.bound("alice"), [""; 0]);
+}
+
+#[test]
+fn a_registration_is_neither_too_short_nor_too_long() {
+    let mut phone = Knocker::at(guarded());
+    let brief = phone.register("alice", "Contact: <sip:a@192.0.2.7>;expires=59\r\n");
+    assert_eq!(codes(std::slice::from_ref(&brief)), [423]);
+    assert_eq!(brief.headers.text(&HeaderName::MinExpires).as_deref(), Some("60"));
+    let long = phone.register("alice", "Contact: <sip:a@192.0.2.7>;expires=99999999\r\n");
+    assert_eq!(contacts(&long), ["<sip:a@192.0.2.7>;expires=7200"]);
+    let silent = phone.register("alice", "Contact: <sip:a@192.0.2.7>\r\n");
+    assert_eq!(contacts(&silent), ["<sip:a@192.0.2.7>;expires=3600"]);
+}
+
+#[test]
+fn a_request_that_was_overtaken_and_one_that_is_half_wrong_change_nothing() {
+    let mut phone = Knocker::at(guarded());
+    phone.cseq = 10;
+    phone.register("alice", "Contact: <sip:a@192.0.2.7>\r\n");
+    phone.cseq = 5;
+    let old =
+        phone.register("alice", "Contact: <sip:b@192.0.2.7>, <sip:a@192.0.2.7>;expires=0\r\n");
+    assert_eq!(codes(&[old]), [500]);
+    phone.cseq = 20;
+    let wrong = phone.register("alice", "Contact: <sip:b@192.0.2.7>, <broken\r\n");
+    assert_eq!(codes(&[wrong]), [400]);
+    let many: Vec<String> = (0..11).map(|n| format!("<sip:{n}@192.0.2.7>")).collect();
+    let many = phone.register("alice", &format!("Contact: {}\r\n", many.join(", ")));
+    assert_eq!(codes(&[many]), [403]);
+    assert_eq!(phone.bound("alice"), ["sip:a@192.0.2.7"]);
+}
+
+#[test]
+fn nobody_registers_for_another_or_without_a_password() {
+    let mut phone = Knocker::at(guarded());
+    let stranger = phone.ask("REGISTER", "alice", "");
+    assert_eq!(codes(&stranger), [401]);
+    let other = phone.register("bob", "Contact: <sip:mallory@192.0.2.7>\r\n");
+    assert_eq!(codes(&[other]), [403]);
+    phone.password = "guess";
+    let guessed = phone.register("alice", "Contact: <sip:mallory@192.0.2.7>\r\n");
+    assert_eq!(codes(&[guessed]), [401]);
+    assert_eq!((phone.bound("alice"), phone.bound("bob")), (vec![], vec![]));
+}
+
+#[test]
+fn a_repeated_register_gets_the_same_answer_once_more() {
+    let mut phone = Knocker::at(guarded());
+    let challenged = phone.ask("REGISTER", "alice", "");
+    phone.more = "Contact: <sip:a@192.0.2.7>\r\n".to_owned();
+    let answer = phone.answer(&challenged[0], "REGISTER", "alice", 1);
+    assert_eq!(codes(&phone.ask("REGISTER", "alice", &answer)), [200]);
+    phone.cseq -= 1;
+    assert_eq!(codes(&phone.ask("REGISTER", "alice", &answer)), [200]);
+    assert_eq!(phone.world.registrations.len(), 1);
+}
+
+#[test]
+fn a_registration_outlives_a_restart() {
+    let mut phone = Knocker::at(guarded());
+    phone.register("alice", "Contact: <sip:a@192.0.2.7>;expires=100\r\n");
+    let kept = phone.world.registrations.pop().expect("told");
+    phone.wait(40);
+    let listeners = vec![(Transport::Udp, SERVER.parse().expect("address"))];
+    let config = Config { access: guarded(), ..Config::new(listeners) };
+    let mut endpoint = Endpoint::new(config, 8);
+    let now = phone.world.now;
+    endpoint.restore(now, kept.clone());
+    assert_eq!(endpoint.bindings(now, "alice"), kept.bindings);
+    let expiry = kept.bindings[0].expires_at;
+    assert_eq!(endpoint.next_deadline().map(|due| due.at), Some(expiry));
+    let unknown = sip::Registration { user: "carol".into(), ..kept };
+    endpoint.restore(now, unknown);
+    assert_eq!(endpoint.bindings(now, "carol"), []);
+    endpoint.handle_timeout(now + Duration::from_secs(61));
+    assert_eq!(endpoint.bindings(now + Duration::from_secs(61), "alice"), []);
+}
+
+#[test]
+fn a_registered_phone_is_called_along_its_flow_by_its_path() {
+    let mut phone = Knocker::at(guarded());
+    let ok = phone.register(
+        "alice",
+        "Contact: <sip:alice@10.9.9.9>\r\nPath: <sip:edge.example;lr>\r\nRequire: path\r\n",
+    );
+    assert_eq!(ok.headers.values(&HeaderName::Path), ["<sip:edge.example;lr>"]);
+    let now = phone.world.now;
+    let binding = phone.world.nodes[0].endpoint.bindings(now, "alice").remove(0);
+    let from = "<sip:us@10.0.0.1>".parse().expect("address");
+    let invite = Invite {
+        flow: Some(binding.flow),
+        path: binding.path,
+        ..Invite::new(binding.contact, from, b"offer".to_vec())
+    };
+    phone.world.nodes[0].endpoint.invite(now, invite).expect("a way");
+    let mut outputs = std::iter::from_fn(|| phone.world.nodes[0].endpoint.poll());
+    let sent = outputs.find_map(|output| {
+        let sip::Output::Transmit { flow, bytes } = output else { return None };
+        Some((flow.remote.to_string(), bytes))
+    });
+    let (remote, bytes) = sent.expect("an INVITE");
+    let text = String::from_utf8_lossy(&bytes);
+    assert_eq!(remote, "192.0.2.7:5060", "through its NAT, not to its private address");
+    assert!(text.starts_with("INVITE sip:alice@10.9.9.9 SIP/2.0"), "{text}");
+    assert!(text.contains("Route: <sip:edge.example;lr>"), "{text}");
+}

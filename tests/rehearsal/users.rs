@@ -1,0 +1,87 @@
+//! Users that are called by name, at all of their phones.
+
+use std::time::Duration;
+
+use audio::Codec;
+use convoke::phone::CallState;
+use model::{PartyState, Verb};
+
+use crate::network::FAIR;
+use crate::world::World;
+
+fn three(seed: u64) -> World {
+    let mut world = World::new(seed, FAIR);
+    for codec in [Codec::Pcmu, Codec::Opus, Codec::G722] {
+        world.guest(codec);
+    }
+    world
+}
+
+fn all_is_over(world: &mut World) {
+    world.run(Duration::from_secs(70));
+    assert!(world.board.is_idle(), "something is left of the calls");
+    assert_eq!(world.studio.ports_open(), 0);
+    assert_eq!(world.views.len(), 0, "the conference lives on");
+}
+
+#[test]
+fn all_phones_of_a_user_ring_and_the_first_that_answers_has_the_call() {
+    let mut world = three(1);
+    world.register("guest1", &[1, 2]);
+    world.join(0, "guest1");
+    world.run(Duration::from_secs(3));
+    let up: Vec<usize> =
+        (1..3).filter(|guest| *world.guests[*guest].phone.state() == CallState::Up).collect();
+    let [answered] = up[..] else { panic!("one phone has the call, not {up:?}") };
+    let heard = world.listen();
+    assert_eq!(heard[0], [answered].into());
+    assert_eq!(heard[answered], [0].into());
+    let view = world.views.values().next().expect("a conference");
+    assert_eq!(view.parties.len(), 2, "one party, however many phones");
+    let now = world.now;
+    world.guests[answered].phone.hang_up(now);
+    world.run(Duration::from_secs(2));
+    assert!(matches!(world.guests[0].phone.state(), CallState::Ended(_)), "nobody is left alone");
+    all_is_over(&mut world);
+}
+
+#[test]
+fn a_user_without_a_phone_is_not_reachable() {
+    let mut world = three(2);
+    let now = world.now;
+    world.guests[0].phone.call(now, "guest1");
+    world.run(Duration::from_secs(2));
+    let state = world.guests[0].phone.state().clone();
+    assert!(format!("{state:?}").contains("480"), "{state:?}");
+    all_is_over(&mut world);
+}
+
+#[test]
+fn a_caller_that_gives_up_stops_all_phones() {
+    let mut world = three(3);
+    world.register("guest1", &[1, 2]);
+    world.join(0, "guest1");
+    let now = world.now;
+    world.guests[0].phone.hang_up(now);
+    world.run(Duration::from_secs(5));
+    for guest in &world.guests[1..] {
+        assert!(!matches!(guest.phone.state(), CallState::Up), "{:?}", guest.phone.state());
+    }
+    all_is_over(&mut world);
+}
+
+#[test]
+fn a_user_is_invited_into_a_conference_by_its_address() {
+    let mut world = three(4);
+    world.register("guest1", &[1]);
+    world.join(0, "room");
+    let invite = |target: &str| Verb::Invite { target: target.to_owned() };
+    world.ask("room", invite("sip:guest1@10.0.0.1")).expect("a target that can be called");
+    world.run(Duration::from_secs(3));
+    assert_eq!(world.listen()[1], [0].into());
+    world.ask("room", invite("sip:guest2@10.0.0.1")).expect("it is found out when it is called");
+    world.run(Duration::from_secs(3));
+    let view = world.views.values().next().expect("a conference");
+    let connected = view.parties.iter().filter(|party| party.state == PartyState::Connected);
+    assert_eq!(connected.count(), 2);
+}

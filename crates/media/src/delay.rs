@@ -31,12 +31,14 @@ pub(crate) struct DelayEstimate {
     /// The latest span is at `spans_seen - 1` modulo the length.
     spans: [Option<Span>; SPANS],
     spans_seen: usize,
+    /// Of all spans, so that a tick need not look at each.
+    extremes: Option<(i64, i64)>,
 }
 
 impl DelayEstimate {
     /// Nothing is known; `per_ms` samples are a millisecond.
     pub(crate) fn new(per_ms: i64) -> DelayEstimate {
-        DelayEstimate { per_ms, spans: [None; SPANS], spans_seen: 0 }
+        DelayEstimate { per_ms, spans: [None; SPANS], spans_seen: 0, extremes: None }
     }
 
     /// Takes note of a packet of sound that came.
@@ -52,31 +54,35 @@ impl DelayEstimate {
         {
             span.least = span.least.min(transit);
             span.most = span.most.max(transit);
+            let widened = |(least, most): (i64, i64)| (least.min(transit), most.max(transit));
+            self.extremes = self.extremes.map(widened);
         } else {
             let span = Span { opened: arrival, least: transit, most: transit };
             self.spans[self.spans_seen % SPANS] = Some(span);
             self.spans_seen += 1;
+            let spans = || self.spans.iter().flatten();
+            let least = spans().map(|span| span.least).min();
+            self.extremes = least.zip(spans().map(|span| span.most).max());
         }
     }
 
     fn is_astray(&self, transit: i64) -> bool {
         let bound = ASTRAY_MS * self.per_ms;
         let far = |span: &Span| transit < span.least - bound || transit > span.most + bound;
-        self.spans_seen > 0 && self.spans.iter().flatten().all(far)
+        let outside = |(least, most)| transit < least || transit > most;
+        self.extremes.is_some_and(outside) && self.spans.iter().flatten().all(far)
     }
 
     /// Which position is due for the listener at this time; none before the first packet.
     pub(crate) fn due(&self, now: i64) -> Option<i64> {
-        let least = self.spans.iter().flatten().map(|span| span.least).min()?;
+        let (least, _) = self.extremes?;
         Some(now - least - self.target())
     }
 
     /// The delay to keep \[samples\]: a tick, because a tick's sound is taken at once, and the
     /// jitter on top.
     pub(crate) fn target(&self) -> i64 {
-        let spans = || self.spans.iter().flatten();
-        let least = spans().map(|span| span.least).min().unwrap_or(0);
-        let most = spans().map(|span| span.most).max().unwrap_or(0);
+        let (least, most) = self.extremes.unwrap_or_default();
         let needed = most - least + (TICK_MS.cast_signed() + MARGIN_MS) * self.per_ms;
         let start = if self.spans_seen < SPANS_KNOWN { DELAY_MS_START * self.per_ms } else { 0 };
         needed.max(start).min(DELAY_MS_MAX * self.per_ms)

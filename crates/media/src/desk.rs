@@ -9,7 +9,7 @@ use model::{
 use rtrb::Producer;
 
 use crate::cue::{Change, Cue, Routed};
-use crate::limits::{MIXERS_MAX, PHASES, PORTS_MAX, TAPS_PER_CONFERENCE_MAX};
+use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX, TAPS_PER_CONFERENCE_MAX};
 use crate::mixer::Mixer;
 use crate::plan::{Plan, Seat};
 use crate::port::{Link, Port};
@@ -70,6 +70,7 @@ struct Leg {
 
 struct Conference {
     key: MixerKey,
+    phase: u64,
     legs: Vec<LegId>,
     routing: Routing,
     taps: Vec<(RecordingId, Rate)>,
@@ -100,17 +101,43 @@ pub struct Desk {
     conferences: BTreeMap<ConferenceId, Conference>,
     port_keys: Keys,
     mixer_keys: Keys,
+    phases: Phases,
+}
+
+/// Which phases of a tick are in use. Each is a wake of the media thread, so that few of them are
+/// cheap; many legs are dealt to all, so that what is sent at once is never much.
+struct Phases {
+    /// The one that is filled first.
+    first: u64,
+    legs: [usize; PHASES as usize],
+}
+
+impl Phases {
+    /// For a conference that begins: the first that has room, else the one with the fewest legs.
+    fn choose(&self) -> u64 {
+        let phases = || (0..PHASES).map(|number| (self.first + number) % PHASES);
+        let legs = |phase: &u64| self.legs[*phase as usize];
+        let room = phases().find(|phase| legs(phase) < PHASE_LEGS);
+        room.or_else(|| phases().min_by_key(legs)).unwrap_or(self.first)
+    }
 }
 
 impl Desk {
     /// A desk for an empty stage. The streams' random numbers come from the seed.
     pub fn new(seed: u64) -> Desk {
+        Desk::beginning_at(seed, 0)
+    }
+
+    /// As [`Desk::new`], but another phase is filled first: stages that run side by side should
+    /// not all wake at once.
+    pub fn beginning_at(seed: u64, phase: u64) -> Desk {
         Desk {
             chance: Chance::new(seed),
             legs: BTreeMap::new(),
             conferences: BTreeMap::new(),
             port_keys: Keys::new(PORTS_MAX),
             mixer_keys: Keys::new(MIXERS_MAX),
+            phases: Phases { first: phase % PHASES, legs: [0; PHASES as usize] },
         }
     }
 
@@ -185,7 +212,8 @@ impl Desk {
         };
         let room = self.conference(conference)?;
         room.legs.push(leg);
-        let mixer_key = room.key;
+        let (mixer_key, phase) = (room.key, room.phase);
+        self.phases.legs[phase as usize] += 1;
         self.legs.insert(leg, Leg { key, conference, terms: None });
         let port = Box::new(Port::new(leg, mixer_key, &mut self.chance));
         Ok(Change::Open { key, port, mixer })
@@ -208,7 +236,10 @@ impl Desk {
         let known = self.legs.remove(&leg).ok_or(OrderError::UnknownLeg(leg))?;
         self.port_keys.give_back(known.key.0);
         if let Ok(room) = self.conference(known.conference) {
+            let before = room.legs.len();
             room.legs.retain(|other| *other != leg);
+            let (phase, left) = (room.phase, before - room.legs.len());
+            self.phases.legs[phase as usize] -= left;
         }
         Ok(Change::Close { port: known.key, routed: self.plan(known.conference) })
     }
@@ -234,6 +265,7 @@ impl Desk {
         let room = self.conferences.remove(&conference);
         let room = room.ok_or(OrderError::UnknownConference(conference))?;
         self.mixer_keys.give_back(room.key.0);
+        self.phases.legs[room.phase as usize] -= room.legs.len();
         Ok(Change::CloseMixer { mixer: room.key })
     }
 
@@ -244,8 +276,9 @@ impl Desk {
         }
         let key = MixerKey(self.mixer_keys.take()?);
         let (legs, taps, routing) = (Vec::new(), Vec::new(), Routing::default());
-        self.conferences.insert(conference, Conference { key, legs, routing, taps });
-        Ok(Some(Box::new(Mixer::new(conference.0 % PHASES))))
+        let phase = self.phases.choose();
+        self.conferences.insert(conference, Conference { key, phase, legs, routing, taps });
+        Ok(Some(Box::new(Mixer::new(phase))))
     }
 
     fn conference(&mut self, conference: ConferenceId) -> Result<&mut Conference, OrderError> {
@@ -312,6 +345,27 @@ mod tests {
         assert_eq!(refused(&mut desk, open(1, 2)), None);
         assert_eq!(refused(&mut desk, open(1, 2)), Some(OrderError::LegOpen(leg)));
         assert_eq!(refused(&mut desk, close_tap), Some(OrderError::UnknownRecording(recording)));
+    }
+
+    #[test]
+    fn few_legs_share_a_phase_and_many_are_dealt_to_all() {
+        let mut desk = Desk::beginning_at(1, 3);
+        let legs = 6 * PHASE_LEGS as u64;
+        for leg in 0..legs {
+            assert!(desk.compile(&open(leg, leg / 4)).is_ok());
+            if leg < PHASE_LEGS as u64 {
+                assert_eq!(desk.phases.legs[..3], [0; 3]);
+            }
+        }
+        assert_eq!(desk.phases.legs, [legs as usize / PHASES as usize; PHASES as usize]);
+        for leg in 0..legs {
+            if leg % 8 == 0 {
+                let conference = ConferenceId(leg / 4);
+                assert!(desk.compile(&MediaOrder::CloseConference { conference }).is_ok());
+            }
+            assert!(desk.compile(&MediaOrder::Close { leg: LegId(leg) }).is_ok());
+        }
+        assert_eq!(desk.phases.legs, [0; PHASES as usize]);
     }
 
     #[test]

@@ -70,8 +70,12 @@ impl Fifo {
     pub(crate) fn pop(&mut self, out: &mut [i16]) -> bool {
         let length = out.len().min(self.len());
         let sounds = !self.is_silent();
-        out[..length].copy_from_slice(&self.samples[self.start..self.start + length]);
-        out[length..].fill(0);
+        if sounds {
+            out[..length].copy_from_slice(&self.samples[self.start..self.start + length]);
+            out[length..].fill(0);
+        } else {
+            out.fill(0);
+        }
         self.drop_front(length);
         sounds
     }

@@ -75,8 +75,8 @@ impl Ports {
 pub struct Stage {
     ports: Ports,
     mixers: Box<[Option<Box<Mixer>>]>,
-    /// How many there are of each phase.
-    mixers_by_phase: [usize; PHASES as usize],
+    /// Those of each phase, so that a turn looks at no other.
+    mixers_by_phase: [Vec<MixerKey>; PHASES as usize],
     /// Ports that are closed but still heard in the plan that plays.
     leaving: Vec<PortKey>,
     ledger: Ledger,
@@ -93,7 +93,7 @@ impl Stage {
         Stage {
             ports: Ports::new(),
             mixers: std::iter::repeat_with(|| None).take(MIXERS_MAX).collect(),
-            mixers_by_phase: [0; PHASES as usize],
+            mixers_by_phase: std::array::from_fn(|_| Vec::with_capacity(MIXERS_MAX)),
             leaving: Vec::with_capacity(PORTS_MAX),
             ledger: Ledger::new(),
             music,
@@ -155,10 +155,10 @@ impl Stage {
                 self.route(routed);
             }
             Change::CloseMixer { mixer } => {
-                if let Some(mixer) = self.mixers[mixer.0 as usize].take() {
-                    self.mixers_by_phase[mixer.phase as usize] -= 1;
-                    mixer.dismiss(&mut self.ports);
-                    self.spent.push_back(Spent::Mixer(mixer));
+                if let Some(before) = self.mixers[mixer.0 as usize].take() {
+                    self.forget(mixer, &before);
+                    before.dismiss(&mut self.ports);
+                    self.spent.push_back(Spent::Mixer(before));
                 }
             }
         }
@@ -184,9 +184,10 @@ impl Stage {
             spent: &mut self.spent,
             now_us: turn * TURN_US,
         };
-        let due = |mixer: &&mut Box<Mixer>| mixer.phase == turn % PHASES;
-        for mixer in self.mixers.iter_mut().flatten().filter(due) {
-            mixer.render(turn / PHASES, &mut floor);
+        for key in &self.mixers_by_phase[(turn % PHASES) as usize] {
+            if let Some(mixer) = &mut self.mixers[key.0 as usize] {
+                mixer.render(turn / PHASES, &mut floor);
+            }
         }
         self.report(turn, outbox);
         self.let_go(turn * TURN_US, outbox);
@@ -195,7 +196,7 @@ impl Stage {
     /// The next turn after this one that there is something to render in; without any, the one a
     /// tick later.
     pub fn next_turn(&self, turn: u64) -> u64 {
-        let due = |next: &u64| self.mixers_by_phase[(next % PHASES) as usize] > 0;
+        let due = |next: &u64| !self.mixers_by_phase[(next % PHASES) as usize].is_empty();
         (turn + 1..turn + PHASES).find(due).unwrap_or(turn + PHASES)
     }
 
@@ -215,12 +216,20 @@ impl Stage {
     }
 
     fn set_up(&mut self, key: MixerKey, mixer: Box<Mixer>) {
-        self.mixers_by_phase[mixer.phase as usize] += 1;
-        let before = self.mixers[key.0 as usize].replace(mixer);
-        if let Some(before) = &before {
-            self.mixers_by_phase[before.phase as usize] -= 1;
+        let phase = mixer.phase as usize;
+        if let Some(before) = self.mixers[key.0 as usize].replace(mixer) {
+            self.forget(key, &before);
+            self.spent.push_back(Spent::Mixer(before));
         }
-        self.spent.extend(before.map(Spent::Mixer));
+        self.mixers_by_phase[phase].push(key);
+    }
+
+    /// A mixer is not rendered any more.
+    fn forget(&mut self, key: MixerKey, mixer: &Mixer) {
+        let keys = &mut self.mixers_by_phase[mixer.phase as usize];
+        if let Some(place) = keys.iter().position(|other| *other == key) {
+            keys.swap_remove(place);
+        }
     }
 
     fn connect(&mut self, port: PortKey, link: Box<Link>) {

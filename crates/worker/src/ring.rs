@@ -7,6 +7,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use media::limits::PORTS_MAX;
@@ -72,6 +73,8 @@ impl Ring {
         // A container may allow a ring to be made and not to be entered.
         ring.submit()?;
         let buffers = Buffers::register(&ring)?;
+        // By its place in this table the kernel finds a socket without looking into the process's.
+        ring.submitter().register_files_sparse(PORTS_MAX as u32)?;
         // SAFETY: all of the structure is integers and pointers, for which zero is a value.
         let mut layout: Box<libc::msghdr> =
             Box::new(unsafe { MaybeUninit::zeroed().assume_init() });
@@ -91,14 +94,20 @@ impl Ring {
         })
     }
 
-    /// Lets a port's socket into an empty place. The kernel cannot refuse yet.
+    /// Lets a port's socket into an empty place; false if the kernel has no memory for it.
     pub(crate) fn insert(&mut self, port: PortKey, socket: Socket) -> bool {
+        let seated = self.set_file(port, socket.fd());
         // The top bit stays free for the marks.
         self.generation = (self.generation + 1) & (u32::MAX >> 1);
         let seat = Seat { socket, generation: self.generation, armed: false };
         self.seats[port.index()] = Some(seat);
         self.unarmed.push(port.index() as u32);
-        true
+        seated
+    }
+
+    /// Sets which socket the kernel finds in a port's place; -1 is none.
+    fn set_file(&self, port: PortKey, fd: RawFd) -> bool {
+        self.ring.submitter().register_files_update(port.index() as u32, &[fd]).is_ok()
     }
 
     /// Takes a port's socket out.
@@ -106,6 +115,8 @@ impl Ring {
         let Some(Seat { socket, generation, armed }) = self.seats[port.index()].take() else {
             return;
         };
+        // What is under way with it goes on to its end.
+        self.set_file(port, -1);
         if !armed {
             self.released.push(socket);
             return;
@@ -156,7 +167,7 @@ impl Ring {
             let address = RawAddress::new(datagram.remote, seat.socket.ipv6);
             let address = self.addresses[queued].write(address);
             let (at, length) = (datagram.bytes.as_ptr(), datagram.bytes.len() as u32);
-            let send = opcode::Send::new(types::Fd(seat.socket.fd()), at, length)
+            let send = opcode::Send::new(types::Fixed(datagram.port.index() as u32), at, length)
                 .flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
                 .dest_addr(address.pointer())
                 .dest_addr_len(address.length())
@@ -177,7 +188,7 @@ impl Ring {
             if std::mem::replace(&mut seat.armed, true) {
                 continue;
             }
-            let (fd, layout) = (types::Fd(seat.socket.fd()), &raw const *self.layout);
+            let (fd, layout) = (types::Fixed(index), &raw const *self.layout);
             let token = token(index as usize, seat.generation);
             let receive = opcode::RecvMsgMulti::new(fd, layout, GROUP).build().user_data(token);
             self.push(&receive);

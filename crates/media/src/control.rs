@@ -119,6 +119,11 @@ impl Control {
         }
     }
 
+    /// Reads a word of the memory that a packet needs.
+    pub(crate) fn touch(&self) -> usize {
+        self.reception.ssrc().map_or(0, |ssrc| ssrc as usize)
+    }
+
     /// Takes in a packet of the leg's stream.
     pub(crate) fn count(&mut self, rtp: &Rtp<'_>, is_sound: bool, arrival_us: u64, clock_hz: u32) {
         self.reception.take(rtp, is_sound, arrival_us, clock_hz);

@@ -26,6 +26,11 @@ impl Fifo {
         self.end - self.start
     }
 
+    /// Reads a word of the memory that a tick needs.
+    pub(crate) fn touch(&self) -> usize {
+        self.samples.get(self.start).map_or(0, |sample| *sample as usize)
+    }
+
     /// Whether all in it is silence.
     pub(crate) fn is_silent(&self) -> bool {
         self.sound == 0

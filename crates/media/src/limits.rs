@@ -13,6 +13,12 @@ pub const PHASES: u64 = 4;
 /// sending are half a turn, and each phase less is a wake of the thread less.
 pub const PHASE_LEGS: usize = 256;
 
+/// Legs whose memory is read ahead at once: the processor keeps some twenty reads under way.
+pub const TOUCHED_LEGS: usize = 16;
+
+/// Mixers whose first legs' memory is read ahead at once: small rooms have three legs.
+pub const TOUCHED_MIXERS: usize = 6;
+
 /// Length of a turn \[µs\].
 pub const TURN_US: u64 = TICK_MS * 1_000 / PHASES;
 

@@ -208,6 +208,12 @@ impl PlayoutBuffer {
         self.delay.target()
     }
 
+    /// Reads a word of each piece of memory that a packet or a tick needs.
+    pub(crate) fn touch(&self) -> usize {
+        let delay = self.delay.due(0).unwrap_or(0) ^ self.cursor ^ self.made_up;
+        delay as usize ^ self.packets.touch() ^ self.fifo.touch()
+    }
+
     /// What of the stream the tick took, to be given to somebody as it is. It is there until the
     /// next packet comes.
     pub(crate) fn parcel(&self, tick: usize) -> Parcel<'_> {

@@ -84,6 +84,16 @@ impl Port {
         taken
     }
 
+    /// Reads a word of each piece of memory that a packet or a tick needs.
+    ///
+    /// A leg's memory is cold when its turn comes, and a wait for each piece, one after the other,
+    /// is most of what a leg costs. Whoever is about to go through many legs reads ahead: then the
+    /// processor waits for all those pieces at once.
+    pub(crate) fn touch(&self) -> usize {
+        let link = self.link.as_deref().map_or(0, Link::touch);
+        link ^ self.outgoing.octets as usize ^ self.control.touch()
+    }
+
     /// What was agreed takes the place of what was; that comes back.
     pub(crate) fn connect(&mut self, mut link: Box<Link>) -> Option<Box<Link>> {
         let before = self.link.take();
@@ -274,6 +284,14 @@ impl Link {
             return Parcel::Mingled;
         }
         self.playout.parcel(self.rate().per_tick())
+    }
+
+    fn touch(&self) -> usize {
+        let frame = self.frame(self.rate()).first().map_or(0, |sample| *sample as usize);
+        let place = self.standing.map_or(0, |standing| usize::from(standing.ear));
+        let flags = usize::from(self.talking) ^ usize::from(self.terms.ptime_ms) ^ place;
+        let gate = usize::from(self.gate.is_open()) ^ self.timeline.touch();
+        frame ^ flags ^ gate ^ self.playout.touch() ^ self.voice.until as usize
     }
 
     /// Takes a datagram; false if it is not one for this leg.

@@ -1,6 +1,7 @@
 //! All that one media thread owns.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::net::SocketAddr;
 
 use model::LegId;
@@ -10,7 +11,8 @@ use model::stats::MediaStats;
 use crate::cue::{Change, Cue, Routed, Spent};
 use crate::ledger::Ledger;
 use crate::limits::{
-    MIXERS_MAX, PHASES, PORTS_MAX, REPORT_TURNS, SPENT_QUEUED_MAX, SPENT_ROOM_MIN, TURN_US,
+    MIXERS_MAX, PHASES, PORTS_MAX, REPORT_TURNS, SPENT_QUEUED_MAX, SPENT_ROOM_MIN, TOUCHED_LEGS,
+    TOUCHED_MIXERS, TURN_US,
 };
 use crate::mixer::{Floor, Mixer, Scratch};
 use crate::music::Music;
@@ -54,6 +56,11 @@ impl Ports {
     /// A leg's port, if the slot is still that leg's.
     pub(crate) fn port_mut(&mut self, key: PortKey, leg: LegId) -> Option<&mut Port> {
         self.slot(key).as_deref_mut().filter(|port| port.leg == leg)
+    }
+
+    /// Reads ahead for a port: see [`Port::touch`].
+    pub(crate) fn touch(&self, key: PortKey) -> usize {
+        self.slots[key.index()].as_deref().map_or(0, Port::touch)
     }
 
     /// What was agreed with a leg.
@@ -164,6 +171,11 @@ impl Stage {
         }
     }
 
+    /// A datagram for this port is about to be handed over: reads ahead what it needs.
+    pub fn expect(&self, port: PortKey) {
+        black_box(self.ports.touch(port));
+    }
+
     /// Takes a datagram that came to a port's socket, `arrival_us` after the worker's start.
     pub fn receive(&mut self, port: PortKey, remote: SocketAddr, arrival_us: u64, bytes: &[u8]) {
         match self.ports.slot(port) {
@@ -184,9 +196,14 @@ impl Stage {
             spent: &mut self.spent,
             now_us: turn * TURN_US,
         };
-        for key in &self.mixers_by_phase[(turn % PHASES) as usize] {
-            if let Some(mixer) = &mut self.mixers[key.0 as usize] {
-                mixer.render(turn / PHASES, &mut floor);
+        for keys in self.mixers_by_phase[(turn % PHASES) as usize].chunks(TOUCHED_MIXERS) {
+            for mixer in keys.iter().filter_map(|key| self.mixers[key.0 as usize].as_ref()) {
+                mixer.touch(0..TOUCHED_LEGS, floor.ports);
+            }
+            for key in keys {
+                if let Some(mixer) = &mut self.mixers[key.0 as usize] {
+                    mixer.render(turn / PHASES, &mut floor);
+                }
             }
         }
         self.report(turn, outbox);

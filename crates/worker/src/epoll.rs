@@ -14,7 +14,7 @@ use crate::clock::wall_ns;
 use crate::limits::{
     DATAGRAM_BYTES_MAX, DATAGRAMS_PER_SOCKET_MAX, SENDS_PER_CALL_MAX, SOCKETS_PER_TURN_MAX,
 };
-use crate::socket::{Arrived, Socket};
+use crate::socket::{Arrived, Socket, Told};
 use crate::stamp::{CONTROL_BYTES, age_us};
 
 /// The sockets of one media thread, by port.
@@ -71,7 +71,7 @@ impl Epoll {
     }
 
     /// Hands over what came, as much as a turn may take.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(Arrived<'_>)) {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(Told<'_>)) {
         let capacity = self.events.len() as libc::c_int;
         // SAFETY: the array has room for so many events, and the call does not wait.
         let ready = unsafe {
@@ -223,7 +223,7 @@ impl Inbox {
         port: PortKey,
         socket: &Socket,
         wall_ns: u64,
-        take: &mut impl FnMut(Arrived<'_>),
+        take: &mut impl FnMut(Told<'_>),
     ) {
         let place = self.room.as_ptr();
         // SAFETY: each header points to room whose size it gives, and which is ours.
@@ -255,7 +255,7 @@ impl Inbox {
             let length = (header.msg_len as usize).min(DATAGRAM_BYTES_MAX);
             let Some(remote) = read_address(name) else { continue };
             let age_us = age_us(control, wall_ns);
-            take(Arrived { port, remote, age_us, bytes: &bytes[..length] });
+            take(Told::Came(Arrived { port, remote, age_us, bytes: &bytes[..length] }));
         }
     }
 }

@@ -11,7 +11,7 @@ use media::{Datagram, PortKey};
 
 use crate::clock::{Clock, ask_realtime, raise_descriptors};
 use crate::limits::OTHER_DESCRIPTORS;
-use crate::socket::{Io, Socket, Sockets};
+use crate::socket::{Io, Socket, Sockets, Told};
 
 /// Bytes of a packet with 20 ms of G.711.
 pub const PACKET_BYTES: usize = 172;
@@ -61,7 +61,11 @@ impl Floor {
         for tick in 1_u64.. {
             clock.sleep_until_us(tick * TICK_MS * 1_000);
             let Floor { sockets, legs } = &mut self;
-            sockets.receive(|arrived| legs[arrived.port.index()].remote = Some(arrived.remote));
+            sockets.receive(|told| {
+                if let Told::Came(arrived) = told {
+                    legs[arrived.port.index()].remote = Some(arrived.remote);
+                }
+            });
             for (index, leg) in legs.iter_mut().enumerate().filter(|(_, leg)| leg.remote.is_some())
             {
                 write(tick, index, &mut leg.packet);

@@ -19,7 +19,7 @@ use crate::clock::wall_ns;
 use crate::limits::{
     COMPLETIONS_MAX, ENTERS_PER_TURN_MAX, ORDERS_PER_TURN_MAX, SUBMISSIONS_MAX, SUBMIT_TRIES_MAX,
 };
-use crate::socket::{Arrived, Socket};
+use crate::socket::{Arrived, Socket, Told};
 use crate::stamp::{CONTROL_BYTES, age_us};
 
 /// Marks the completion of a send; only those that failed have one.
@@ -55,6 +55,8 @@ pub(crate) struct Ring {
     /// ports, until it has said that it ended.
     leaving: Vec<(u64, Socket)>,
     released: Vec<Socket>,
+    /// What is being taken.
+    completed: Vec<cqueue::Entry>,
     /// Sends that failed and were not told of.
     refused: u64,
 }
@@ -90,6 +92,7 @@ impl Ring {
             unarmed: Vec::with_capacity(PORTS_MAX + ORDERS_PER_TURN_MAX),
             leaving: Vec::with_capacity(PORTS_MAX),
             released: Vec::with_capacity(PORTS_MAX),
+            completed: Vec::with_capacity(COMPLETIONS_MAX as usize),
             refused: 0,
         })
     }
@@ -133,7 +136,7 @@ impl Ring {
     }
 
     /// Hands over what came.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(Arrived<'_>)) {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(Told<'_>)) {
         self.arm();
         let wall_ns = wall_ns();
         for _ in 0..ENTERS_PER_TURN_MAX {
@@ -196,9 +199,28 @@ impl Ring {
     }
 
     /// Takes what the kernel completed.
-    fn reap(&mut self, wall_ns: u64, take: &mut impl FnMut(Arrived<'_>)) {
-        let Ring { ring, buffers, layout, seats, unarmed, leaving, released, refused, .. } = self;
-        for completion in ring.completion() {
+    fn reap(&mut self, wall_ns: u64, take: &mut impl FnMut(Told<'_>)) {
+        let Ring {
+            ring,
+            buffers,
+            layout,
+            seats,
+            unarmed,
+            leaving,
+            released,
+            completed,
+            refused,
+            ..
+        } = self;
+        completed.clear();
+        completed.extend(ring.completion().take(COMPLETIONS_MAX as usize));
+        for completion in completed.iter() {
+            let (index, _) = place(completion.user_data());
+            if let Some(port) = PortKey::from_index(index) {
+                take(Told::Soon(port));
+            }
+        }
+        for completion in completed.iter() {
             let (token, flags) = (completion.user_data(), completion.flags());
             match token {
                 SENT => *refused += 1,
@@ -266,12 +288,12 @@ fn hand_over(
     buffer: &[u8],
     layout: &libc::msghdr,
     wall_ns: u64,
-    take: &mut impl FnMut(Arrived<'_>),
+    take: &mut impl FnMut(Told<'_>),
 ) {
     let Ok(message) = types::RecvMsgOut::parse(buffer, layout) else { return };
     let Some(remote) = read_address(message.name_data()) else { return };
     let age_us = age_us(message.control_data(), wall_ns);
-    take(Arrived { port, remote, age_us, bytes: message.payload_data() });
+    take(Told::Came(Arrived { port, remote, age_us, bytes: message.payload_data() }));
 }
 
 /// What a socket's completions carry.

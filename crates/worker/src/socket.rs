@@ -93,6 +93,15 @@ pub(crate) struct Arrived<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// What a media thread is told when it receives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told<'a> {
+    /// Something for this port is among what is handed over next.
+    Soon(PortKey),
+    /// This came.
+    Came(Arrived<'a>),
+}
+
 /// The sockets of one media thread, by port: it asks for all that came, and hands over all that
 /// goes.
 pub(crate) enum Sockets {
@@ -151,7 +160,7 @@ impl Sockets {
     }
 
     /// Hands over what came, as much as a turn may take.
-    pub(crate) fn receive(&mut self, take: impl FnMut(Arrived<'_>)) {
+    pub(crate) fn receive(&mut self, take: impl FnMut(Told<'_>)) {
         match self {
             Sockets::Ring(ring) => ring.receive(take),
             Sockets::Epoll(epoll) => epoll.receive(take),

@@ -12,7 +12,7 @@ use rtrb::{Consumer, Producer};
 
 use crate::clock::Clock;
 use crate::limits::{CATCH_UP_TURNS_MAX, LATE_US, ORDERS_PER_TURN_MAX};
-use crate::socket::{Socket, Sockets};
+use crate::socket::{Arrived, Socket, Sockets, Told};
 use crate::tally::Tally;
 
 /// An order, ready for the media thread.
@@ -83,9 +83,11 @@ impl MediaThread {
         // First, so that a packet that was sent after an order was given never meets it undone.
         self.take_orders();
         let MediaThread { stage, sockets, .. } = self;
-        sockets.receive(|arrived| {
-            let arrival_us = begun_us.saturating_sub(arrived.age_us);
-            stage.receive(arrived.port, arrived.remote, arrival_us, arrived.bytes);
+        sockets.receive(|told| match told {
+            Told::Soon(port) => stage.expect(port),
+            Told::Came(Arrived { port, remote, age_us, bytes }) => {
+                stage.receive(port, remote, begun_us.saturating_sub(age_us), bytes);
+            }
         });
         self.outbox.clear();
         self.stage.turn(turn, &mut self.outbox);

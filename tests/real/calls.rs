@@ -20,7 +20,7 @@ fn server() -> Server {
 }
 
 /// A second of a tone, as PCMU payloads one after the other.
-fn tone() -> Vec<u8> {
+pub(crate) fn tone() -> Vec<u8> {
     let mut sine = Sine::new(500.0, 1_000, 8_000);
     let pcm: Vec<i16> = (0..8_000).map(|_| sine.next_sample()).collect();
     let mut encoder = Encoder::new(EncoderSettings::of(Codec::Pcmu)).unwrap();

@@ -16,6 +16,7 @@ mod sipp;
 mod calls;
 mod conference;
 mod hostile;
+mod machine;
 mod secure;
 mod shutdown;
 mod startup;

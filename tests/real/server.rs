@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -63,9 +63,16 @@ impl Server {
 
     /// Starts a server and waits until it says that it is ready.
     pub(crate) fn start(more: &[&str]) -> Server {
+        Server::start_as(more, |_| {})
+    }
+
+    /// The same, as a program that something was done to before.
+    pub(crate) fn start_as(more: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         let folder = Folder::new();
         let file = |name: &str| File::create(folder.join(name)).unwrap();
-        let process = convoke(&["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+        let mut command = convoke(&["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        prepare(&mut command);
+        let process = command
             .arg("--data")
             .arg(folder.join("data"))
             .args(more)
@@ -84,6 +91,11 @@ impl Server {
             welcome.contains("Ctrl-C").then(|| addresses(&welcome))
         });
         server
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
     /// The folder of all that it keeps.

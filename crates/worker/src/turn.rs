@@ -59,13 +59,17 @@ impl MediaThread {
         let mut turn = self.clock.now_us() / TURN_US + 1;
         while !self.stopping.load(Ordering::Relaxed) {
             self.clock.sleep_until_us(turn * TURN_US);
-            let begun_us = self.clock.now_us();
-            turn = self.keep_up(turn, begun_us);
-            self.turn(turn, begun_us);
-            // What comes in the meantime waits in the kernel, stamped with its time: it is of no
-            // use before its conference is due.
-            turn = self.stage.next_turn(turn);
+            turn = self.step(turn, self.clock.now_us());
         }
+    }
+
+    /// A turn that was due and begins at this time. Returns the one to sleep until.
+    fn step(&mut self, turn: u64, begun_us: u64) -> u64 {
+        let turn = self.keep_up(turn, begun_us);
+        self.turn(turn, begun_us);
+        // What comes in the meantime waits in the kernel, stamped with its time: it is of no use
+        // before its conference is due.
+        self.stage.next_turn(turn)
     }
 
     /// Counts a turn that begins late. Turns are made up for, one after the other, unless there are
@@ -160,13 +164,14 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
     use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+    use media::limits::{PHASES, TICK_MS};
     use media::{Desk, Music};
     use model::{
         ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
         Source, VoiceGroup,
     };
     use rtrb::RingBuffer;
-    use wire::rtp::{HEADER_BYTES, Header, write_header};
+    use wire::rtp::{HEADER_BYTES, Header, Rtp, write_header};
 
     use super::*;
     use crate::limits::{ORDERS_QUEUED_MAX, RETURNS_QUEUED_MAX};
@@ -255,7 +260,7 @@ mod tests {
 
         /// Every phone sends a packet; returns how many packets they had got.
         fn speak(&mut self) -> usize {
-            let mut got = 0;
+            let got = self.hear().len();
             for (phone, sequence) in &mut self.phones {
                 let mut packet = [0x15; HEADER_BYTES + 160];
                 let header = Header {
@@ -268,7 +273,18 @@ mod tests {
                 write_header(&mut packet, &header);
                 *sequence += 1;
                 assert_eq!(phone.send(&packet).unwrap(), packet.len());
-                got += std::iter::from_fn(|| phone.recv(&mut packet).ok()).count();
+            }
+            got
+        }
+
+        /// What the phones got, each in its order.
+        fn hear(&self) -> Vec<(usize, Vec<u8>)> {
+            let mut packet = [0; 1_500];
+            let mut got = Vec::new();
+            for (number, (phone, _)) in self.phones.iter().enumerate() {
+                while let Ok(length) = phone.recv(&mut packet) {
+                    got.push((number, packet[..length].to_vec()));
+                }
             }
             got
         }
@@ -303,6 +319,74 @@ mod tests {
             }
         }
         assert_eq!(sockets, LEGS, "every socket comes back to be closed");
+    }
+
+    /// After a second in which all goes well the thread does not run for so long, in which the
+    /// phones go on to speak. Returns what each phone gets,
+    /// from the last packet before that on.
+    fn stall(stalled_ms: u64) -> (Studio, Vec<Vec<Vec<u8>>>) {
+        let mut studio = Studio::new(Io::Auto);
+        (0..LEGS).for_each(|leg| studio.enter(LegId(leg)));
+        studio.route();
+        let mut turn = 1;
+        for _ in 0..50 {
+            studio.speak();
+            turn = studio.thread.step(turn, turn * TURN_US);
+        }
+        // What they got last before it.
+        let mut got = vec![Vec::new(); LEGS as usize];
+        studio.hear().into_iter().for_each(|(phone, packet)| got[phone] = vec![packet]);
+        // The thread wakes late, and goes on until it has made up for it.
+        let late_us = turn * TURN_US + stalled_ms * 1_000;
+        (0..stalled_ms / TICK_MS).for_each(|_| {
+            studio.speak();
+        });
+        while turn * TURN_US <= late_us {
+            turn = studio.thread.step(turn, late_us);
+        }
+        for _ in 0..10 {
+            studio.hear().into_iter().for_each(|(phone, packet)| got[phone].push(packet));
+            studio.speak();
+            turn = studio.thread.step(turn, turn * TURN_US);
+        }
+        (studio, got)
+    }
+
+    /// The steps of sequence numbers and of timestamps from packet to packet.
+    fn steps(packets: &[Vec<u8>]) -> Vec<(u16, u32)> {
+        let parsed = packets.iter().map(|packet| Rtp::parse(packet).unwrap());
+        let places: Vec<_> = parsed.map(|rtp| (rtp.sequence, rtp.timestamp)).collect();
+        let step = |pair: &[(u16, u32)]| {
+            (pair[1].0.wrapping_sub(pair[0].0), pair[1].1.wrapping_sub(pair[0].1))
+        };
+        places.windows(2).map(step).collect()
+    }
+
+    #[test]
+    fn a_tick_that_is_late_is_counted_and_made_up_without_a_hole() {
+        const STALLED_TICKS: u64 = 3;
+        let (studio, got) = stall(STALLED_TICKS * TICK_MS);
+        for packets in &got {
+            // Ten ticks in time, and those of the stall.
+            assert!(packets.len() as u64 > 8 + STALLED_TICKS, "{} packets", packets.len());
+            assert_eq!(steps(packets), vec![(1, 160); packets.len() - 1]);
+            let silent = |packet: &Vec<u8>| packet[HEADER_BYTES..].iter().all(|byte| *byte == 0xFF);
+            assert!(!packets.iter().any(silent), "the others are heard all the time");
+        }
+        assert_eq!(studio.thread.tally.read().ticks_late, STALLED_TICKS);
+    }
+
+    #[test]
+    fn what_is_too_late_to_be_made_up_is_a_hole_that_the_far_end_is_told_of() {
+        let (studio, got) = stall(2 * CATCH_UP_TURNS_MAX * TURN_US / 1_000);
+        for packets in &got {
+            let mut steps = steps(packets);
+            let ticks = (2 * CATCH_UP_TURNS_MAX / PHASES) as u32;
+            assert_eq!(steps.remove(0), (1, (ticks + 1) * 160));
+            assert_eq!(steps, vec![(1, 160); steps.len()]);
+            assert!(steps.len() > 8, "it goes on");
+        }
+        assert_eq!(studio.thread.tally.read().ticks_late, 1);
     }
 
     #[test]

@@ -9,8 +9,8 @@ pub const TICK_MS: u64 = 20;
 /// over the tick.
 pub const PHASES: u64 = 4;
 
-/// Legs that are dealt to a phase before the next is used: some 10 µs each for receiving, mixing and
-/// sending are half a turn, and each phase less is a wake of the thread less.
+/// Legs that are dealt to a phase before the next is used: some 10 µs each for receiving, mixing
+/// and sending are half a turn, and each phase less is a wake of the thread less.
 pub const PHASE_LEGS: usize = 256;
 
 /// Legs whose memory is read ahead at once: the processor keeps some twenty reads under way.

@@ -69,8 +69,9 @@ impl DelayEstimate {
     fn is_astray(&self, transit: i64) -> bool {
         let bound = ASTRAY_MS * self.per_ms;
         let far = |span: &Span| transit < span.least - bound || transit > span.most + bound;
-        let outside = |(least, most)| transit < least || transit > most;
-        self.extremes.is_some_and(outside) && self.spans.iter().flatten().all(far)
+        // Whoever is near the latest is not astray, and most are.
+        let latest = &self.spans[self.spans_seen.wrapping_sub(1) % SPANS];
+        latest.as_ref().is_some_and(far) && self.spans.iter().flatten().all(far)
     }
 
     /// Which position is due for the listener at this time; none before the first packet.

@@ -123,7 +123,7 @@ impl Workers {
         };
         for number in 0..settings.threads.max(1) {
             let (orders, back) = workers.spawn(number, settings.io, music.clone())?;
-            lanes.push(Lane { desk: Desk::beginning_at(chance.draw(), number as u64), orders });
+            lanes.push(Lane { desk: Desk::new(chance.draw()), orders });
             returns.push(back);
         }
         workers.lock().lanes = lanes;

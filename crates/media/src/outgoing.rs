@@ -27,7 +27,7 @@ pub(crate) struct Outgoing {
     tick: Option<u64>,
     /// Packets and payload \[bytes\] so far.
     packets: u32,
-    octets: u32,
+    pub(crate) octets: u32,
 }
 
 impl Outgoing {

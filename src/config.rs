@@ -13,6 +13,8 @@ use sip::access::Access;
 
 use crate::access::{AccessTable, NoPassword, RouteLine, User};
 
+use crate::interval::SessionInterval;
+
 /// Where the server listens, what it keeps where, and its rooms.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -36,6 +38,8 @@ pub struct Config {
     pub media_io: MediaIo,
     /// The address that is told to phones where it is not the one that is listened on.
     pub advertised: Option<IpAddr>,
+    /// How long a call outlives a phone that is gone.
+    pub session_expires_s: SessionInterval,
     /// The host names under which browsers and Prometheus reach the page, besides addresses and
     /// `localhost`; a request for any other name is refused.
     pub http_names: Vec<String>,
@@ -169,6 +173,8 @@ struct File {
     media_io: MediaIo,
     advertised: Option<IpAddr>,
     #[serde(default)]
+    session_expires_s: SessionInterval,
+    #[serde(default)]
     http_names: Vec<String>,
     #[serde(default)]
     access: AccessTable,
@@ -255,6 +261,7 @@ impl Config {
             media_threads: file.media_threads,
             media_io: file.media_io,
             advertised: file.advertised,
+            session_expires_s: file.session_expires_s,
             http_names: file.http_names,
             access: crate::access::access(file.access, file.users, file.routes, |variable| {
                 std::env::var(variable).ok()
@@ -347,6 +354,8 @@ mod tests {
         assert!(ports.contains("line 1") && ports.contains("LOW-HIGH"), "{ports}");
         let rate = wrong("[rooms.a]\nrecording_rate_hz = 44100\n");
         assert!(rate.contains("line 2") && rate.contains("16000"), "{rate}");
+        let interval = wrong("session_expires_s = 89\n");
+        assert!(interval.contains("line 1") && interval.contains("90 to"), "{interval}");
         let io = wrong("media_io = \"kqueue\"\n");
         assert!(io.contains("line 1") && io.contains("io_uring"), "{io}");
         let name = wrong("[rooms.\"a b\"]\nrecord = true\n");

@@ -20,6 +20,7 @@ mod names;
 mod patience;
 mod resolve;
 mod settings;
+mod srv;
 mod stats;
 mod stun;
 mod tls;
@@ -32,12 +33,13 @@ use std::sync::Arc;
 use sip::{ConnectionId, Flow, ResolveId, Transport};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::connections::{Connections, Handed};
-use crate::limits::{ERROR_PAUSE, RESOLVES_MAX, TLS_FILES_LOOK_EVERY};
+use crate::limits::{ERROR_PAUSE, TLS_FILES_LOOK_EVERY};
 use crate::names::Names;
+use crate::resolve::Lookups;
 pub use crate::settings::{BindError, Settings, StartError};
 use crate::stats::Counters;
 pub use crate::stats::GatewayStats;
@@ -77,7 +79,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     listeners: Vec<(Transport, SocketAddr)>,
-    lookups: Arc<Semaphore>,
+    lookups: Arc<Lookups>,
     runtime: Handle,
     /// Ends the listening tasks when it is dropped.
     _listening: JoinSet<()>,
@@ -125,6 +127,7 @@ impl Gateway {
             let bound = listener::bind_streams(transport, addresses).await?;
             streams.extend(bound.into_iter().map(|(address, tcp)| (transport, address, tcp)));
         }
+        let lookups = Lookups::new(&settings.name_servers);
         let (inbound, receiver) = mpsc::channel(settings.inbound_queued_max);
         let shared = Arc::new(Shared {
             inbound,
@@ -155,7 +158,7 @@ impl Gateway {
             shared,
             sockets,
             listeners,
-            lookups: Arc::new(Semaphore::new(RESOLVES_MAX)),
+            lookups: Arc::new(lookups),
             runtime: Handle::current(),
             _listening: listening,
         };
@@ -190,14 +193,14 @@ impl Gateway {
     }
 
     /// Looks up a host's addresses; [`Inbound::Resolved`] answers, always, after 5 s at the latest.
-    /// Without a port it is SIP's.
+    /// Without a port the domain's servers are asked for (SRV), else it is SIP's.
     pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transport: Transport) {
         let shared = Arc::clone(&self.shared);
         let lookups = Arc::clone(&self.lookups);
         let of_kind = self.listeners.iter().filter(|(kind, _)| *kind == transport);
         let locals: Vec<SocketAddr> = of_kind.map(|(_, local)| *local).collect();
         self.runtime.spawn(async move {
-            let mut addresses = resolve::addresses(&host, port, transport, lookups).await;
+            let mut addresses = lookups.addresses(&host, port, transport).await;
             addresses
                 .retain(|remote| locals.iter().any(|local| listener::reaches(*local, *remote)));
             if transport.is_secure() {

@@ -57,9 +57,15 @@ pub const READ_BYTES: usize = 4_096;
 /// Time for a name to be resolved; a caller waits for it.
 pub const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Names that are resolved at once. Each holds a thread of tokio's blocking pool until the system
-/// gives up, even when nobody waits for it any more.
+/// Time for a name server to answer before it, or another one, is asked again: twice within
+/// [`RESOLVE_WITHIN`].
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Names that are resolved at once.
 pub const RESOLVES_MAX: usize = 64;
+
+/// Servers of a domain that are looked up: as many as a call tries addresses.
+pub const SRV_TARGETS_MAX: usize = 4;
 
 /// Attempts to find a port that is free for UDP and TCP when the system chooses it.
 pub const PORT_CHOICES_MAX: usize = 16;

@@ -27,6 +27,8 @@ pub struct Settings {
     /// The origins of pages, such as `https://phone.example`, that may open a WebSocket, besides
     /// those from the host that they connect to.
     pub origins: Vec<String>,
+    /// The name servers; without any those of the system.
+    pub name_servers: Vec<SocketAddr>,
     /// See [`limits::INBOUND_QUEUED_MAX`].
     pub inbound_queued_max: usize,
     /// See [`limits::CONNECTIONS_MAX`].
@@ -51,6 +53,7 @@ impl Default for Settings {
             websocket: Vec::new(),
             secure_websocket: Vec::new(),
             origins: Vec::new(),
+            name_servers: Vec::new(),
             inbound_queued_max: limits::INBOUND_QUEUED_MAX,
             connections_max: limits::CONNECTIONS_MAX,
             connections_per_ip_max: limits::CONNECTIONS_PER_IP_MAX,

@@ -1,0 +1,128 @@
+//! Names, asked of a small name server on the loopback.
+#![expect(clippy::unwrap_used, reason = "a test's hands may fail with it")]
+#![expect(clippy::disallowed_methods, reason = "the endpoint must be told a time")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use gateway::{Gateway, Inbound, Settings};
+use sip::message::{NameAddr, Uri};
+use sip::{Config, Endpoint, Invite, Output};
+use tokio::net::UdpSocket;
+
+/// Longer than anything here can take; only a test that fails waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const A: u16 = 1;
+const SRV: u16 = 33;
+
+/// Answers with what is known of a name and type; of other names that they are not there.
+async fn serve(socket: UdpSocket, zone: Vec<(&'static str, u16, Vec<u8>)>) {
+    let mut buffer = [0; 1_000];
+    loop {
+        let (length, client) = socket.recv_from(&mut buffer).await.unwrap();
+        let query = &buffer[..length];
+        let mut name = String::new();
+        let mut at = 12;
+        while query[at] != 0 {
+            let end = at + 1 + usize::from(query[at]);
+            name += &String::from_utf8_lossy(&query[at + 1..end]).to_lowercase();
+            name += ".";
+            at = end;
+        }
+        let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+        let question = &query[12..at + 5];
+        let known = |(of, of_kind, _): &&(&str, u16, Vec<u8>)| *of == name && *of_kind == kind;
+        let answers: Vec<_> = zone.iter().filter(known).collect();
+        let status = match zone.iter().any(|(of, ..)| *of == name) {
+            true => 0x80,
+            false => 0x83,
+        };
+        let count = u8::try_from(answers.len()).unwrap();
+        let mut reply =
+            [&query[..2], &[0x81, status, 0, 1, 0, count, 0, 0, 0, 0], question].concat();
+        for (_, _, data) in answers {
+            reply.extend([0xc0, 12]);
+            reply.extend(kind.to_be_bytes());
+            reply.extend([0, 1, 0, 0, 0, 60]);
+            reply.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+            reply.extend(data);
+        }
+        socket.send_to(&reply, client).await.unwrap();
+    }
+}
+
+fn a(last: u8) -> Vec<u8> {
+    Ipv4Addr::new(127, 0, 0, last).octets().to_vec()
+}
+
+fn srv(priority: u16, port: u16, host: &str) -> Vec<u8> {
+    let mut data = [priority, 10, port].map(u16::to_be_bytes).concat();
+    for label in host.split('.').filter(|label| !label.is_empty()) {
+        data.push(u8::try_from(label.len()).unwrap());
+        data.extend(label.as_bytes());
+    }
+    data.push(0);
+    data
+}
+
+async fn resolved(target: &str) -> Vec<SocketAddr> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let name_servers = vec![socket.local_addr().unwrap()];
+    tokio::spawn(serve(
+        socket,
+        vec![
+            ("_sip._udp.carrier.example.", SRV, srv(20, 5080, "second.carrier.example")),
+            ("_sip._udp.carrier.example.", SRV, srv(10, 5070, "first.carrier.example")),
+            ("_sip._tcp.carrier.example.", SRV, srv(10, 0, "")),
+            ("first.carrier.example.", A, a(2)),
+            ("second.carrier.example.", A, a(3)),
+            ("second.carrier.example.", A, a(4)),
+            ("carrier.example.", A, a(9)),
+            ("plain.example.", A, a(5)),
+        ],
+    ));
+    let bind = vec!["127.0.0.1:0".parse().unwrap()];
+    let settings = Settings { bind, name_servers, ..Settings::default() };
+    let (gateway, mut inbound) = Gateway::bind(settings).await.unwrap();
+    let mut endpoint = Endpoint::new(Config::new(gateway.listeners().to_vec()), 1);
+    let from = NameAddr::new("", "sip:alice@localhost".parse::<Uri>().unwrap());
+    endpoint
+        .invite(Instant::now(), Invite::new(target.parse().unwrap(), from, Vec::new()))
+        .unwrap();
+    let Some(Output::Resolve { id, host, port, transport }) = endpoint.poll() else {
+        panic!("a name to be looked up")
+    };
+    gateway.resolve(id, host, port, transport);
+    match tokio::time::timeout(PATIENCE, inbound.recv()).await.unwrap() {
+        Some(Inbound::Resolved { id: asked, addresses }) if asked == id => addresses,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn addresses(all: &[&str]) -> Vec<SocketAddr> {
+    all.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_servers_of_a_domain_are_tried_by_priority_at_their_ports() {
+    let mut found = resolved("sip:bob@carrier.example").await;
+    found[1..].sort();
+    assert_eq!(found, addresses(&["127.0.0.2:5070", "127.0.0.3:5080", "127.0.0.4:5080"]));
+}
+
+#[tokio::test]
+async fn a_port_in_the_uri_asks_for_the_host_itself() {
+    assert_eq!(resolved("sip:bob@carrier.example:5090").await, addresses(&["127.0.0.9:5090"]));
+}
+
+#[tokio::test]
+async fn a_domain_without_servers_is_the_host_itself() {
+    assert_eq!(resolved("sip:bob@plain.example").await, addresses(&["127.0.0.5:5060"]));
+}
+
+#[tokio::test]
+async fn a_service_that_is_said_not_to_be_there_and_a_name_that_is_not_known_have_no_address() {
+    assert_eq!(resolved("sip:bob@carrier.example;transport=tcp").await, []);
+    assert_eq!(resolved("sip:bob@nowhere.example").await, []);
+}

@@ -4,13 +4,15 @@
 //! that it speaks and an ear that keeps what it hears. Like everything that is tested in virtual
 //! time it takes time and bytes as arguments and yields what is to be sent.
 
+mod requests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use audio::tone::Sine;
 use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler};
-use sip::message::{Host, NameAddr, StatusCode, Uri};
+use sip::message::{ExtraHeaders, Host, NameAddr, StatusCode, Uri};
 use sip::{Alive, EndCause, Endpoint, Flow, Invite, SessionEvent, SessionId, Transport};
 use wire::rtp::{Extended, Extender, Header, Placed, Rtp, write_header};
 use wire::sdp::{self, Description, Direction, Encoding, Local, Negotiated};
@@ -95,6 +97,8 @@ pub struct Phone {
     mouth: Mouth,
     ear: Ear,
     outbox: VecDeque<Sent>,
+    referral: Vec<(StatusCode, bool)>,
+    texts: Vec<String>,
 }
 
 impl Phone {
@@ -117,12 +121,19 @@ impl Phone {
             mouth: Mouth::new(&settings),
             ear: Ear::new(settings.codec),
             outbox: VecDeque::new(),
+            referral: Vec::new(),
+            texts: Vec::new(),
             settings,
         }
     }
 
     /// Calls this user at the server.
     pub fn call(&mut self, now: Instant, user: &str) {
+        self.call_with(now, user, ExtraHeaders::new());
+    }
+
+    /// The same, and says more in the INVITE.
+    pub fn call_with(&mut self, now: Instant, user: &str, headers: ExtraHeaders) {
         let transport = match self.settings.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
@@ -137,7 +148,7 @@ impl Phone {
         self.ear = Ear::new(self.settings.codec);
         let offer = sdp::offer(&self.local).into_bytes();
         let from = Uri::sip(&self.settings.user, Host::Ip(self.settings.sip.ip()), None);
-        let invite = Invite::new(to, NameAddr::new("", from), offer);
+        let invite = Invite { headers, ..Invite::new(to, NameAddr::new("", from), offer) };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.session = Some(session);
@@ -271,6 +282,11 @@ impl Phone {
                 }
                 sip::Output::Session(session, event) => self.session_event(now, session, event),
                 sip::Output::Security(_) | sip::Output::Registered(_) => {}
+                sip::Output::Text(id, text) => {
+                    self.texts.push(text.text);
+                    self.sip.answer_text(now, id, StatusCode::OK);
+                }
+                sip::Output::Subscription(id, event) => self.subscription_event(now, id, &event),
             }
         }
     }
@@ -304,6 +320,7 @@ impl Phone {
                 }
             }
             SessionEvent::Reoffer { sdp } => self.reoffer(now, session, sdp),
+            SessionEvent::Referral { status, over } => self.referral.push((status, over)),
             SessionEvent::Info { .. }
             | SessionEvent::Replied { .. }
             | SessionEvent::ReofferRefused { .. }

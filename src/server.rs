@@ -146,6 +146,7 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
             advertised: config.advertised,
             access: config.access.clone(),
             session_expires_s: config.session_expires_s.seconds(),
+            focus: true,
             ..sip::Config::new(gateway.listeners().to_vec())
         },
         profile: toml::from_str(OPEN_PROFILE).context("the open profile is not in order")?,

@@ -9,5 +9,6 @@ mod quality;
 mod scenes;
 mod script;
 mod studio;
+mod transfer;
 mod users;
 mod world;

@@ -82,6 +82,7 @@ impl World {
                         .collect(),
                     ..sip::access::Access::everybody()
                 },
+                focus: true,
                 ..sip::Config::new(vec![(Transport::Udp, server)])
             },
             profile: toml::from_str(include_str!("../../fixtures/profiles/open.toml")).unwrap(),

@@ -81,6 +81,9 @@ function apply(view, event) {
     case "participant.left":
       view.parties = view.parties.filter((one) => one.id !== event.party);
       break;
+    case "participant.replaced":
+      change({ display_name: event.display_name, address: event.address, codec: event.codec });
+      break;
     case "participant.codec_changed": change({ codec: event.codec }); break;
     case "participant.held": change({ state: "held" }); break;
     case "participant.resumed": change({ state: "connected" }); break;

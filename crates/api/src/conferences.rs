@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use model::{Accepted, ConferenceView, Refusal, Verb};
+use model::{Accepted, ConferenceView, PartyId, Refusal, Verb};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{Asked, IdempotencyKey};
+use crate::body::{Asked, Body, IdempotencyKey};
 use crate::command::Api;
 use crate::place::InConference;
 use crate::problem::Problem;
@@ -84,4 +84,40 @@ pub(crate) async fn end_conference(
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
     api.command(&key, at.conference()?, Verb::End).await
+}
+
+/// What is written.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "text": "The line closes in five minutes." }))]
+pub(crate) struct Writing {
+    /// The text: 1 to 4,096 bytes of UTF-8.
+    text: String,
+    /// For whom alone; without it, for all.
+    to: Option<PartyId>,
+}
+
+/// Write into a conference
+///
+/// It is an event (`message.text`), and goes to the phones of those it is for by SIP MESSAGE; many
+/// phones show no texts.
+#[utoipa::path(
+    post,
+    path = "/api/v1/conferences/{conference}/messages",
+    tag = "conferences",
+    params(InConference, IdempotencyKey),
+    request_body = Writing,
+    responses(
+        (status = 202, description = "Accepted; it is on its way.", body = Accepted),
+        Problem,
+    ),
+)]
+pub(crate) async fn write_message(
+    State(api): State<Api>,
+    Path(at): Path<InConference>,
+    key: IdempotencyKey,
+    Body(writing): Body<Writing>,
+) -> Result<Response, Problem> {
+    let Writing { text, to } = writing;
+    api.command(&key, at.conference()?, Verb::Write { to, text }).await
 }

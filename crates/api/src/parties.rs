@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use model::command::Target;
 use model::{Accepted, PartyView, Refusal, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -107,6 +108,32 @@ pub(crate) async fn remove_party(
     key: IdempotencyKey,
 ) -> Result<Response, Problem> {
     api.command(&key, at.conference()?, Verb::Remove { party: at.party()? }).await
+}
+
+/// Transfer a party
+///
+/// Its seat passes to somebody who is called: it leaves when that one is in, and stays if that one
+/// does not come. `transfer.completed` or `transfer.failed` tell how it goes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/conferences/{conference}/parties/{party}/transfer",
+    tag = "parties",
+    params(OfParty, IdempotencyKey),
+    request_body = Invitation,
+    responses(
+        (status = 202, description = "Accepted; Location is the called party.", body = Accepted),
+        Problem,
+    ),
+)]
+pub(crate) async fn transfer_party(
+    State(api): State<Api>,
+    Path(at): Path<OfParty>,
+    key: IdempotencyKey,
+    Body(invitation): Body<Invitation>,
+) -> Result<Response, Problem> {
+    let target = Target::Address(invitation.target);
+    let verb = Verb::Transfer { party: at.party()?, target };
+    api.command(&key, at.conference()?, verb).await
 }
 
 /// A path that ends with what is done to a party.

@@ -57,6 +57,8 @@ fn rest() -> Router<Api> {
         .route(&below("recording"), put(recordings::set_recording))
         .route(&below("parties"), get(parties::list_parties).post(parties::invite_party))
         .route(&below("parties/{party}"), get(parties::show_party).delete(parties::remove_party))
+        .route(&below("messages"), post(conferences::write_message))
+        .route(&below("parties/{party}/transfer"), post(parties::transfer_party))
         .route(&below("parties/{party}/{doing}"), post(parties::change_party))
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use fake::{CONFERENCE, PARTY, RECORDING, Random, World, accepted, created, event, request, text};
+use model::command::Target;
 use model::{Accepted, Author, CommandId, ConferenceId, ConferenceRef, EventKind, Refusal, Verb};
 use serde_json::json;
 
@@ -76,6 +77,21 @@ async fn each_request_that_changes_something_is_one_command() {
             Verb::Invite { target: "sip:bob@192.0.2.1".to_owned() },
         ),
         (Method::DELETE, party(""), None, Verb::Remove { party: PARTY }),
+        (
+            Method::POST,
+            party("/transfer"),
+            Some(r#"{"target": "sip:carol@192.0.2.1"}"#),
+            Verb::Transfer {
+                party: PARTY,
+                target: Target::Address("sip:carol@192.0.2.1".to_owned()),
+            },
+        ),
+        (
+            Method::POST,
+            format!("{STANDUP}/messages"),
+            Some(r#"{"text": "hello"}"#),
+            Verb::Write { to: None, text: "hello".to_owned() },
+        ),
         (Method::POST, party("/mute"), None, Verb::Mute { party: PARTY }),
         (Method::POST, party("/unmute"), None, Verb::Unmute { party: PARTY }),
         (Method::POST, party("/hold"), None, Verb::Hold { party: PARTY }),

@@ -9,7 +9,7 @@ use model::{
 };
 
 use crate::effect::{Effect, LegChange};
-use crate::party::{Party, Presence};
+use crate::party::{Party, Presence, Seat};
 use crate::routing::routing;
 use crate::{policy, verbs};
 
@@ -105,11 +105,14 @@ impl Conference {
         let done = match verb {
             Verb::Enter(entrant) => verbs::enter(self, entrant)?,
             Verb::Invite { target } => verbs::invite(self, cause, target)?,
+            Verb::Transfer { party, target } => verbs::transfer(self, cause, party, target)?,
+            Verb::TakeOver { party, newcomer } => verbs::take_over(self, party, newcomer)?,
             Verb::Mute { party } => verbs::mute(self, cause, party),
             Verb::Unmute { party } => verbs::unmute(self, cause, party),
             Verb::Hold { party } => verbs::hold(self, cause, party)?,
             Verb::Resume { party } => verbs::resume(self, cause, party)?,
             Verb::Remove { party } => verbs::remove(self, cause, party),
+            Verb::Write { to, text } => verbs::write(self, cause, to, text)?,
             Verb::End => verbs::end(self, cause),
             Verb::Record { on } => verbs::record(self, cause, on),
         };
@@ -124,7 +127,9 @@ impl Conference {
 
     /// Takes in what became of a leg. A leg that is not in the conference any more changes nothing.
     pub fn leg_changed(&mut self, now_ms: u64, leg: LegId, change: LegChange) {
-        let Some(index) = self.parties.iter().position(|party| party.leg == leg) else { return };
+        let Some(index) = self.parties.iter().position(|party| party.leg == leg) else {
+            return self.newcomer_changed(now_ms, leg, change);
+        };
         let party = self.parties[index].id;
         let cause = Cause { by: Author::Party(party), command: None, now_ms };
         match change {
@@ -143,7 +148,7 @@ impl Conference {
                     self.tell(cause, EventKind::Quality { party, quality });
                 }
             }
-            LegChange::Gone(reason) => self.forget(cause, party, reason),
+            LegChange::Gone(reason) => self.leg_gone(cause, index, reason),
         }
         self.settle(cause);
     }
@@ -222,8 +227,15 @@ impl Conference {
 
     /// Ends a party's leg, whatever its state, and forgets the party.
     pub(crate) fn hang_up(&mut self, cause: Cause, party: PartyId, reason: LeaveReason) {
-        let leg = self.party_mut(party).leg;
-        self.effects.push_back(Effect::HangUp { leg, reason });
+        let Party { leg, seat, .. } = self.party_mut(party);
+        let leg = *leg;
+        let newcomer = match seat {
+            Seat::TakenOverBy(newcomer) if newcomer.leg != leg => Some(newcomer.leg),
+            Seat::TakenOverBy(_) | Seat::PassingTo(_) | Seat::Kept => None,
+        };
+        for leg in [Some(leg), newcomer].into_iter().flatten() {
+            self.effects.push_back(Effect::HangUp { leg, reason });
+        }
         self.forget(cause, party, reason);
     }
 
@@ -234,6 +246,7 @@ impl Conference {
             .position(|p| p.id == party)
             .expect("only a party that is in the conference is forgotten");
         let gone = self.parties.remove(index);
+        self.seat_stays(cause, party, reason);
         match gone.presence {
             // Nobody was told that it came.
             Presence::Arriving => {}
@@ -263,6 +276,10 @@ impl Conference {
 
     fn connected(&mut self, cause: Cause, index: usize, codec: model::Codec) {
         let party = &mut self.parties[index];
+        if matches!(&party.seat, Seat::TakenOverBy(newcomer) if newcomer.leg == party.leg) {
+            let party = party.id;
+            return verbs::take_seat(self, cause, party, codec);
+        }
         let before = party.presence;
         party.presence = Presence::Connected { codec };
         let id = party.id;
@@ -272,12 +289,46 @@ impl Conference {
                 self.tell(cause, EventKind::CodecChanged { party: id, codec });
             }
             Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => {
-                let (display_name, address) = (party.display_name.clone(), party.address.clone());
-                self.tell(cause, EventKind::Joined { party: id, display_name, address, codec });
-                self.life = Life::Running;
-                if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
-                    verbs::record(self, Cause { by: Author::System, ..cause }, true);
-                }
+                self.joined(cause, id, codec);
+            }
+        }
+    }
+
+    /// Somebody stands in the conference whose audio did not run before.
+    pub(crate) fn joined(&mut self, cause: Cause, id: PartyId, codec: model::Codec) {
+        let party = self.party_mut(id);
+        let (display_name, address) = (party.display_name.clone(), party.address.clone());
+        self.tell(cause, EventKind::Joined { party: id, display_name, address, codec });
+        self.life = Life::Running;
+        if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
+            verbs::record(self, Cause { by: Author::System, ..cause }, true);
+        }
+        self.seat_passes(cause, id);
+    }
+
+    /// Something became of a connection that is to take a seat.
+    fn newcomer_changed(&mut self, now_ms: u64, leg: LegId, change: LegChange) {
+        let Some(party) = self.seat_for_leg(leg) else { return };
+        let cause = Cause { by: Author::Party(party), command: None, now_ms };
+        match change {
+            LegChange::Connected { codec } => verbs::take_seat(self, cause, party, codec),
+            LegChange::Gone(_) => self.party_mut(party).seat = Seat::Kept,
+            LegChange::Ringing
+            | LegChange::Talking(_)
+            | LegChange::Digit(_)
+            | LegChange::Measured(_) => {}
+        }
+        self.settle(cause);
+    }
+
+    /// A party's connection is over. Where another one is about to take its seat, it keeps it.
+    fn leg_gone(&mut self, cause: Cause, index: usize, reason: LeaveReason) {
+        let party = &mut self.parties[index];
+        match &party.seat {
+            Seat::TakenOverBy(newcomer) if newcomer.leg != party.leg => party.leg = newcomer.leg,
+            Seat::TakenOverBy(_) | Seat::PassingTo(_) | Seat::Kept => {
+                let party = party.id;
+                self.forget(cause, party, reason);
             }
         }
     }

@@ -41,6 +41,13 @@ pub enum Effect {
         /// Why, for the far end.
         reason: LeaveReason,
     },
+    /// Send this text to this leg.
+    Text {
+        /// Which leg.
+        leg: LegId,
+        /// The text.
+        text: String,
+    },
     /// This is who hears whom.
     Route(Routing),
     /// A recorder comes.

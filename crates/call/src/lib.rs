@@ -14,6 +14,6 @@ mod verbs;
 
 pub use conference::{Conference, Rules};
 pub use effect::{Effect, LegChange};
-pub use party::{HoldPlacer, Microphone, Party, Presence};
+pub use party::{HoldPlacer, Microphone, Party, Presence, Seat};
 pub use policy::judge;
 pub use routing::routing;

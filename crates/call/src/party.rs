@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::command::Newcomer;
 use model::{Codec, LegId, MosClass, PartyId, Quality};
 
 /// How far a party has come in.
@@ -35,6 +36,17 @@ pub enum HoldPlacer {
     Admin,
 }
 
+/// Whether a party's seat is to pass to somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seat {
+    /// It is not.
+    Kept,
+    /// This party is being called for it.
+    PassingTo(PartyId),
+    /// This connection takes it as soon as its audio runs.
+    TakenOverBy(Newcomer),
+}
+
 /// Whether a party's voice is in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Microphone {
@@ -63,6 +75,8 @@ pub struct Party {
     pub microphone: Microphone,
     /// Whether its last report said that it speaks.
     pub talking: bool,
+    /// Whether its seat is to pass to somebody.
+    pub seat: Seat,
     /// How good its audio was when that was told last: from it, and to it.
     pub quality: (MosClass, MosClass),
 }

@@ -45,7 +45,7 @@ fn place(party: &Party) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::party::{HoldPlacer, Presence};
+    use crate::party::{HoldPlacer, Presence, Seat};
     use model::{Codec, LegId, PartyId};
 
     /// A picture: one row for each listener, who it hears in columns.
@@ -89,6 +89,7 @@ mod tests {
             holds: Default::default(),
             microphone: Microphone::Open,
             talking: false,
+            seat: Seat::Kept,
             quality: (model::MosClass::High, model::MosClass::High),
         }
     }

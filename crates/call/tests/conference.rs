@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use call::{Conference, Effect, LegChange, Presence, Rules};
-use model::command::Entrant;
+use model::command::{Entrant, Newcomer, Target};
 use model::{
     Author, Chance, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView, LeaveReason,
     LegId, PartyId, PartyState, Refusal, Verb,
@@ -19,6 +19,7 @@ struct Scene {
     view: Option<ConferenceView>,
     seqs: Vec<u64>,
     hung_up: Vec<(LegId, LeaveReason)>,
+    texts: Vec<(LegId, String)>,
     taps_open: usize,
     over: bool,
     routing: model::Routing,
@@ -42,6 +43,7 @@ impl Scene {
             view: None,
             seqs: vec![],
             hung_up: vec![],
+            texts: vec![],
             taps_open: 0,
             over: false,
             routing: model::Routing::default(),
@@ -69,6 +71,7 @@ impl Scene {
                 Effect::Route(routing) => self.routing = routing,
                 Effect::Over => self.over = true,
                 Effect::Dial { .. } => {}
+                Effect::Text { leg, text } => self.texts.push((leg, text)),
             }
         }
     }
@@ -356,4 +359,120 @@ fn a_muted_party_that_is_called_in_is_still_muted_when_it_answers() {
     assert!(!scene.routing.hears(leg(&scene, alice), leg(&scene, bob)));
     assert!(scene.routing.hears(leg(&scene, bob), leg(&scene, alice)));
     assert!(scene.view.unwrap().party(bob).unwrap().muted);
+}
+
+/// Asks for a party's seat to pass to somebody; gives the called one.
+fn transfer(scene: &mut Scene, party: PartyId) -> PartyId {
+    let target = Target::Address("sip:carol@c".into());
+    let verb = Verb::Transfer { party, target };
+    scene.ask(Author::Party(party), verb).unwrap().party.unwrap()
+}
+
+#[test]
+fn who_transfers_its_seat_leaves_when_the_called_one_is_in() {
+    let mut scene = Scene::new(false, 2);
+    let (alice, bob) = (scene.join(1), scene.join(2));
+    let carol = transfer(&mut scene, alice);
+    assert_eq!(scene.state(alice), Some(PartyState::Connected));
+    let again = Verb::Transfer { party: alice, target: Target::Address("sip:d@d".into()) };
+    assert_eq!(scene.ask(Author::Party(alice), again), Err(Refusal::WrongState));
+    scene.change(carol, LegChange::Ringing);
+    scene.change(carol, LegChange::Connected { codec: CODEC });
+    assert_eq!(scene.hung_up, [(LegId(1), LeaveReason::Transferred)]);
+    assert_eq!((scene.state(alice), scene.state(bob)), (None, Some(PartyState::Connected)));
+    assert_eq!(scene.state(carol), Some(PartyState::Connected));
+    assert_eq!(scene.routing.places.len(), 2);
+}
+
+#[test]
+fn who_transfers_its_seat_stays_when_the_called_one_does_not_come() {
+    let mut scene = Scene::new(false, 10);
+    let (alice, bob) = (scene.join(1), scene.join(2));
+    let carol = transfer(&mut scene, alice);
+    scene.change(carol, LegChange::Gone(LeaveReason::Busy));
+    assert_eq!(scene.state(carol), None);
+    assert!(scene.hung_up.is_empty());
+    assert_eq!(scene.state(alice), Some(PartyState::Connected));
+    // It may try again, and the call that rings for too long is given up.
+    let dave = transfer(&mut scene, alice);
+    let due_ms = scene.conference.next_deadline_ms().unwrap();
+    scene.conference.handle_timeout(due_ms);
+    scene.drain();
+    assert_eq!(scene.state(dave), None);
+    assert_eq!(scene.state(alice), Some(PartyState::Connected));
+    assert_eq!(scene.state(bob), Some(PartyState::Connected));
+}
+
+fn take_over(scene: &mut Scene, party: PartyId, leg: u64) -> Result<(), Refusal> {
+    let newcomer = Newcomer { leg: LegId(leg), display_name: None, address: "sip:new@n".into() };
+    scene.ask(Author::Party(party), Verb::TakeOver { party, newcomer }).map(|_| ())
+}
+
+#[test]
+fn a_connection_that_takes_a_seat_is_the_same_party_and_the_one_before_ends() {
+    let mut scene = Scene::new(false, 2);
+    let (alice, bob) = (scene.join(1), scene.join(2));
+    scene.ask(Author::Party(alice), Verb::Hold { party: alice }).unwrap();
+    scene.ask(Author::Party(alice), Verb::Mute { party: alice }).unwrap();
+    take_over(&mut scene, alice, 9).unwrap();
+    assert_eq!(take_over(&mut scene, alice, 10), Err(Refusal::WrongState));
+    assert!(scene.hung_up.is_empty(), "the connection before goes on until the next one runs");
+    scene.conference.leg_changed(2_000, LegId(9), LegChange::Connected { codec: Codec::Opus });
+    scene.drain();
+    assert_eq!(scene.hung_up, [(LegId(1), LeaveReason::Transferred)]);
+    let view = scene.view.as_ref().unwrap();
+    let seat = view.party(alice).unwrap();
+    assert_eq!((seat.address.as_str(), seat.codec), ("sip:new@n", Some(Codec::Opus)));
+    // The phone's hold went with the phone; what was said of the party stays said.
+    assert_eq!((seat.state, seat.muted), (PartyState::Connected, true));
+    assert_eq!(scene.state(bob), Some(PartyState::Connected));
+    let legs: Vec<u64> = scene.routing.places.iter().map(|place| place.leg.0).collect();
+    assert_eq!(legs, [2, 9]);
+}
+
+#[test]
+fn a_seat_is_kept_whichever_of_its_two_connections_fails() {
+    let mut scene = Scene::new(false, 10);
+    let (alice, bob) = (scene.join(1), scene.join(2));
+    take_over(&mut scene, alice, 9).unwrap();
+    scene.conference.leg_changed(2_000, LegId(9), LegChange::Gone(LeaveReason::Failed));
+    assert_eq!(scene.state(alice), Some(PartyState::Connected));
+    take_over(&mut scene, alice, 10).unwrap();
+    // The old phone hangs up before the next one is ready.
+    scene.change(alice, LegChange::Gone(LeaveReason::Left));
+    assert_eq!(scene.state(alice), Some(PartyState::Connected));
+    scene.conference.leg_changed(2_000, LegId(10), LegChange::Connected { codec: CODEC });
+    scene.drain();
+    assert!(scene.hung_up.is_empty());
+    scene.ask(Author::Admin, Verb::End).unwrap();
+    let ended = |leg| (LegId(leg), LeaveReason::Ended);
+    assert_eq!(scene.hung_up, [ended(10), ended(2)]);
+    assert!(scene.over);
+    assert_eq!(scene.state(bob), None);
+}
+
+#[test]
+fn whoever_goes_while_its_seat_is_taken_goes_with_both_connections() {
+    let mut scene = Scene::new(false, 10);
+    let (alice, _bob) = (scene.join(1), scene.join(2));
+    take_over(&mut scene, alice, 9).unwrap();
+    scene.ask(Author::Admin, Verb::Remove { party: alice }).unwrap();
+    let removed = |leg| (LegId(leg), LeaveReason::Removed);
+    assert_eq!(scene.hung_up, [removed(1), removed(9)]);
+}
+
+#[test]
+fn what_is_written_is_an_event_and_reaches_phones_from_the_servers_own_people_only() {
+    let mut scene = Scene::new(false, 10);
+    let (alice, bob) = (scene.join(1), scene.join(2));
+    let write = |to| Verb::Write { to, text: "hello".into() };
+    let seqs = scene.seqs.len();
+    scene.ask(Author::Party(alice), write(None)).unwrap();
+    assert!(scene.texts.is_empty());
+    scene.ask(Author::Admin, write(Some(bob))).unwrap();
+    assert_eq!(scene.texts, [(LegId(2), "hello".to_owned())]);
+    scene.ask(Author::Admin, write(None)).unwrap();
+    assert_eq!(scene.texts.len(), 3);
+    assert_eq!(scene.ask(Author::Admin, write(Some(PartyId(9)))), Err(Refusal::NoSuchParty));
+    assert_eq!(scene.seqs.len(), seqs + 3);
 }

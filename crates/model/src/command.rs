@@ -62,6 +62,21 @@ pub enum Verb {
         /// Whom: a SIP URI.
         target: String,
     },
+    /// The party's seat passes to somebody who is called: the party stays until that one is in,
+    /// and for good if it does not come.
+    Transfer {
+        /// Whose seat.
+        party: PartyId,
+        /// To whom.
+        target: Target,
+    },
+    /// Another connection takes the party's seat; the one before ends (RFC 3891).
+    TakeOver {
+        /// Whose seat.
+        party: PartyId,
+        /// The connection, and who is at its end.
+        newcomer: Newcomer,
+    },
     /// The party's voice goes out of the room; it still hears.
     Mute {
         /// Whom.
@@ -87,6 +102,13 @@ pub enum Verb {
         /// Whom.
         party: PartyId,
     },
+    /// A text for the room, or for one of it.
+    Write {
+        /// For whom alone; none is for all.
+        to: Option<PartyId>,
+        /// The text.
+        text: String,
+    },
     /// The conference ends for all.
     End,
     /// Recording starts or stops.
@@ -94,6 +116,24 @@ pub enum Verb {
         /// True: be recording. False: do not.
         on: bool,
     },
+}
+
+/// Where a seat can pass to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A SIP URI that is called.
+    Address(String),
+}
+
+/// A connection that takes a seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newcomer {
+    /// The connection.
+    pub leg: LegId,
+    /// The name that its phone shows, if any.
+    pub display_name: Option<String>,
+    /// Its address as its phone says it.
+    pub address: String,
 }
 
 /// Somebody who dials in.

@@ -91,6 +91,45 @@ pub enum EventKind {
         /// Why.
         reason: LeaveReason,
     },
+    /// Another connection sits in somebody's seat; nobody came and nobody left.
+    #[serde(rename = "participant.replaced")]
+    Replaced {
+        /// Whose seat.
+        party: PartyId,
+        /// The name that the phone shows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display_name: Option<String>,
+        /// The address of who sits in it from here on.
+        address: String,
+        /// The codec that the server sends from here on.
+        codec: Codec,
+    },
+    /// Somebody's seat is to pass to somebody who is being called.
+    #[serde(rename = "transfer.requested")]
+    TransferRequested {
+        /// Whose seat.
+        party: PartyId,
+        /// Who is being called for it.
+        to: PartyId,
+    },
+    /// The called one is in; whose seat it was leaves.
+    #[serde(rename = "transfer.completed")]
+    TransferCompleted {
+        /// Whose seat it was.
+        party: PartyId,
+        /// Whose it is.
+        to: PartyId,
+    },
+    /// The called one did not come; whose seat it is stays.
+    #[serde(rename = "transfer.failed")]
+    TransferFailed {
+        /// Whose seat.
+        party: PartyId,
+        /// Who did not come.
+        to: PartyId,
+        /// Why.
+        reason: LeaveReason,
+    },
     /// Somebody is set apart.
     #[serde(rename = "participant.held")]
     Held {
@@ -141,6 +180,15 @@ pub enum EventKind {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
     },
+    /// Somebody wrote something. By whom is told by `by`.
+    #[serde(rename = "message.text")]
+    Text {
+        /// For whom alone; absent: for all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<PartyId>,
+        /// The text, as it came.
+        text: String,
+    },
     /// The mix is being recorded.
     #[serde(rename = "recording.started")]
     RecordingStarted {
@@ -172,6 +220,8 @@ pub enum LeaveReason {
     Left,
     /// Somebody removed it.
     Removed,
+    /// Its seat passed to somebody else.
+    Transferred,
     /// The conference ended for all.
     Ended,
     /// It was called and did not answer in time.

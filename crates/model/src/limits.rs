@@ -38,6 +38,10 @@ pub const ENDED_CONFERENCES_KEPT: usize = 64;
 /// proxies give up after three minutes; people give up after one.
 pub const RINGING_S_MAX: u64 = 60;
 
+/// Longest text that is written into a conference, in bytes: what one MESSAGE may bring
+/// (`sip::limits::TEXT_BYTES_MAX`), so that each can be told in the other's terms.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+
 /// Samples in one tap frame: 20 ms at 48 kHz.
 pub const TAP_SAMPLES_MAX: usize = 960;
 

@@ -34,6 +34,10 @@ pub enum Action {
     Enter,
     /// [`Verb::Invite`].
     Invite,
+    /// [`Verb::Transfer`].
+    Transfer,
+    /// [`Verb::TakeOver`].
+    TakeOver,
     /// [`Verb::Mute`].
     Mute,
     /// [`Verb::Unmute`].
@@ -44,6 +48,8 @@ pub enum Action {
     Resume,
     /// [`Verb::Remove`].
     Remove,
+    /// [`Verb::Write`].
+    Write,
     /// [`Verb::End`].
     End,
     /// [`Verb::Record`].
@@ -84,11 +90,14 @@ impl Verb {
         match self {
             Verb::Enter(_) => Action::Enter,
             Verb::Invite { .. } => Action::Invite,
+            Verb::Transfer { .. } => Action::Transfer,
+            Verb::TakeOver { .. } => Action::TakeOver,
             Verb::Mute { .. } => Action::Mute,
             Verb::Unmute { .. } => Action::Unmute,
             Verb::Hold { .. } => Action::Hold,
             Verb::Resume { .. } => Action::Resume,
             Verb::Remove { .. } => Action::Remove,
+            Verb::Write { .. } => Action::Write,
             Verb::End => Action::End,
             Verb::Record { .. } => Action::Record,
         }
@@ -97,12 +106,19 @@ impl Verb {
     /// The party that it is done to; none where it concerns the whole conference.
     pub fn party(&self) -> Option<PartyId> {
         match self {
-            Verb::Mute { party }
+            Verb::Transfer { party, .. }
+            | Verb::TakeOver { party, .. }
+            | Verb::Mute { party }
             | Verb::Unmute { party }
             | Verb::Hold { party }
             | Verb::Resume { party }
             | Verb::Remove { party } => Some(*party),
-            Verb::Enter(_) | Verb::Invite { .. } | Verb::End | Verb::Record { .. } => None,
+            // Whoever it is for: it concerns what is said in the conference.
+            Verb::Enter(_)
+            | Verb::Invite { .. }
+            | Verb::Write { .. }
+            | Verb::End
+            | Verb::Record { .. } => None,
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Refusal {
     BadName,
     /// The target is not a SIP URI that can be called.
     BadTarget,
+    /// The text is empty, or longer than a text can be.
+    BadText,
     /// The party's state does not allow it: it is still being called, or already as wished by
     /// another side.
     WrongState,
@@ -38,11 +40,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 12] = [
+    pub const ALL: [Refusal; 13] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
         Refusal::BadTarget,
+        Refusal::BadText,
         Refusal::WrongState,
         Refusal::NotAllowed,
         Refusal::LimitReached,
@@ -60,6 +63,7 @@ impl Refusal {
             Refusal::NoSuchParty => "no_such_party",
             Refusal::BadName => "bad_name",
             Refusal::BadTarget => "bad_target",
+            Refusal::BadText => "bad_text",
             Refusal::WrongState => "wrong_state",
             Refusal::NotAllowed => "not_allowed",
             Refusal::LimitReached => "limit_reached",
@@ -75,7 +79,7 @@ impl Refusal {
     pub fn http_status(self) -> u16 {
         match self {
             Refusal::NoSuchConference | Refusal::NoSuchParty => 404,
-            Refusal::BadName | Refusal::BadTarget => 422,
+            Refusal::BadName | Refusal::BadTarget | Refusal::BadText => 422,
             Refusal::WrongState | Refusal::NotReachable => 409,
             Refusal::NotAllowed | Refusal::LimitReached => 403,
             Refusal::NotAcceptable => 422,
@@ -88,6 +92,7 @@ impl Refusal {
         match self {
             Refusal::NoSuchConference | Refusal::NoSuchParty | Refusal::BadName => 404,
             Refusal::BadTarget => 416,
+            Refusal::BadText => 413,
             Refusal::WrongState => 491,
             Refusal::NotReachable => 480,
             Refusal::NotAllowed => 403,
@@ -106,6 +111,7 @@ impl Refusal {
             | Refusal::NoSuchParty
             | Refusal::BadName
             | Refusal::BadTarget
+            | Refusal::BadText
             | Refusal::WrongState
             | Refusal::NotAllowed
             | Refusal::LimitReached
@@ -121,6 +127,7 @@ impl Refusal {
             Refusal::NoSuchParty => "There is no such party in this conference.",
             Refusal::BadName => "That is not a name that a conference can have.",
             Refusal::BadTarget => "The target is not a SIP URI that can be called.",
+            Refusal::BadText => "The text is empty or too long.",
             Refusal::WrongState => "The party's state does not allow that.",
             Refusal::NotAllowed => "The conference's profile does not allow that.",
             Refusal::LimitReached => "The conference is full.",

@@ -122,7 +122,20 @@ impl ConferenceView {
         }
         self.seq = event.seq;
         match &event.kind {
-            EventKind::Created { .. } | EventKind::Digit { .. } => {}
+            EventKind::Created { .. }
+            | EventKind::Digit { .. }
+            | EventKind::Text { .. }
+            | EventKind::TransferRequested { .. }
+            | EventKind::TransferCompleted { .. }
+            | EventKind::TransferFailed { .. } => {}
+            EventKind::Replaced { party, display_name, address, codec } => {
+                self.with(*party, |p| {
+                    p.display_name.clone_from(display_name);
+                    p.address.clone_from(address);
+                    p.codec = Some(*codec);
+                    p.quality = None;
+                });
+            }
             EventKind::Ended { .. } => self.ended_ms = Some(event.at_ms),
             EventKind::Dialling { party, address } => {
                 self.parties.push(PartyView {

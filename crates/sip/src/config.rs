@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::access::Access;
 use crate::flow::{Flow, Transport};
-use crate::limits::{SESSION_INTERVAL_S, SESSIONS_MAX, TRANSACTIONS_MAX};
+use crate::limits::{SESSION_INTERVAL_S, SESSIONS_MAX, SUBSCRIPTIONS_MAX, TRANSACTIONS_MAX};
 #[cfg(doc)]
 use crate::limits::{SESSION_INTERVAL_S_MAX, SESSION_INTERVAL_S_MIN};
+use crate::message::{Host, NameAddr, Uri};
 
 /// What an endpoint is told at its start.
 #[derive(Clone, Debug)]
@@ -22,6 +23,11 @@ pub struct Config {
     pub access: Access,
     /// Most sessions at once; an INVITE over it is answered 503.
     pub sessions_max: usize,
+    /// Most subscriptions at once; a request over it is answered 503.
+    pub subscriptions_max: usize,
+    /// Whether every session is with a conference of ours: its Contact is then the conference's
+    /// address, marked `isfocus` (RFC 4579 §5.1).
+    pub focus: bool,
     /// Most transactions at once; a request over it is answered 503, but a BYE is always taken.
     pub transactions_max: usize,
     /// The session interval that is asked for [s], within [`SESSION_INTERVAL_S_MIN`] and
@@ -41,6 +47,8 @@ impl Config {
             sessions_max: SESSIONS_MAX,
             transactions_max: TRANSACTIONS_MAX,
             session_expires_s: SESSION_INTERVAL_S,
+            subscriptions_max: SUBSCRIPTIONS_MAX,
+            focus: false,
         }
     }
 
@@ -66,17 +74,28 @@ impl Config {
         }
     }
 
-    /// Our Contact along that flow; with `sips` where that was asked for (RFC 3261 §12.1.1).
-    pub(crate) fn contact(&self, flow: &Flow, secure: bool) -> String {
+    /// Our Contact along that flow, as that user of ours (empty for none); with `sips` where that
+    /// was asked for (RFC 3261 §12.1.1).
+    pub(crate) fn contact(&self, flow: &Flow, user: &str, secure: bool) -> String {
         let address = self.own_address(flow);
-        let scheme = if secure && flow.transport.is_secure() { "sips" } else { "sip" };
+        let user = if self.focus { user } else { "" };
+        let Uri::Sip(mut uri) = Uri::sip(user, Host::Ip(address.ip()), Some(address.port())) else {
+            unreachable!("a SIP URI was asked for")
+        };
+        uri.secure = secure && flow.transport.is_secure();
         match flow.transport {
-            Transport::Udp => format!("<sip:{address}>"),
-            Transport::Tls if scheme == "sips" => format!("<sips:{address}>"),
+            Transport::Udp => {}
+            Transport::Tls if uri.secure => {}
             Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-                format!("<{scheme}:{address};transport={}>", flow.transport.param_name())
+                let name = flow.transport.param_name();
+                uri.params.set("transport", Some(name.to_owned()));
             }
         }
+        let mut contact = NameAddr::new("", Uri::Sip(uri));
+        if self.focus {
+            contact.params.set("isfocus", None);
+        }
+        contact.to_string()
     }
 }
 
@@ -91,9 +110,12 @@ mod tests {
         let mut config = Config::new(vec![(Transport::Tcp, local), (Transport::Udp, local_v6)]);
         config.advertised = Some("203.0.113.7".parse().unwrap());
         let tcp = config.flow_to(Transport::Tcp, "192.0.2.1:5060".parse().unwrap()).unwrap();
-        assert_eq!(config.contact(&tcp, false), "<sip:203.0.113.7:5060;transport=tcp>");
+        assert_eq!(config.contact(&tcp, "", false), "<sip:203.0.113.7:5060;transport=tcp>");
         let udp = config.flow_to(Transport::Udp, "[2001:db8::2]:5060".parse().unwrap()).unwrap();
-        assert_eq!(config.contact(&udp, false), "<sip:[2001:db8::1]:5060>");
+        assert_eq!(config.contact(&udp, "", false), "<sip:[2001:db8::1]:5060>");
+        config.focus = true;
+        assert_eq!(config.contact(&udp, "a b", false), "<sip:a%20b@[2001:db8::1]:5060>;isfocus");
+        config.focus = false;
         assert_eq!(config.flow_to(Transport::Udp, "192.0.2.1:5060".parse().unwrap()), None);
         for (transport, secure, contact) in [
             (Transport::Tls, false, "<sip:203.0.113.7:5060;transport=tls>"),
@@ -102,7 +124,7 @@ mod tests {
             (Transport::Ws, false, "<sip:203.0.113.7:5060;transport=ws>"),
             (Transport::Wss, true, "<sips:203.0.113.7:5060;transport=ws>"),
         ] {
-            assert_eq!(config.contact(&Flow { transport, ..tcp }, secure), contact);
+            assert_eq!(config.contact(&Flow { transport, ..tcp }, "", secure), contact);
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Dialog {
     pub(crate) routes: Vec<NameAddr>,
     /// Where their last message came from.
     pub(crate) flow: Flow,
+    /// The user that our Contact names instead of that of `local`.
+    pub(crate) appears_as: Option<String>,
     /// Whether requests keep to `flow`, see [`Dialog::next_hop`].
     pub(crate) pinned: bool,
 }
@@ -54,6 +56,7 @@ impl Dialog {
             remote_target: contact.unwrap_or_else(|| arrival.from.uri.clone()),
             routes: routes.map_err(|_| "Bad Record-Route")?,
             flow: arrival.source,
+            appears_as: None,
             pinned: arrival.is_direct() && (streamed || arrival.via.params.has("rport")),
         })
     }
@@ -208,6 +211,7 @@ mod tests {
             remote_target: target.parse().unwrap(),
             routes: routes.iter().map(|route| route.parse().unwrap()).collect(),
             flow,
+            appears_as: None,
             pinned,
         }
     }

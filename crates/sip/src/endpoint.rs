@@ -20,10 +20,12 @@ use crate::outbox::Outbox;
 use crate::registrar::Registrar;
 use crate::reply::{Pending, Refusal, echo};
 use crate::session::timer::{Asked, has_option};
-use crate::session::{Session, SessionId, SessionTimer};
+use crate::session::{Referral, Session, SessionId, SessionTimer};
 use crate::stats::{Alive, Stats};
+use crate::subscription::Subscriptions;
+use crate::text::TextId;
 use crate::token::Tokens;
-use crate::transaction::{Clients, Heard, Servers};
+use crate::transaction::{Clients, Failed, Heard, Servers};
 
 /// A SIP endpoint without sockets or clock: bytes and times in, [`Output`] out.
 ///
@@ -43,6 +45,12 @@ pub struct Endpoint {
     pub(crate) agenda: Agenda<(SessionId, SessionTimer)>,
     pub(crate) gate: Gate,
     pub(crate) registrar: Registrar,
+    pub(crate) subscriptions: Subscriptions,
+    /// MESSAGEs that wait for their answers.
+    pub(crate) texts: BTreeMap<TextId, Pending>,
+    pub(crate) texts_taken: u64,
+    /// REFERs of ours that are under way.
+    pub(crate) referrals: BTreeMap<SessionId, Referral>,
     pub(crate) sessions_opened: u64,
     pub(crate) lookups_asked: u64,
 }
@@ -65,6 +73,10 @@ impl Endpoint {
             ids_by_dialog: BTreeMap::new(),
             ids_by_lookup: BTreeMap::new(),
             agenda: Agenda::new(),
+            subscriptions: Subscriptions::new(),
+            texts: BTreeMap::new(),
+            texts_taken: 0,
+            referrals: BTreeMap::new(),
             sessions_opened: 0,
             lookups_asked: 0,
         }
@@ -95,13 +107,14 @@ impl Endpoint {
         for session in self.sessions.values_mut() {
             session.dialog.connection_closed(connection);
         }
+        self.subscriptions.connection_closed(connection);
     }
 
     /// Nothing can be sent along that flow (connection refused, no route). Requests under way there
     /// fail; responses are given up silently (RFC 3261 §17.2.4).
     pub fn transport_failed(&mut self, now: Instant, flow: &Flow) {
         for failed in self.clients.transport_failed(now, &mut self.outbox, flow) {
-            self.request_failed(now, &failed);
+            self.client_failed(now, &failed);
         }
     }
 
@@ -122,7 +135,11 @@ impl Endpoint {
     pub fn next_deadline(&self) -> Option<Deadline> {
         let session = self.agenda.next().map(|(at, (_, timer))| (at, timer.why()));
         let registrar = self.registrar.next_deadline();
-        [self.clients.next_deadline(), self.servers.next_deadline(), session, registrar]
+        let subscription = self.subscriptions.next_deadline();
+        let machines = [self.clients.next_deadline(), self.servers.next_deadline()];
+        machines
+            .into_iter()
+            .chain([session, registrar, subscription])
             .into_iter()
             .flatten()
             .min()
@@ -135,11 +152,14 @@ impl Endpoint {
         while self.servers.timeout(now, &mut self.outbox) {}
         while let Some(failed) = self.clients.timeout(now, &mut self.outbox) {
             if let Some(failed) = failed {
-                self.request_failed(now, &failed);
+                self.client_failed(now, &failed);
             }
         }
         while let Some((id, timer)) = self.agenda.pop(now) {
             self.session_timeout(now, id, timer);
+        }
+        while let Some(id) = self.subscriptions.due(now) {
+            self.expire_subscription(now, id);
         }
     }
 
@@ -156,6 +176,13 @@ impl Endpoint {
             sessions: self.sessions.len(),
             client_transactions: self.clients.len(),
             server_transactions: self.servers.len(),
+            subscriptions: self.subscriptions.len(),
+        }
+    }
+
+    fn client_failed(&mut self, now: Instant, failed: &Failed) {
+        if !self.notify_answered(now, failed.id, None) {
+            self.request_failed(now, failed);
         }
     }
 
@@ -220,6 +247,12 @@ impl Endpoint {
             self.answer_options(&arrival);
         } else if arrival.request.method == Method::Register {
             self.receive_register(now, &arrival, &admitted.origin);
+        } else if arrival.request.method == Method::Subscribe {
+            self.receive_subscribe(now, None, &arrival);
+        } else if arrival.request.method == Method::Refer {
+            self.receive_refer(now, None, &arrival);
+        } else if arrival.request.method == Method::Message {
+            self.receive_text(now, None, &arrival);
         } else {
             // INFO, PRACK, UPDATE and BYE live in dialogs; the rest has been refused.
             self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
@@ -233,9 +266,10 @@ impl Endpoint {
             true => None,
             false => self.find_session(&arrival),
         };
-        let Some(id) = session.filter(|id| self.is_from_other_side(now, *id, &arrival)) else {
+        let Some(id) = session else { return self.receive_in_subscription(now, &arrival) };
+        if !self.is_from_other_side(now, id, &arrival) {
             return self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
-        };
+        }
         match inspect(&arrival) {
             Ok(()) => self.receive_in_dialog(now, id, arrival),
             Err(refusal) => self.refuse(&arrival, &refusal),
@@ -303,6 +337,7 @@ impl Endpoint {
             echo: echo(&arrival.request, opens_dialog.then_some(tag)),
             flow,
             secure: arrival.request.is_secure(),
+            appears_as: None,
             offered: matches!(description(headers, &arrival.request.body), Ok(Some(_))),
             requires_reliable: has_option(headers, &HeaderName::Require, "100rel"),
             asked: Asked::read(headers),
@@ -325,7 +360,9 @@ impl Endpoint {
             Heard::Stray => self.outbox.stats.strays += 1,
             Heard::Absorbed => {}
             Heard::Report { id, user, method } => {
-                self.request_answered(now, (id, user, &method), flow, response);
+                if !self.notify_answered(now, id, Some(response)) {
+                    self.request_answered(now, (id, user, &method), flow, response);
+                }
             }
         }
     }

@@ -6,7 +6,9 @@ use crate::access::{Destination, Origin, Suspicion};
 use crate::flow::{Flow, Transport};
 use crate::message::{Headers, NameAddr, Reason, StatusCode, Uri};
 use crate::registrar::Registration;
-use crate::session::{InquiryId, SessionId};
+use crate::session::{InquiryId, Meant, SessionId};
+use crate::subscription::{SubscriptionEvent, SubscriptionId};
+use crate::text::{Text, TextId};
 
 /// Something the shell or the user of the endpoint has to do or know.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +39,10 @@ pub enum Output {
     Registered(Registration),
     /// Somebody tried what it may not: for whoever watches, or shuts out by address.
     Security(Suspicion),
+    /// Something happened to a subscription.
+    Subscription(SubscriptionId, SubscriptionEvent),
+    /// Somebody sent a text; it waits for its answer.
+    Text(TextId, Box<Text>),
 }
 
 /// One lookup.
@@ -80,6 +86,13 @@ pub enum SessionEvent {
         /// With what. 491 means that an offer of theirs came in the way.
         status: StatusCode,
     },
+    /// How our REFER goes.
+    Referral {
+        /// What the contacted side said, or the refusal of the REFER itself.
+        status: StatusCode,
+        /// Nothing more will be told of it.
+        over: bool,
+    },
     /// Application data came; it has been answered 200.
     Info {
         /// The value of Content-Type; empty if missing.
@@ -122,6 +135,8 @@ pub struct Incoming {
     pub call_id: String,
     /// The offer; `None` when the caller asks for one of ours.
     pub offer: Option<Vec<u8>>,
+    /// The session that it means, if any.
+    pub meant: Option<Meant>,
     /// Where the INVITE came from.
     pub flow: Flow,
     /// The caller's software, by its own word.

@@ -4,6 +4,7 @@ use crate::arrival::Arrival;
 use crate::flow::Transport;
 use crate::message::{HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, part};
 use crate::reply::{ACCEPT, ALLOW, Refusal, SUPPORTED};
+use crate::subscription::package;
 
 /// Judges method, Request-URI and extensions, in the order of §8.2.
 pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
@@ -38,18 +39,13 @@ fn method(request: &Request) -> Result<(), Refusal> {
         | Method::Info
         | Method::Prack
         | Method::Register
-        | Method::Update => Ok(()),
-        // Nothing was subscribed to (RFC 6665 §4.1.3).
-        Method::Notify => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
-        Method::Subscribe | Method::Publish if has_event => {
-            // Allow-Events would have to name a package (RFC 6665 §8.4), and there is none.
-            Err(Refusal::of(StatusCode::BAD_EVENT))
-        }
-        Method::Subscribe
-        | Method::Publish
+        | Method::Update
         | Method::Message
-        | Method::Refer
-        | Method::Other(_) => {
+        | Method::Notify
+        | Method::Refer => Ok(()),
+        Method::Subscribe => package(&request.headers).map(|_| ()),
+        Method::Publish if has_event => Err(Refusal::of(StatusCode::BAD_EVENT)),
+        Method::Publish | Method::Other(_) => {
             Err(Refusal::of(StatusCode::METHOD_NOT_ALLOWED).with(HeaderName::Allow, ALLOW))
         }
     }

@@ -30,6 +30,8 @@ mod registrar;
 mod reply;
 mod session;
 mod stats;
+mod subscription;
+mod text;
 mod token;
 mod transaction;
 
@@ -38,5 +40,10 @@ pub use endpoint::Endpoint;
 pub use event::{Deadline, EndCause, Incoming, Output, ResolveId, SessionEvent};
 pub use flow::{ConnectionId, Flow, Transport};
 pub use registrar::{Binding, Registration};
-pub use session::{Inquiry, InquiryId, Invite, SessionError, SessionId};
+pub use session::{Inquiry, InquiryId, Invite, Meant, SessionError, SessionId};
 pub use stats::{Alive, MethodCounts, ReasonCounts, Stats, StatusCounts};
+pub use subscription::{
+    Notification, Package, Referred, Subscribed, SubscriptionError, SubscriptionEvent,
+    SubscriptionId,
+};
+pub use text::{Text, TextId};

@@ -81,6 +81,25 @@ pub const EXTRA_HEADERS_MAX: usize = 32;
 /// a thousand; the whole must stay far below [`MESSAGE_BYTES_MAX`].
 pub const EXTRA_VALUE_BYTES_MAX: usize = 4_096;
 
+/// Longest text of a MESSAGE, in bytes: three times what RFC 3428 §8 lets one be over UDP.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+
+/// Subscriptions at once: one for each session, for a transfer under way or a roster that is shown.
+/// Each remembers a dialog of about 1 KB.
+pub const SUBSCRIPTIONS_MAX: usize = SESSIONS_MAX;
+
+/// Shortest subscription that is granted, in seconds; a shorter one would be refreshed more often
+/// than the roster changes.
+pub const SUBSCRIPTION_S_MIN: u32 = 60;
+
+/// Longest subscription that is granted, and that of a conference by default (RFC 4575 §3.4), in
+/// seconds.
+pub const SUBSCRIPTION_S_MAX: u32 = 3_600;
+
+/// How long the progress of a REFER is told, in seconds: longer than a call may ring
+/// ([`ANSWER_WAIT_MAX`]).
+pub const REFERRAL_S_MAX: u32 = 240;
+
 /// `Retry-After` of a 503 when a limit is reached, in seconds.
 pub const RETRY_AFTER_S: u32 = 5;
 

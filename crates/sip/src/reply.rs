@@ -7,10 +7,15 @@ use crate::session::timer::Asked;
 use crate::transaction::TransactionId;
 
 /// The methods that are understood.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, \
+                                REGISTER, SUBSCRIBE, NOTIFY, REFER, MESSAGE";
 
-/// The extensions that are understood, by option tag: RFC 3262 and RFC 4028.
-pub(crate) const SUPPORTED: [&str; 2] = ["100rel", "timer"];
+/// The event packages that are understood.
+pub(crate) const ALLOW_EVENTS: &str = "conference, refer";
+
+/// The extensions that are understood, by option tag: RFC 3262, 3911, 4488, 3891, 4538 and 4028.
+pub(crate) const SUPPORTED: [&str; 6] =
+    ["100rel", "join", "norefersub", "replaces", "tdialog", "timer"];
 
 /// The media types that are understood.
 pub(crate) const ACCEPT: &str = "application/sdp";
@@ -58,6 +63,8 @@ pub(crate) struct Pending {
     pub(crate) flow: Flow,
     /// Whether it asks for a `sips` URI.
     pub(crate) secure: bool,
+    /// The user that our Contact names instead of the one that was asked for.
+    pub(crate) appears_as: Option<String>,
     /// Whether it came with an offer.
     pub(crate) offered: bool,
     /// Whether each provisional response has to be acknowledged (RFC 3262).

@@ -107,4 +107,6 @@ pub struct Alive {
     pub client_transactions: usize,
     /// Requests of others that may still come again.
     pub server_transactions: usize,
+    /// Subscriptions, those included whose last NOTIFY is not answered yet.
+    pub subscriptions: usize,
 }

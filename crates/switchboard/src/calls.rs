@@ -26,7 +26,7 @@ impl Calls {
     pub(crate) fn unanswered(&mut self, placed: Placed, reason: LeaveReason) {
         let result = match reason {
             LeaveReason::Left => "cancelled",
-            LeaveReason::Removed | LeaveReason::Ended => "withdrawn",
+            LeaveReason::Removed | LeaveReason::Transferred | LeaveReason::Ended => "withdrawn",
             LeaveReason::NoAnswer => "no_answer",
             LeaveReason::Busy => "busy",
             LeaveReason::Declined => "declined",

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use call::{Conference, Rules};
-use model::limits::{COMMANDS_REMEMBERED_MAX, CONFERENCES_MAX};
+use model::command::Target;
+use model::limits::{COMMANDS_REMEMBERED_MAX, CONFERENCES_MAX, TEXT_BYTES_MAX};
 use model::{
     Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, Refusal,
     Verb,
@@ -58,11 +59,14 @@ impl Switchboard {
                 (None, Verb::Enter(_) | Verb::Invite { .. }) => self.begin(now, name, id, by, verb),
                 (
                     None,
-                    Verb::Mute { .. }
+                    Verb::Transfer { .. }
+                    | Verb::TakeOver { .. }
+                    | Verb::Mute { .. }
                     | Verb::Unmute { .. }
                     | Verb::Hold { .. }
                     | Verb::Resume { .. }
                     | Verb::Remove { .. }
+                    | Verb::Write { .. }
                     | Verb::End
                     | Verb::Record { .. },
                 ) => Err(Refusal::NoSuchConference),
@@ -91,13 +95,17 @@ impl Switchboard {
     }
 
     /// What must hold of a verb whatever the conference says.
-    fn check(&self, verb: &Verb) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, verb: &Verb) -> Result<(), Refusal> {
         match verb {
-            Verb::Enter(_) => self.takes_calls(),
-            Verb::Invite { target } => {
+            Verb::Enter(_) | Verb::TakeOver { .. } => self.takes_calls(),
+            Verb::Invite { target } | Verb::Transfer { target: Target::Address(target), .. } => {
                 crate::signal::callable(target, &self.config.sip.listeners)?;
                 self.takes_calls()
             }
+            Verb::Write { text, .. } => match text.trim().is_empty() {
+                false if text.len() <= TEXT_BYTES_MAX => Ok(()),
+                true | false => Err(Refusal::BadText),
+            },
             Verb::Mute { .. }
             | Verb::Unmute { .. }
             | Verb::Hold { .. }

@@ -10,6 +10,7 @@ use sip::message::{Host, SipUri, Uri};
 use crate::calls::Placed;
 use crate::digits::KeyWay;
 use crate::leg::{Leg, Purpose, Stage};
+use crate::referral::status_of_leaving;
 use crate::switchboard::{Output, Switchboard};
 
 impl Switchboard {
@@ -20,6 +21,7 @@ impl Switchboard {
                 Effect::Event(event) => self.outputs.push_back(Output::Event(event)),
                 Effect::Dial { leg, target } => self.dial(id, leg, target),
                 Effect::HangUp { leg, reason } => self.hang_up(now, leg, reason),
+                Effect::Text { leg, text } => self.send_text(now, leg, text),
                 Effect::Route(routing) => {
                     self.order(MediaOrder::Route { conference: id, routing });
                 }
@@ -32,9 +34,11 @@ impl Switchboard {
                     self.conferences.remove(&id);
                     self.names.retain(|_, named| *named != id);
                     self.order(MediaOrder::CloseConference { conference: id });
+                    self.roster_closed(now, id);
                 }
             }
         }
+        self.roster_changed(now, id);
     }
 
     pub(crate) fn order(&mut self, order: MediaOrder) {
@@ -65,6 +69,16 @@ impl Switchboard {
         self.order(MediaOrder::Open { leg, conference, local });
     }
 
+    /// Whether a URI leads back to this server.
+    pub(crate) fn is_own_address(&self, uri: &Uri) -> bool {
+        let Uri::Sip(SipUri { host: Host::Ip(ip), port, .. }) = uri else { return false };
+        let port = port.unwrap_or(5060);
+        self.config.sip.listeners.iter().any(|(_, own)| {
+            let same_host = own.ip() == *ip || self.config.sip.advertised == Some(*ip);
+            own.port() == port && (same_host || own.ip().is_unspecified())
+        })
+    }
+
     /// The address of this machine from which a target is called: loopback calls loopback, else
     /// the first address that others can reach.
     fn local_for(&self, target: &str) -> IpAddr {
@@ -85,6 +99,7 @@ impl Switchboard {
     fn hang_up(&mut self, now: Instant, id: LegId, reason: LeaveReason) {
         self.stop_hunt(now, id);
         let Some(leg) = self.legs.remove(&id) else { return };
+        self.referral_progress(now, id, status_of_leaving(reason));
         match leg.stage {
             Stage::Opening(Purpose::Dial(_)) => self.calls.unanswered(Placed::Outbound, reason),
             Stage::Offered(_) if leg.signalling.is_none() => {

@@ -11,11 +11,15 @@ mod digits;
 mod effects;
 mod hunt;
 mod leg;
+pub mod limits;
 mod negotiation;
 mod reason;
+mod referral;
 mod registrations;
+mod roster;
 mod signal;
 mod switchboard;
+mod text;
 
 pub use config::{Config, Room};
 pub use switchboard::{Deadline, Input, Output, Switchboard};

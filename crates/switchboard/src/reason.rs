@@ -10,6 +10,7 @@ pub(crate) fn told(reason: LeaveReason) -> Reason {
     let (cause, text) = match reason {
         LeaveReason::Left => (16, "left"),
         LeaveReason::Removed => (16, "removed"),
+        LeaveReason::Transferred => (16, "transferred"),
         LeaveReason::Ended => (16, "conference ended"),
         LeaveReason::NoAnswer => (19, "no answer"),
         LeaveReason::Busy => (17, "busy"),

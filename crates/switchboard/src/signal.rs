@@ -4,34 +4,38 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use call::LegChange;
-use model::command::Entrant;
+use model::command::{Entrant, Newcomer};
 use model::limits::LABEL_LENGTH_MAX;
 use model::{
     Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LeaveReason, LegId,
     MediaOrder, PartyId, Refusal, Verb,
 };
 use sip::access::Destination;
-use sip::message::{Host, NameAddr, Reason, StatusCode, Uri};
-use sip::{EndCause, Incoming, Invite, SessionEvent, SessionId, Transport};
+use sip::message::{HeaderName, Host, NameAddr, Reason, ReferTo, StatusCode, Uri};
+use sip::{EndCause, Incoming, Invite, Meant, SessionEvent, SessionId, Transport};
 use wire::sdp::{self, Description, Local, Negotiated};
 
 use crate::calls::Placed;
 use crate::digits::KeyWay;
 use crate::leg::{Leg, Purpose, Stage};
+use crate::limits::FACTORY_NAME;
 use crate::negotiation;
 use crate::reason;
+use crate::referral::status_of_end;
 use crate::switchboard::{Output, Switchboard};
 
 /// Says whether the server can call this address: a `sip:` or `sips:` URI whose transport is
-/// listened for.
+/// listened for, perhaps with the dialog there that is to be replaced.
 pub(crate) fn callable(
     target: &str,
     listeners: &[(Transport, SocketAddr)],
-) -> Result<Uri, Refusal> {
+) -> Result<ReferTo, Refusal> {
     let Ok(Uri::Sip(uri)) = target.parse() else { return Err(Refusal::BadTarget) };
+    let callee: ReferTo = format!("<{target}>").parse().map_err(|_| Refusal::BadTarget)?;
     let asked = Transport::asked_by(&uri).filter(|asked| asked.reaches_out());
-    match asked.is_some_and(|asked| listeners.iter().any(|(kind, _)| *kind == asked)) {
-        true => Ok(Uri::Sip(uri)),
+    let listened = asked.is_some_and(|asked| listeners.iter().any(|(kind, _)| *kind == asked));
+    match listened && callee.method.is_none() {
+        true => Ok(callee),
         false => Err(Refusal::BadTarget),
     }
 }
@@ -47,6 +51,8 @@ impl Switchboard {
                 sip::Output::Resolve { id, host, port, transport } => {
                     self.outputs.push_back(Output::Resolve { id, host, port, transport });
                 }
+                sip::Output::Subscription(id, event) => self.subscription(now, id, event),
+                sip::Output::Text(id, text) => self.text(now, id, *text),
                 sip::Output::Session(session, event) => self.session(now, session, event),
                 sip::Output::Registered(registration) => self.registered(registration),
                 sip::Output::Security(suspicion) => {
@@ -68,7 +74,8 @@ impl Switchboard {
         let conference = self.legs[&leg].conference;
         match event {
             SessionEvent::Incoming(_) => {}
-            SessionEvent::Ringing { .. } => {
+            SessionEvent::Ringing { status, .. } => {
+                self.referral_progress(now, leg, status);
                 self.leg_changed(now, conference, leg, LegChange::Ringing);
             }
             SessionEvent::Established { sdp } => self.established(now, leg, sdp),
@@ -86,7 +93,8 @@ impl Switchboard {
                     self.key(now, leg, KeyWay::Info, digit);
                 }
             }
-            // The switchboard asks nothing inside a session.
+            // The switchboard refers nobody, and asks nothing else inside a session.
+            SessionEvent::Referral { .. } => {}
             SessionEvent::Replied { .. } => {}
             SessionEvent::Ended { cause } => self.ended(now, leg, &cause),
         }
@@ -120,17 +128,8 @@ impl Switchboard {
             }
             None => Purpose::Offer,
         };
-        let (party, leg) = (PartyId(self.chance.draw()), LegId(self.chance.draw()));
-        let entrant = Entrant {
-            party,
-            leg,
-            display_name: display_name(&incoming.from),
-            address: label(&address(&incoming.from.uri)),
-        };
-        let conference = match &incoming.destination {
-            Destination::Conference(name) => self.enter(now, name, entrant)?,
-            Destination::User(user) => self.call_user(now, user, entrant)?,
-        };
+        let leg = LegId(self.chance.draw());
+        let (conference, party) = self.let_in(now, &incoming, session, leg)?;
         let signalling = incoming.flow.remote.ip();
         self.legs_by_session.insert(session, leg);
         self.legs.insert(
@@ -150,21 +149,60 @@ impl Switchboard {
         Ok(())
     }
 
-    /// Somebody stands in a conference, which begins if it is not there.
-    fn enter(
+    /// What a caller wants: to come in where its route leads or to whom it names in Join
+    /// (RFC 3911), or to sit where another connection sits (RFC 3891).
+    fn let_in(
         &mut self,
         now: Instant,
-        name: &str,
-        entrant: Entrant,
-    ) -> Result<ConferenceId, Refusal> {
-        let name = ConferenceName::parse(name).map_err(|_| Refusal::NoSuchConference)?;
-        let command = Command {
-            id: CommandId(self.chance.draw()),
-            conference: ConferenceRef::Name(name),
-            by: Author::Party(entrant.party),
-            verb: Verb::Enter(entrant),
+        incoming: &Incoming,
+        session: SessionId,
+        leg: LegId,
+    ) -> Result<(ConferenceId, PartyId), Refusal> {
+        let display_name = display_name(&incoming.from);
+        let address = label(&address(&incoming.from.uri));
+        if let Some(Meant::Replaces(replaced)) = incoming.meant {
+            let (conference, party) = self.party_of(replaced)?;
+            let newcomer = Newcomer { leg, display_name, address };
+            let verb = Verb::TakeOver { party, newcomer };
+            let conference = self.command_of(now, ConferenceRef::Id(conference), party, verb)?;
+            return Ok((conference, party));
+        }
+        let party = PartyId(self.chance.draw());
+        let entrant = Entrant { party, leg, display_name, address };
+        let named = match (incoming.meant, &incoming.destination) {
+            (Some(Meant::Joins(joined)), _) => ConferenceRef::Id(self.party_of(joined)?.0),
+            (_, Destination::Conference(name)) => {
+                ConferenceRef::Name(self.name_for(session, name)?)
+            }
+            (_, Destination::User(user)) => {
+                return Ok((self.call_user(now, user, entrant)?, party));
+            }
         };
+        Ok((self.command_of(now, named, party, Verb::Enter(entrant))?, party))
+    }
+
+    /// Carries out what a caller wants; a conference that it names begins if it is not there.
+    fn command_of(
+        &mut self,
+        now: Instant,
+        conference: ConferenceRef,
+        party: PartyId,
+        verb: Verb,
+    ) -> Result<ConferenceId, Refusal> {
+        let id = CommandId(self.chance.draw());
+        let command = Command { id, conference, by: Author::Party(party), verb };
         self.find_and_carry_out(now, command).map(|accepted| accepted.conference)
+    }
+
+    /// The conference that somebody dials. Who dials the factory gets one of its own, under a name
+    /// that nobody can guess (RFC 4579 §5.4).
+    fn name_for(&mut self, session: SessionId, name: &str) -> Result<ConferenceName, Refusal> {
+        if !name.eq_ignore_ascii_case(FACTORY_NAME) {
+            return ConferenceName::parse(name).map_err(|_| Refusal::NoSuchConference);
+        }
+        let name = format!("{:016x}", self.chance.draw());
+        self.sip.appear_as(session, &name);
+        Ok(ConferenceName::parse(&name).expect("hexadecimal digits make a name"))
     }
 
     /// A port is open: answer the caller's offer, make ours, or call.
@@ -221,13 +259,21 @@ impl Switchboard {
             leg.said.clone_from(&offer);
         }
         let offer = offer.into_bytes();
-        if let Some(user) = self.own_user(&to) {
+        if let Some(user) = self.own_user(&to.uri) {
             if !self.hunt(now, id, &user, &offer) {
                 self.refuse_leg(now, id, Refusal::NotReachable);
             }
             return;
         }
-        let invite = Invite::new(to, NameAddr::new("", from), offer);
+        let mut invite = Invite::new(to.uri, NameAddr::new("", from), offer);
+        let replaces = to.replaces.map(|name| (HeaderName::Replaces, name.to_string()));
+        let referred_by = self.referrals.referred_by(id);
+        let referred_by = referred_by.map(|by| (HeaderName::ReferredBy, by.to_owned()));
+        for (name, value) in [replaces, referred_by].into_iter().flatten() {
+            if invite.headers.push(name, value).is_err() {
+                return self.refuse_leg(now, id, Refusal::BadTarget);
+            }
+        }
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);
@@ -251,6 +297,7 @@ impl Switchboard {
             None => self.calls.unanswered(Placed::Outbound, LeaveReason::Failed),
         }
         *self.refusals.entry(refusal.code()).or_default() += 1;
+        self.referral_progress(now, id, StatusCode::SERVICE_UNAVAILABLE);
         self.order(MediaOrder::Close { leg: id });
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
     }
@@ -296,6 +343,7 @@ impl Switchboard {
             let cause = Reason::sip(StatusCode::NOT_ACCEPTABLE_HERE.code(), "No Media In Common");
             self.sip.end(now, session, Some(cause));
         }
+        self.referral_progress(now, id, StatusCode::NOT_ACCEPTABLE_HERE);
         self.order(MediaOrder::Close { leg: id });
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
     }
@@ -320,6 +368,7 @@ impl Switchboard {
         leg.keys = KeyWay::Unheard;
         leg.stage = Stage::Up { local: Box::new(local), negotiated: Box::new(negotiated) };
         let codec = connection.codec;
+        self.referral_progress(now, id, StatusCode::OK);
         self.order(MediaOrder::Connect { leg: id, connection });
         self.leg_changed(now, conference, id, LegChange::Connected { codec });
         let verb = match (was_on_hold, is_on_hold) {
@@ -373,6 +422,7 @@ impl Switchboard {
         if let Some(session) = leg.session {
             self.legs_by_session.remove(&session);
         }
+        self.referral_progress(now, id, status_of_end(cause));
         let reason = reason::heard(cause);
         match leg.stage {
             Stage::Up { .. } => {}
@@ -394,7 +444,7 @@ fn display_name(from: &NameAddr) -> Option<String> {
 }
 
 /// A caller's address without what is of no use in a roster: parameters, headers, password.
-fn address(uri: &Uri) -> String {
+pub(crate) fn address(uri: &Uri) -> String {
     match uri {
         Uri::Sip(uri) => {
             let scheme = if uri.secure { "sips" } else { "sip" };

@@ -18,6 +18,8 @@ use crate::commands::Answers;
 use crate::config::Config;
 use crate::digits::KeyWay;
 use crate::leg::Leg;
+use crate::referral::Referrals;
+use crate::roster::Watchers;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -130,6 +132,8 @@ pub struct Switchboard {
     pub(crate) pairs: BTreeSet<ConferenceId>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
     pub(crate) answers: Answers,
+    pub(crate) referrals: Referrals,
+    pub(crate) watchers: Watchers,
     pub(crate) calls: Calls,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
     pub(crate) quality: QualityStats,
@@ -163,6 +167,8 @@ impl Switchboard {
             pairs: BTreeSet::new(),
             recordings: BTreeMap::new(),
             answers: Answers::default(),
+            referrals: Referrals::default(),
+            watchers: Watchers::default(),
             calls: Calls::default(),
             refusals: BTreeMap::new(),
             quality: QualityStats::default(),

@@ -5,7 +5,7 @@ use model::{MosClass, Refusal};
 
 use super::Done;
 use crate::conference::Conference;
-use crate::party::{Microphone, Party, Presence};
+use crate::party::{Microphone, Party, Presence, Seat};
 
 pub(crate) fn enter(conference: &mut Conference, entrant: Entrant) -> Result<Done, Refusal> {
     room_for_one(conference)?;
@@ -18,6 +18,7 @@ pub(crate) fn enter(conference: &mut Conference, entrant: Entrant) -> Result<Don
         holds: Default::default(),
         microphone: Microphone::Open,
         talking: false,
+        seat: Seat::Kept,
         quality: (MosClass::High, MosClass::High),
     });
     Ok(Done::party(entrant.party))

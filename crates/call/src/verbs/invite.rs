@@ -7,7 +7,7 @@ use super::Done;
 use super::enter::room_for_one;
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
-use crate::party::{Microphone, Party, Presence};
+use crate::party::{Microphone, Party, Presence, Seat};
 
 pub(crate) fn invite(
     conference: &mut Conference,
@@ -15,6 +15,11 @@ pub(crate) fn invite(
     target: String,
 ) -> Result<Done, Refusal> {
     room_for_one(conference)?;
+    Ok(call(conference, cause, target))
+}
+
+/// Calls somebody; that there is room was seen to.
+pub(crate) fn call(conference: &mut Conference, cause: Cause, target: String) -> Done {
     let party = PartyId(conference.chance.draw());
     let leg = LegId(conference.chance.draw());
     conference.parties.push(Party {
@@ -26,9 +31,10 @@ pub(crate) fn invite(
         holds: Default::default(),
         microphone: Microphone::Open,
         talking: false,
+        seat: Seat::Kept,
         quality: (MosClass::High, MosClass::High),
     });
     conference.tell(cause, EventKind::Dialling { party, address: target.clone() });
     conference.effect(Effect::Dial { leg, target });
-    Ok(Done::party(party))
+    Done::party(party)
 }

@@ -8,6 +8,9 @@ mod invite;
 mod mute;
 mod record;
 mod remove;
+mod take_over;
+mod transfer;
+mod write;
 
 use model::{PartyId, RecordingId};
 
@@ -18,6 +21,9 @@ pub(crate) use invite::invite;
 pub(crate) use mute::{mute, unmute};
 pub(crate) use record::record;
 pub(crate) use remove::remove;
+pub(crate) use take_over::{take_over, take_seat};
+pub(crate) use transfer::transfer;
+pub(crate) use write::write;
 
 /// What a verb brought about that its author could not name before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 mod address;
 mod cseq;
+mod dialog_name;
+mod event_type;
 mod extra;
 mod header;
 pub(crate) mod lexis;
@@ -11,6 +13,7 @@ mod multipart;
 mod param;
 mod parse;
 mod reason;
+mod refer_to;
 mod session_expires;
 mod status;
 mod uri;
@@ -19,6 +22,8 @@ mod write;
 
 pub use address::{AddressError, NameAddr};
 pub use cseq::{CSeq, CSeqError};
+pub use dialog_name::{DialogName, DialogNameError};
+pub use event_type::{EventType, EventTypeError};
 pub use extra::{ExtraError, ExtraHeaders};
 pub use header::{Header, HeaderName, Headers};
 pub use media_type::{MediaType, MediaTypeError};
@@ -27,6 +32,7 @@ pub use multipart::part;
 pub use param::Params;
 pub use parse::{Malformed, parse};
 pub use reason::{Reason, ReasonError};
+pub use refer_to::{ReferTo, ReferToError};
 pub use session_expires::{Refresher, SessionExpires, SessionExpiresError};
 pub use status::StatusCode;
 pub use uri::{Host, SipUri, TelUri, Uri, UriError};

@@ -37,6 +37,7 @@ statuses! {
     QUEUED = 182 "Queued";
     SESSION_PROGRESS = 183 "Session Progress";
     OK = 200 "OK";
+    ACCEPTED = 202 "Accepted";
     BAD_REQUEST = 400 "Bad Request";
     UNAUTHORIZED = 401 "Unauthorized";
     FORBIDDEN = 403 "Forbidden";
@@ -44,6 +45,7 @@ statuses! {
     METHOD_NOT_ALLOWED = 405 "Method Not Allowed";
     NOT_ACCEPTABLE = 406 "Not Acceptable";
     REQUEST_TIMEOUT = 408 "Request Timeout";
+    REQUEST_ENTITY_TOO_LARGE = 413 "Request Entity Too Large";
     UNSUPPORTED_MEDIA_TYPE = 415 "Unsupported Media Type";
     UNSUPPORTED_URI_SCHEME = 416 "Unsupported URI Scheme";
     BAD_EXTENSION = 420 "Bad Extension";

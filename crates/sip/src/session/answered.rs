@@ -180,6 +180,7 @@ impl Endpoint {
             remote,
             routes: Vec::new(),
             flow,
+            appears_as: None,
             pinned: false,
         };
         Some((dialog, cseq.number))

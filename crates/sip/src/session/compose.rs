@@ -5,14 +5,14 @@ use std::time::Instant;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::flow::Flow;
-use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode, Via};
-use crate::reply::{ALLOW, Pending, SUPPORTED, attach, response};
-use crate::session::SessionId;
+use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Via};
+use crate::reply::{ALLOW, ALLOW_EVENTS, Pending, SUPPORTED, attach, response};
+use crate::session::{SessionId, State};
 use crate::transaction::TransactionId;
 
 impl Endpoint {
     /// Puts our Via and name on a request that goes along `flow`; returns it with its branch.
-    pub(super) fn sign(&mut self, mut request: Request, flow: &Flow) -> (Request, String) {
+    pub(crate) fn sign(&mut self, mut request: Request, flow: &Flow) -> (Request, String) {
         let branch = self.tokens.branch();
         let via = Via::new(flow.transport, self.config.own_address(flow), &branch);
         request.headers.push_front(HeaderName::Via, via.to_string());
@@ -20,16 +20,46 @@ impl Endpoint {
         (request, branch)
     }
 
-    /// Adds what an INVITE or its 2xx tells of us: where we are and what we understand.
+    /// Adds what a message that opens or keeps a dialog tells of us: where we are and what we
+    /// understand. `own` is the header that names us: From in a request, To in a response.
     /// `secure` tells that a `sips` URI was asked for.
-    pub(super) fn introduce(&self, headers: &mut Headers, flow: &Flow, secure: bool) {
-        headers.push(HeaderName::Contact, self.config.contact(flow, secure));
+    pub(crate) fn introduce(
+        &self,
+        headers: &mut Headers,
+        flow: &Flow,
+        own: &HeaderName,
+        secure: bool,
+    ) {
+        let own = headers.text(own).and_then(|own| own.parse::<NameAddr>().ok());
+        let user = own.as_ref().and_then(|own| own.uri.user()).unwrap_or("");
+        headers.push(HeaderName::Contact, self.config.contact(flow, user, secure));
         headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::AllowEvents, ALLOW_EVENTS);
         headers.push(HeaderName::Supported, SUPPORTED.join(", "));
     }
 
+    /// Puts that user of ours into the Contact, if there is one.
+    fn appear(&self, headers: &mut Headers, flow: &Flow, user: Option<&str>, secure: bool) {
+        if let Some(user) = user
+            && headers.first(&HeaderName::Contact).is_some()
+        {
+            headers.set(HeaderName::Contact, self.config.contact(flow, user, secure));
+        }
+    }
+
+    /// Lets the Contact of a session that was called name another user of ours than the one that
+    /// was dialled: the conference that a factory made (RFC 4579 §5.4).
+    pub fn appear_as(&mut self, id: SessionId, user: &str) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.dialog.appears_as = Some(user.to_owned());
+        match &mut session.state {
+            State::Invited { invite, .. } => invite.appears_as = Some(user.to_owned()),
+            State::Resolving(_) | State::Calling { .. } | State::Up(_) | State::Closing(_) => {}
+        }
+    }
+
     /// Sends a request in a session's dialog; `shape` adds to it.
-    pub(super) fn send_in_dialog(
+    pub(crate) fn send_in_dialog(
         &mut self,
         now: Instant,
         id: SessionId,
@@ -40,7 +70,10 @@ impl Endpoint {
         session.dialog.local_cseq += 1;
         let mut request = session.dialog.request(method, session.dialog.local_cseq);
         let flow = session.dialog.next_hop(&self.config);
+        let appears_as = session.dialog.appears_as.clone();
         shape(self, &mut request, &flow);
+        let secure = request.is_secure();
+        self.appear(&mut request.headers, &flow, appears_as.as_deref(), secure);
         let signed = self.sign(request, &flow);
         Some(self.clients.start(now, &mut self.outbox, signed, flow, Some(id)))
     }
@@ -54,7 +87,7 @@ impl Endpoint {
     }
 
     /// A response to a request that waits; 101 to 299 tell where we are.
-    pub(super) fn response_to(
+    pub(crate) fn response_to(
         &self,
         pending: &Pending,
         status: StatusCode,
@@ -63,9 +96,12 @@ impl Endpoint {
     ) -> Response {
         let mut response = response(pending.echo.clone(), status, phrase, &self.config);
         let forms_dialog = status != StatusCode::TRYING && status.code() < 300;
-        if forms_dialog && matches!(pending.method, Method::Invite | Method::Update) {
-            self.introduce(&mut response.headers, &pending.flow, pending.secure);
-            if status.is_success() {
+        if forms_dialog && opens_or_keeps_a_dialog(&pending.method) {
+            let (headers, flow, secure) = (&mut response.headers, &pending.flow, pending.secure);
+            self.introduce(headers, flow, &HeaderName::To, secure);
+            self.appear(headers, flow, pending.appears_as.as_deref(), secure);
+            let invites = matches!(pending.method, Method::Invite | Method::Update);
+            if invites && status.is_success() {
                 pending.asked.agree(&self.config).write(&mut response.headers);
             }
         }
@@ -74,4 +110,9 @@ impl Endpoint {
         }
         response
     }
+}
+
+/// Whether its 2xx has to have a Contact (RFC 3261 §12.1.1, RFC 6665 §4.4.1).
+fn opens_or_keeps_a_dialog(method: &Method) -> bool {
+    matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Refer)
 }

@@ -52,9 +52,8 @@ impl Endpoint {
         let sent = self.send_in_dialog(now, id, method, |endpoint, request, flow| {
             // REFER, SUBSCRIBE and NOTIFY may change the remote target, and so must tell ours
             // (RFC 3261 §12.2.1.1); in the others it does no harm.
-            request
-                .headers
-                .push(HeaderName::Contact, endpoint.config.contact(flow, request.is_secure()));
+            let secure = request.is_secure();
+            endpoint.introduce(&mut request.headers, flow, &HeaderName::From, secure);
             headers.append_to(&mut request.headers);
             if let Some((media_type, bytes)) = body {
                 request.headers.push(HeaderName::ContentType, media_type);

@@ -121,6 +121,7 @@ impl Endpoint {
             remote_target: invite.to.clone(),
             routes: Vec::new(),
             flow,
+            appears_as: None,
             pinned: false,
         }
     }
@@ -171,7 +172,7 @@ impl Endpoint {
         }
         request.headers.set(HeaderName::MaxForwards, dialling.max_forwards.to_string());
         let secure = request.is_secure();
-        self.introduce(&mut request.headers, &flow, secure);
+        self.introduce(&mut request.headers, &flow, &HeaderName::From, secure);
         self.ask_interval(id, &mut request.headers);
         dialling.headers.append_to(&mut request.headers);
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::Progress;
 use super::timer::Asked;
-use super::{SessionId, SessionTimer, State};
+use super::{Meant, SessionId, SessionTimer, State};
 use crate::access::Admitted;
 use crate::arrival::Arrival;
 use crate::dialog::Dialog;
@@ -27,7 +27,10 @@ impl Endpoint {
             return;
         }
         let tag = self.tokens.tag();
-        match judge(&arrival, admitted, &tag) {
+        let judged = self
+            .meant(&arrival, &admitted.origin)
+            .and_then(|meant| judge(&arrival, admitted, &tag, meant));
+        match judged {
             Ok((dialog, incoming)) => self.open_invited(now, arrival, dialog, incoming),
             Err(refusal) => self.refuse(&arrival, &refusal),
         }
@@ -66,7 +69,12 @@ impl Endpoint {
 }
 
 /// Whether the INVITE can be put before the user, and what of it.
-fn judge(arrival: &Arrival, admitted: Admitted, tag: &str) -> Result<(Dialog, Incoming), Refusal> {
+fn judge(
+    arrival: &Arrival,
+    admitted: Admitted,
+    tag: &str,
+    meant: Option<Meant>,
+) -> Result<(Dialog, Incoming), Refusal> {
     let request = &arrival.request;
     accepts_sdp(request)?;
     Asked::read(&request.headers).judge()?;
@@ -83,6 +91,7 @@ fn judge(arrival: &Arrival, admitted: Admitted, tag: &str) -> Result<(Dialog, In
         to: arrival.to.clone(),
         call_id: arrival.call_id.clone(),
         offer,
+        meant,
         flow: arrival.source,
         user_agent: request.headers.text(&HeaderName::UserAgent).map(|text| text.into_owned()),
         max_forwards: hops_left(&request.headers).unwrap_or(0),

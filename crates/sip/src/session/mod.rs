@@ -18,9 +18,11 @@ mod invited;
 mod options;
 mod prack;
 mod progress;
+mod referral;
 mod reinvite;
 mod reject;
 mod reoffer;
+mod replace;
 pub(crate) mod timer;
 mod within;
 
@@ -31,6 +33,8 @@ use thiserror::Error;
 
 pub use inquire::{Inquiry, InquiryId};
 pub use invite::Invite;
+pub(crate) use referral::Referral;
+pub use replace::Meant;
 
 use crate::access::Origin;
 use crate::dialog::Dialog;
@@ -282,6 +286,12 @@ impl Session {
 }
 
 impl Endpoint {
+    /// Who opened a session; ours are from somebody that is trusted. `None` if it is over.
+    #[must_use]
+    pub fn origin(&self, id: SessionId) -> Option<&Origin> {
+        self.sessions.get(&id).map(|session| &session.origin)
+    }
+
     /// Adds a session; its dialog can be found from then on.
     pub(crate) fn open_session(&mut self, dialog: Dialog, state: State) -> SessionId {
         let id = SessionId(self.sessions_opened);
@@ -311,6 +321,8 @@ impl Endpoint {
         if !session.is_closing() {
             self.outbox.tell(id, SessionEvent::Ended { cause });
         }
+        self.inherit_dialog(id, &session.dialog);
+        self.referrals.remove(&id);
         let tag = session.dialog.local.tag().unwrap_or("").to_owned();
         self.ids_by_dialog.remove(&(session.dialog.call_id, tag));
         self.ids_by_lookup.retain(|_, waiting| *waiting != id);
@@ -347,6 +359,9 @@ impl Endpoint {
     ) {
         let (transaction, failure) = (*transaction, *failure);
         let Some(id) = *user else { return };
+        if self.refer_answered(id, transaction, None) {
+            return;
+        }
         let Some(session) = self.sessions.get(&id) else { return };
         if !inquire::makes_sessions(method) {
             return self.inquiry_failed(id, transaction, failure);
@@ -389,6 +404,10 @@ impl Endpoint {
         // The response to a CANCEL says nothing that its INVITE's does not (§9.1).
         if *method == Method::Invite {
             self.invite_answered(now, (transaction, user), flow, response);
+        } else if *method == Method::Refer
+            && user.is_some_and(|id| self.refer_answered(id, transaction, Some(response)))
+        {
+            // It was one that tells how it goes.
         } else if *method == Method::Bye
             && response.status.is_final()
             && let Some(id) = user

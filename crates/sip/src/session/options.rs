@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::message::{HeaderName, Headers, Response, StatusCode};
-use crate::reply::{ACCEPT, ALLOW, SUPPORTED, response};
+use crate::reply::{ACCEPT, ALLOW, ALLOW_EVENTS, SUPPORTED, response};
 
 impl Endpoint {
     /// Nothing is changed by it, so a copy may be answered afresh and nothing is kept.
@@ -25,6 +25,7 @@ impl Endpoint {
     fn options_answer(&self, echo: Headers) -> Response {
         let mut ok = response(echo, StatusCode::OK, None, &self.config);
         ok.headers.push(HeaderName::Allow, ALLOW);
+        ok.headers.push(HeaderName::AllowEvents, ALLOW_EVENTS);
         ok.headers.push(HeaderName::Accept, ACCEPT);
         ok.headers.push(HeaderName::AcceptEncoding, "identity");
         ok.headers.push(HeaderName::Supported, SUPPORTED.join(", "));

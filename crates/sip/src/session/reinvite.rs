@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::Flow;
 use crate::inspect::description;
-use crate::message::{Method, Response, StatusCode};
+use crate::message::{HeaderName, Method, Response, StatusCode};
 use crate::reply::attach;
 use crate::transaction::TransactionId;
 
@@ -43,7 +43,7 @@ impl Endpoint {
         let sdp = offer.clone();
         let invite = self.send_in_dialog(now, id, Method::Invite, |endpoint, request, flow| {
             let secure = request.is_secure();
-            endpoint.introduce(&mut request.headers, flow, secure);
+            endpoint.introduce(&mut request.headers, flow, &HeaderName::From, secure);
             endpoint.ask_interval(id, &mut request.headers);
             attach(&mut request.headers, &mut request.body, sdp);
         });

@@ -71,7 +71,9 @@ impl Endpoint {
     /// Puts their offer before the user.
     fn put_offer(&mut self, now: Instant, id: SessionId, arrival: &Arrival, sdp: Option<Vec<u8>>) {
         let tag = arrival.to.tag().unwrap_or("").to_owned();
-        let pending = self.open_pending(arrival, &tag);
+        let mut pending = self.open_pending(arrival, &tag);
+        let session = self.sessions.get(&id);
+        pending.appears_as = session.and_then(|session| session.dialog.appears_as.clone());
         if pending.method == Method::Invite {
             let trying = response(pending.echo.clone(), StatusCode::TRYING, None, &self.config);
             self.respond(now, &pending, &trying);

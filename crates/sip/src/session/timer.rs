@@ -140,7 +140,7 @@ impl Endpoint {
             self.agenda.set((id, SessionTimer::Refresh), now + TRANSACTION_TIMEOUT);
             self.send_in_dialog(now, id, Method::Update, |endpoint, request, flow| {
                 let secure = request.is_secure();
-                endpoint.introduce(&mut request.headers, flow, secure);
+                endpoint.introduce(&mut request.headers, flow, &HeaderName::From, secure);
                 endpoint.ask_interval(id, &mut request.headers);
             });
         } else if matches!(exchange, Exchange::Settled)

@@ -32,17 +32,25 @@ impl Endpoint {
             Method::Info => self.receive_info(now, id, arrival),
             Method::Prack => self.receive_prack(now, id, &arrival),
             Method::Options => self.answer_options_in_dialog(now, &arrival),
+            Method::Notify => self.receive_notify(now, id, &arrival),
+            Method::Subscribe | Method::Refer | Method::Message if self.is_over(id) => {
+                self.answer_in_dialog(now, &arrival, StatusCode::CALL_DOES_NOT_EXIST);
+            }
+            Method::Subscribe => self.receive_subscribe(now, Some(id), &arrival),
+            Method::Refer => self.receive_refer(now, Some(id), &arrival),
+            Method::Message => self.receive_text(now, Some(id), &arrival),
             // Refused, or sorted out, before they came here.
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Subscribe
-            | Method::Notify
             | Method::Publish
-            | Method::Message
-            | Method::Refer
             | Method::Other(_) => {}
         }
+    }
+
+    /// Whether the user has been told that the session is over.
+    fn is_over(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_none_or(|session| session.is_closing())
     }
 
     /// Answers a request in a dialog for good, by its own transaction.
@@ -50,7 +58,7 @@ impl Endpoint {
         self.refuse_in_dialog(now, arrival, &Refusal::of(status));
     }
 
-    pub(super) fn refuse_in_dialog(&mut self, now: Instant, arrival: &Arrival, refusal: &Refusal) {
+    pub(crate) fn refuse_in_dialog(&mut self, now: Instant, arrival: &Arrival, refusal: &Refusal) {
         let tag = arrival.to.tag().unwrap_or("").to_owned();
         let pending = self.open_pending(arrival, &tag);
         let response = refusal.response(pending.echo.clone(), &self.config);

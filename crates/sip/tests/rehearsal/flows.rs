@@ -323,9 +323,12 @@ fn what_is_not_served_is_refused_as_the_rfc_has_it() {
     let mut world = World::new(2, 21);
     for (method, more, status) in [
         ("REGISTER", "", 404),
-        ("MESSAGE", "", 405),
-        ("REFER", "", 405),
-        ("SUBSCRIBE", "", 405),
+        ("MESSAGE", "", 415),
+        ("REFER", "", 400),
+        ("SUBSCRIBE", "", 489),
+        ("SUBSCRIBE", "Event: refer\r\n", 403),
+        ("SUBSCRIBE", "Event: conference\r\nExpires: 59\r\n", 423),
+        ("SUBSCRIBE", "Event: conference\r\nAccept: text/plain\r\n", 406),
         ("SUBSCRIBE", "Event: presence\r\n", 489),
         ("PUBLISH", "Event: presence\r\n", 489),
         ("JUMP", "", 405),
@@ -379,10 +382,12 @@ fn options_tells_what_is_understood() {
     assert_eq!(world.nodes[1].endpoint.alive(), sip::Alive::default());
     let Ok(Message::Response(ok)) = parse(&first) else { panic!("no response") };
     let allow = ok.headers.values(&HeaderName::Allow);
-    let methods = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE"];
-    assert_eq!(allow, [&methods[..], &["REGISTER"]].concat());
+    let calls = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE"];
+    assert_eq!(allow, [&calls[..], &["SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE"]].concat());
+    assert_eq!(ok.headers.values(&HeaderName::AllowEvents), ["conference", "refer"]);
     assert_eq!(ok.headers.values(&HeaderName::Accept), ["application/sdp"]);
-    assert_eq!(ok.headers.values(&HeaderName::Supported), ["100rel", "timer"]);
+    let supported = ["100rel", "join", "norefersub", "replaces", "tdialog", "timer"];
+    assert_eq!(ok.headers.values(&HeaderName::Supported), supported);
     let via = ok.headers.text(&HeaderName::Via).expect("via");
     assert!(via.ends_with(";received=192.0.2.7"), "{via}");
 }

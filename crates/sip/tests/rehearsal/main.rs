@@ -9,6 +9,7 @@ mod reliable;
 mod states;
 mod storm;
 mod stranger;
+mod subscriptions;
 mod timers;
 mod torture;
 mod within;

@@ -157,6 +157,7 @@ fn event_name(event: &SessionEvent) -> &'static str {
         SessionEvent::Reanswered { .. } => "Reanswered",
         SessionEvent::ReofferRefused { .. } => "ReofferRefused",
         SessionEvent::Info { .. } => "Info",
+        SessionEvent::Referral { .. } => "Referral",
         SessionEvent::Replied { .. } => "Replied",
         SessionEvent::Ended { .. } => "Ended",
     }

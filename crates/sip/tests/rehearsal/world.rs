@@ -11,7 +11,7 @@ use sip::framing::{Item, Splitter};
 use sip::message::{HeaderName, Message, NameAddr, Reason, Request, StatusCode, Uri, parse};
 use sip::{
     Alive, Config, ConnectionId, Endpoint, Flow, Invite, Output, Registration, SessionError,
-    SessionEvent, SessionId, Transport,
+    SessionEvent, SessionId, SubscriptionEvent, SubscriptionId, Text, TextId, Transport,
 };
 
 /// A small generator for the network's luck (splitmix64); the endpoints have their own.
@@ -37,6 +37,10 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) endpoint: Endpoint,
     pub(crate) told: Vec<(SessionId, SessionEvent)>,
+    /// What it was told of subscriptions.
+    pub(crate) asked: Vec<(SubscriptionId, SubscriptionEvent)>,
+    /// Texts that it was sent.
+    pub(crate) texts: Vec<(TextId, Text)>,
     /// What each stream has not completed.
     splitters: BTreeMap<u64, Splitter>,
 }
@@ -268,7 +272,7 @@ impl World {
     }
 
     /// Takes out what a node has to say.
-    fn drain(&mut self, node: usize) {
+    pub(crate) fn drain(&mut self, node: usize) {
         while let Some(output) = self.nodes[node].endpoint.poll() {
             match output {
                 Output::Transmit { flow, bytes } => self.transmit(node, flow, bytes),
@@ -285,6 +289,16 @@ impl World {
                     let (name, user) = (self.nodes[node].name, registration.user.clone());
                     self.note(format!("{name}: {user} is bound to {bound}"));
                     self.registrations.push(registration);
+                }
+                Output::Subscription(id, event) => {
+                    let name = self.nodes[node].name;
+                    self.note(format!("{name}: {}", subscription_text(&event)));
+                    self.nodes[node].asked.push((id, event));
+                }
+                Output::Text(id, text) => {
+                    let name = self.nodes[node].name;
+                    self.note(format!("{name}: Text ({})", text.text));
+                    self.nodes[node].texts.push((id, *text));
                 }
                 Output::Session(id, event) => {
                     self.note(format!("{}: {}", self.nodes[node].name, event_text(&event)));
@@ -406,6 +420,8 @@ fn node(index: usize, seed: u64) -> Node {
         address,
         endpoint: Endpoint::new(config, seed.wrapping_mul(31).wrapping_add(index as u64)),
         told: Vec::new(),
+        asked: Vec::new(),
+        texts: Vec::new(),
         splitters: BTreeMap::new(),
     }
 }
@@ -444,6 +460,9 @@ fn event_text(event: &SessionEvent) -> String {
         SessionEvent::Reanswered { sdp } => format!("Reanswered{}", text(sdp)),
         SessionEvent::ReofferRefused { status } => format!("ReofferRefused {status}"),
         SessionEvent::ReofferWithdrawn => "ReofferWithdrawn".to_owned(),
+        SessionEvent::Referral { status, over } => {
+            format!("Referral {status}{}", if *over { ", over" } else { "" })
+        }
         SessionEvent::Info { content_type, body } => {
             format!("Info {content_type} ({})", String::from_utf8_lossy(body))
         }
@@ -451,5 +470,17 @@ fn event_text(event: &SessionEvent) -> String {
             format!("Replied {status} ({})", String::from_utf8_lossy(body))
         }
         SessionEvent::Ended { cause } => format!("Ended {cause:?}"),
+    }
+}
+
+fn subscription_text(event: &SubscriptionEvent) -> String {
+    match event {
+        SubscriptionEvent::Referred(referred) => format!("Referred to {}", referred.refer_to.uri),
+        SubscriptionEvent::Subscribed(subscribed) => {
+            format!("Subscribed to {}", subscribed.package.name())
+        }
+        SubscriptionEvent::Refreshed => "Refreshed".to_owned(),
+        SubscriptionEvent::Delivered => "Delivered".to_owned(),
+        SubscriptionEvent::Ended => "Subscription ended".to_owned(),
     }
 }

@@ -1,0 +1,54 @@
+//! A party's seat passes to somebody who is called. The party leaves when that one is in; if it
+//! does not come, the party stays, so that nobody is left alone by a call that failed.
+
+use model::command::Target;
+use model::{EventKind, LeaveReason, PartyId, Refusal};
+
+use super::Done;
+use super::invite::call;
+use crate::conference::{Cause, Conference};
+use crate::party::Seat;
+
+pub(crate) fn transfer(
+    conference: &mut Conference,
+    cause: Cause,
+    id: PartyId,
+    target: Target,
+) -> Result<Done, Refusal> {
+    let party = conference.party_mut(id);
+    if !party.is_connected() || party.seat != Seat::Kept {
+        return Err(Refusal::WrongState);
+    }
+    let Target::Address(address) = target;
+    // There is room: one leaves for the one who comes.
+    let done = call(conference, cause, address);
+    if let Some(to) = done.party {
+        conference.party_mut(id).seat = Seat::PassingTo(to);
+        conference.tell(cause, EventKind::TransferRequested { party: id, to });
+    }
+    Ok(done)
+}
+
+impl Conference {
+    /// Somebody is in: whoever's seat was to pass to it leaves.
+    pub(crate) fn seat_passes(&mut self, cause: Cause, to: PartyId) {
+        if let Some(party) = self.holder_of_seat_for(to) {
+            self.party_mut(party).seat = Seat::Kept;
+            self.tell(cause, EventKind::TransferCompleted { party, to });
+            self.hang_up(cause, party, LeaveReason::Transferred);
+        }
+    }
+
+    /// Somebody is gone: whoever's seat was to pass to it keeps it.
+    pub(crate) fn seat_stays(&mut self, cause: Cause, to: PartyId, reason: LeaveReason) {
+        if let Some(party) = self.holder_of_seat_for(to) {
+            self.party_mut(party).seat = Seat::Kept;
+            self.tell(cause, EventKind::TransferFailed { party, to, reason });
+        }
+    }
+
+    fn holder_of_seat_for(&self, to: PartyId) -> Option<PartyId> {
+        let holder = self.parties.iter().find(|party| party.seat == Seat::PassingTo(to));
+        holder.map(|party| party.id)
+    }
+}

@@ -1,0 +1,340 @@
+//! The roster as phones are told it: the conference event package (RFC 4575).
+//!
+//! A watcher is told the whole once, and again when it refreshes; in between only who came, changed
+//! or went since it was told last. While a NOTIFY is under way nothing more is sent: what happens
+//! meanwhile goes into the next one, so a busy room costs a slow watcher no queue.
+//!
+//! Only who is in the conference may watch it: by a SUBSCRIBE in its call, by Target-Dialog
+//! (RFC 4538), or from the host that it called from under the same address.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use call::{Conference, Microphone, Party, Presence};
+use model::{ConferenceId, Refusal};
+use sip::message::StatusCode;
+use sip::{Notification, Subscribed, SubscriptionId};
+
+use crate::limits::ROSTER_BYTES_MAX;
+use crate::switchboard::Switchboard;
+
+/// Who watches.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers(BTreeMap<SubscriptionId, Watcher>);
+
+#[derive(Debug)]
+struct Watcher {
+    conference: ConferenceId,
+    /// The conference's address as the watcher knows it.
+    entity: String,
+    /// The number of the last document.
+    version: u32,
+    /// What it knows: each address with its lines.
+    told: BTreeMap<String, String>,
+    /// A NOTIFY is under way.
+    waits: bool,
+}
+
+impl Watchers {
+    pub(crate) fn forget(&mut self, id: SubscriptionId) {
+        self.0.remove(&id);
+    }
+}
+
+impl Switchboard {
+    /// Somebody wants to watch a conference.
+    pub(crate) fn subscribed(&mut self, now: Instant, id: SubscriptionId, asked: &Subscribed) {
+        let conference = match self.may_watch(asked) {
+            Ok(conference) => conference,
+            Err(refusal) => {
+                *self.refusals.entry(refusal.code()).or_default() += 1;
+                let status = StatusCode::new(refusal.sip_status())
+                    .expect("the refusals' table holds SIP statuses, which a test of it asserts");
+                return self.sip.deny(now, id, status).expect("what was asked for waits");
+            }
+        };
+        self.sip.grant(now, id).expect("what was asked for waits");
+        let entity = asked.request_uri.to_string();
+        let told = BTreeMap::new();
+        let watcher = Watcher { conference, entity, version: 0, told, waits: false };
+        self.watchers.0.insert(id, watcher);
+        self.tell_whole_roster(now, id);
+    }
+
+    fn may_watch(&self, asked: &Subscribed) -> Result<ConferenceId, Refusal> {
+        let dialog = asked.session.or(asked.known);
+        if let Some(leg) = dialog.and_then(|session| self.legs_by_session.get(&session)) {
+            return Ok(self.legs[leg].conference);
+        }
+        let name = asked.request_uri.user().unwrap_or_default().to_lowercase();
+        let named = self.names.iter().find(|(known, _)| known.as_str() == name);
+        let conference = *named.ok_or(Refusal::NoSuchConference)?.1;
+        let address = crate::signal::address(&asked.from.uri);
+        let host = asked.flow.remote.ip();
+        let is_party = |party: &Party| {
+            let signalling = self.legs.get(&party.leg).and_then(|leg| leg.signalling);
+            party.address == address && signalling == Some(host)
+        };
+        let found = self.conferences.get(&conference).ok_or(Refusal::NoSuchConference)?;
+        match found.parties().iter().any(is_party) {
+            true => Ok(conference),
+            false => Err(Refusal::NotAllowed),
+        }
+    }
+
+    /// The first word to a watcher, and the answer to its refresh.
+    pub(crate) fn tell_whole_roster(&mut self, now: Instant, id: SubscriptionId) {
+        let Some(watcher) = self.watchers.0.get_mut(&id) else { return };
+        let Some(conference) = self.conferences.get(&watcher.conference) else { return };
+        let users = users(conference.parties());
+        watcher.version += 1;
+        let name = self.names.iter().find(|(_, named)| **named == watcher.conference);
+        let name = name.map_or("", |(name, _)| name.as_str());
+        let count = connected(conference);
+        let body = whole(&watcher.entity, watcher.version, name, count, &users);
+        watcher.told = users;
+        watcher.waits = true;
+        self.send_roster(now, id, body, None);
+    }
+
+    /// A watcher has taken what it was told.
+    pub(crate) fn roster_taken(&mut self, now: Instant, id: SubscriptionId) {
+        let Some(watcher) = self.watchers.0.get_mut(&id) else { return };
+        watcher.waits = false;
+        let conference = watcher.conference;
+        self.roster_changed(now, conference);
+    }
+
+    /// Tells whoever watches what has changed, if anything has.
+    pub(crate) fn roster_changed(&mut self, now: Instant, id: ConferenceId) {
+        let watching = |(_, watcher): &(&SubscriptionId, &mut Watcher)| {
+            watcher.conference == id && !watcher.waits
+        };
+        let mut documents = Vec::new();
+        if let Some(conference) = self.conferences.get(&id) {
+            let mut known = None;
+            for (subscription, watcher) in self.watchers.0.iter_mut().filter(watching) {
+                let users = known.get_or_insert_with(|| users(conference.parties()));
+                if watcher.told == *users {
+                    continue;
+                }
+                watcher.version += 1;
+                let count = connected(conference);
+                let body = partial(&watcher.entity, watcher.version, count, &watcher.told, users);
+                watcher.told.clone_from(users);
+                watcher.waits = true;
+                documents.push((*subscription, body));
+            }
+        }
+        for (subscription, body) in documents {
+            self.send_roster(now, subscription, body, None);
+        }
+    }
+
+    /// The conference is over: so is watching it.
+    pub(crate) fn roster_closed(&mut self, now: Instant, conference: ConferenceId) {
+        let watching: Vec<SubscriptionId> = self
+            .watchers
+            .0
+            .iter()
+            .filter(|(_, watcher)| watcher.conference == conference)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in watching {
+            self.watchers.forget(id);
+            self.send_roster(now, id, String::new(), Some("noresource"));
+        }
+    }
+
+    fn send_roster(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        body: String,
+        over: Option<&'static str>,
+    ) {
+        let notification = Notification { body: body.into_bytes(), over };
+        if self.sip.notify(now, id, notification).is_err() {
+            // Its last NOTIFY is on the way already.
+            self.watchers.forget(id);
+        }
+    }
+}
+
+fn connected(conference: &Conference) -> usize {
+    conference.parties().iter().filter(|party| party.is_connected()).count()
+}
+
+/// Each address with the lines of its user: one endpoint for each party that has it.
+fn users(parties: &[Party]) -> BTreeMap<String, String> {
+    let mut by_address: BTreeMap<&str, Vec<&Party>> = BTreeMap::new();
+    for party in parties {
+        by_address.entry(&party.address).or_default().push(party);
+    }
+    let mut users = BTreeMap::new();
+    let mut bytes = 0;
+    for (address, parties) in by_address {
+        let lines = user(address, &parties);
+        bytes += lines.len();
+        if bytes > ROSTER_BYTES_MAX {
+            break;
+        }
+        users.insert(address.to_owned(), lines);
+    }
+    users
+}
+
+fn user(address: &str, parties: &[&Party]) -> String {
+    let mut lines = format!("<user entity=\"{}\" state=\"full\">\n", escaped(address));
+    let shown = parties.iter().find_map(|party| party.display_name.as_deref());
+    if let Some(name) = shown {
+        writeln!(lines, "<display-text>{}</display-text>", escaped(name))
+            .expect("a String takes what is written");
+    }
+    for party in parties {
+        writeln!(
+            lines,
+            "<endpoint entity=\"{};gr={}\" state=\"full\">\n<status>{}</status>\n</endpoint>",
+            escaped(address),
+            party.id,
+            status(party)
+        )
+        .expect("a String takes what is written");
+    }
+    lines + "</user>\n"
+}
+
+/// RFC 4575 §5.7.3.
+fn status(party: &Party) -> &'static str {
+    match (party.presence, party.microphone) {
+        (Presence::Arriving, _) => "dialing-in",
+        (Presence::Dialling { .. }, _) => "dialing-out",
+        (Presence::Ringing { .. }, _) => "alerting",
+        (Presence::Connected { .. }, _) if party.is_held() => "on-hold",
+        (Presence::Connected { .. }, Microphone::Muted) => "muted-via-focus",
+        (Presence::Connected { .. }, Microphone::Open) => "connected",
+    }
+}
+
+fn whole(
+    entity: &str,
+    version: u32,
+    name: &str,
+    count: usize,
+    users: &BTreeMap<String, String>,
+) -> String {
+    let (uri, name) = (escaped(entity), escaped(name));
+    let lines: String = users.values().map(String::as_str).collect();
+    let description = format!(
+        "<conference-description>\n<display-text>{name}</display-text>\n<conf-uris>\n\
+         <entry>\n<uri>{uri}</uri>\n</entry>\n</conf-uris>\n</conference-description>\n"
+    );
+    let users = format!("<users state=\"full\">\n{lines}</users>\n");
+    document(&uri, version, "full", count, &description, &users)
+}
+
+fn partial(
+    entity: &str,
+    version: u32,
+    count: usize,
+    before: &BTreeMap<String, String>,
+    users: &BTreeMap<String, String>,
+) -> String {
+    let mut lines = String::new();
+    for (address, changed) in users {
+        if before.get(address) != Some(changed) {
+            lines += changed;
+        }
+    }
+    for gone in before.keys().filter(|address| !users.contains_key(*address)) {
+        writeln!(lines, "<user entity=\"{}\" state=\"deleted\"/>", escaped(gone))
+            .expect("a String takes what is written");
+    }
+    let users = format!("<users state=\"partial\">\n{lines}</users>\n");
+    document(&escaped(entity), version, "partial", count, "", &users)
+}
+
+fn document(
+    uri: &str,
+    version: u32,
+    state: &str,
+    count: usize,
+    description: &str,
+    users: &str,
+) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" entity=\"{uri}\" \
+         state=\"{state}\" version=\"{version}\">\n{description}\
+         <conference-state>\n<user-count>{count}</user-count>\n<active>true</active>\n\
+         </conference-state>\n{users}</conference-info>\n"
+    )
+}
+
+/// A text as it stands in XML.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            // Not even escaped may these stand in XML 1.0.
+            sign if sign.is_control() || matches!(sign, '\u{fffe}' | '\u{ffff}') => {}
+            sign => escaped.push(sign),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use call::Seat;
+    use model::{Codec, LegId, MosClass, PartyId};
+
+    use super::*;
+
+    fn party(id: u64, address: &str, presence: Presence) -> Party {
+        Party {
+            id: PartyId(id),
+            leg: LegId(id),
+            display_name: None,
+            address: address.to_owned(),
+            presence,
+            holds: Default::default(),
+            microphone: Microphone::Open,
+            talking: false,
+            seat: Seat::Kept,
+            quality: (MosClass::High, MosClass::High),
+        }
+    }
+
+    #[test]
+    fn the_picture_of_a_whole_document_and_of_what_changed() {
+        let connected = Presence::Connected { codec: Codec::Pcmu };
+        let mut alice = party(1, "sip:alice@a.example", connected);
+        alice.display_name = Some("Alice & <Co>".to_owned());
+        let desk = party(2, "sip:bob@b.example", connected);
+        let mobile = party(3, "sip:bob@b.example", Presence::Ringing { until_ms: 0 });
+        let before = users(&[alice.clone(), desk.clone(), mobile]);
+        let mut seen = whole("sip:room@h", 1, "room", 2, &before);
+        alice.microphone = Microphone::Muted;
+        let carol = party(4, "sip:carol@c.example", Presence::Arriving);
+        seen += &partial("sip:room@h", 2, 1, &before, &users(&[alice, carol]));
+        insta::assert_snapshot!(seen);
+    }
+
+    #[test]
+    fn a_document_of_a_crowd_stays_within_its_bound() {
+        let connected = Presence::Connected { codec: Codec::Pcmu };
+        let crowd: Vec<Party> =
+            (0..2_000).map(|id| party(id, &format!("sip:guest{id}@h"), connected)).collect();
+        let users = users(&crowd);
+        assert!(users.len() > 100, "{}", users.len());
+        let document = whole("sip:room@h", 1, "room", crowd.len(), &users);
+        assert!(document.len() < ROSTER_BYTES_MAX + 1_024);
+        assert!(document.contains("<user-count>2000</user-count>"));
+    }
+}

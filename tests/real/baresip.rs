@@ -68,24 +68,38 @@ pub(crate) struct Phone {
 impl Caller {
     /// Dials a room.
     pub(crate) fn call(self, server: &Server, room: &str) -> Phone {
-        let folder = Folder::new();
-        self.write_speech(&folder.join("speech.wav"));
-        let keys = free_address();
-        std::fs::write(folder.join("config"), self.config(folder.path(), keys)).unwrap();
-        let account = format!(
-            "<sip:{}@127.0.0.1;transport={}>;regint=0;audio_codecs={}\n",
-            self.name, self.transport, self.codec.account
-        );
-        std::fs::write(folder.join("accounts"), account).unwrap();
         // baresip adds its account's transport.
         let at = match (self.transport, &server.tls) {
             ("tls", Some(tls)) => tls.sip,
             _ => server.sip,
         };
         let dial = format!("/dial sip:{room}@{at}");
+        // With port 0, or the second phone finds baresip's own default taken.
+        self.start("127.0.0.1:0", &["-e", &dial])
+    }
+
+    /// Waits on its hook, and answers whoever calls; gives its address, too.
+    pub(crate) fn wait(self) -> (Phone, String) {
+        let address = free_address();
+        let phone = self.start(&address.to_string(), &[]);
+        (phone, format!("sip:{}@{address}", self.name))
+    }
+
+    fn start(self, listen: &str, more: &[&str]) -> Phone {
+        let folder = Folder::new();
+        self.write_speech(&folder.join("speech.wav"));
+        let keys = free_address();
+        std::fs::write(folder.join("config"), self.config(folder.path(), keys, listen)).unwrap();
+        let account = format!(
+            "<sip:{}@127.0.0.1;transport={}>;regint=0;answermode=auto;audio_codecs={}\n",
+            self.name, self.transport, self.codec.account
+        );
+        std::fs::write(folder.join("accounts"), account).unwrap();
         let log = File::create(folder.join("log")).unwrap();
         let process = Command::new("baresip")
-            .args(["-v", "-s", "-e", &dial, "-f"])
+            .args(["-v", "-s"])
+            .args(more)
+            .arg("-f")
             .arg(folder.path())
             .stdin(std::process::Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -114,14 +128,13 @@ impl Caller {
         file.finalize().unwrap();
     }
 
-    /// `sip_listen` with port 0, or the second phone finds baresip's own default taken;
     /// `net_interface` takes an address, and without it baresip passes over loopback; sndfile
     /// writes what is decoded; aubridge with a device of which there is no other end swallows it.
-    fn config(&self, folder: &Path, keys: SocketAddr) -> String {
+    fn config(&self, folder: &Path, keys: SocketAddr, listen: &str) -> String {
         let folder = folder.display();
         let Codec { rate_hz, channels, .. } = self.codec;
         format!(
-            "sip_listen 127.0.0.1:0\n\
+            "sip_listen {listen}\n\
              net_interface 127.0.0.1\n\
              audio_source aufile,{folder}/speech.wav\n\
              audio_player aubridge,nobody\n\

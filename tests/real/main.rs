@@ -20,6 +20,7 @@ mod machine;
 mod secure;
 mod shutdown;
 mod startup;
+mod transfer;
 
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};

@@ -68,6 +68,32 @@ pub(crate) struct Phone {
 impl Caller {
     /// Dials a room.
     pub(crate) fn call(self, server: &Server, room: &str) -> Phone {
+        let account =
+            format!("<sip:{}@127.0.0.1;transport={}>;regint=0", self.name, self.transport);
+        self.dial(server, room, &account)
+    }
+
+    /// Registers with a password, and dials a room.
+    pub(crate) fn register(self, server: &Server, password: &str, room: &str) -> Phone {
+        let Caller { name, transport, .. } = self;
+        let account = format!(
+            "<sip:{name}@{};transport={transport}>;auth_user={name};auth_pass={password};regint=60",
+            server.sip
+        );
+        self.dial(server, room, &account)
+    }
+
+    /// Waits on its hook, and answers whoever calls; gives its address, too.
+    pub(crate) fn wait(self) -> (Phone, String) {
+        let address = free_address();
+        let Caller { name, transport, .. } = self;
+        let account =
+            format!("<sip:{name}@127.0.0.1;transport={transport}>;regint=0;answermode=auto");
+        let phone = self.start(&address.to_string(), &account, &[]);
+        (phone, format!("sip:{name}@{address}"))
+    }
+
+    fn dial(self, server: &Server, room: &str, account: &str) -> Phone {
         // baresip adds its account's transport.
         let at = match (self.transport, &server.tls) {
             ("tls", Some(tls)) => tls.sip,
@@ -75,25 +101,15 @@ impl Caller {
         };
         let dial = format!("/dial sip:{room}@{at}");
         // With port 0, or the second phone finds baresip's own default taken.
-        self.start("127.0.0.1:0", &["-e", &dial])
+        self.start("127.0.0.1:0", account, &["-e", &dial])
     }
 
-    /// Waits on its hook, and answers whoever calls; gives its address, too.
-    pub(crate) fn wait(self) -> (Phone, String) {
-        let address = free_address();
-        let phone = self.start(&address.to_string(), &[]);
-        (phone, format!("sip:{}@{address}", self.name))
-    }
-
-    fn start(self, listen: &str, more: &[&str]) -> Phone {
+    fn start(self, listen: &str, account: &str, more: &[&str]) -> Phone {
         let folder = Folder::new();
         self.write_speech(&folder.join("speech.wav"));
         let keys = free_address();
         std::fs::write(folder.join("config"), self.config(folder.path(), keys, listen)).unwrap();
-        let account = format!(
-            "<sip:{}@127.0.0.1;transport={}>;regint=0;answermode=auto;audio_codecs={}\n",
-            self.name, self.transport, self.codec.account
-        );
+        let account = format!("{account};audio_codecs={}\n", self.codec.account);
         std::fs::write(folder.join("accounts"), account).unwrap();
         let log = File::create(folder.join("log")).unwrap();
         let process = Command::new("baresip")

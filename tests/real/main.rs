@@ -21,6 +21,7 @@ mod secure;
 mod shutdown;
 mod startup;
 mod transfer;
+mod users;
 
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};

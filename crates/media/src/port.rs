@@ -19,7 +19,7 @@ use crate::rate::{Rate, audio_codec, forwards, has_memory};
 use crate::source::SourceGate;
 use crate::stage::{MixerKey, PortKey};
 use crate::timeline::Timeline;
-use crate::voice::{PrivateVoice, loss_percent_told, loss_percent_unknown};
+use crate::voice::{LOSS_PERCENT_UNKNOWN, PrivateVoice, loss_percent_told};
 
 /// The payload type of comfort noise (RFC 3551 section 6), and its clock \[Hz\].
 const COMFORT_NOISE: u8 = 13;
@@ -229,7 +229,7 @@ impl Link {
             collected: Vec::with_capacity((PTIME_MS_MAX + TICK_MS as usize) * rate.per_ms()),
             standing: None,
             spoilt: Spoilt::default(),
-            loss_percent: loss_percent_unknown(terms.fec),
+            loss_percent: LOSS_PERCENT_UNKNOWN,
             terms,
         })
     }

@@ -8,10 +8,9 @@ use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::rate::audio_codec;
 use crate::way::Way;
 
-/// Loss that an encoder is told to expect where forward error correction was agreed, until the far
-/// end tells \[percent\]: libopus adds none for zero, and at 5 the redundancy costs a fifth of the
-/// bits.
-const FEC_LOSS_PERCENT: u8 = 5;
+/// Loss to expect until the far end tells of some \[percent\]. Redundancy makes an encode four times
+/// as dear and worse to hear, and most lines lose nothing; who does not report gets none.
+pub(crate) const LOSS_PERCENT_UNKNOWN: u8 = 0;
 
 /// Loss that the far end may see without being sent redundancy \[percent\].
 const LOSS_BORNE_PERCENT: f64 = 1.0;
@@ -19,11 +18,6 @@ const LOSS_BORNE_PERCENT: f64 = 1.0;
 /// Highest loss that is told to an encoder \[percent\]: above it libopus spends so much on
 /// redundancy that what comes is spoilt, too.
 const LOSS_PERCENT_MAX: u8 = 30;
-
-/// Loss to expect where nothing was told yet \[percent\].
-pub(crate) fn loss_percent_unknown(fec: bool) -> u8 {
-    if fec { FEC_LOSS_PERCENT } else { 0 }
-}
 
 /// Loss to expect when the far end tells of so much \[percent\]. What was expected before is
 /// forgotten by half with each report, as loss comes in bursts.
@@ -44,7 +38,7 @@ const OPUS_SETTLED_FRAMES: u32 = 50;
 /// How an encoder of what is mixed is set. Who hears one voice in Opus is given that voice's own
 /// payloads.
 pub(crate) fn settings(codec: Codec, fec: bool) -> EncoderSettings {
-    let (sound, loss_percent) = (Sound::Mix, loss_percent_unknown(fec));
+    let (sound, loss_percent) = (Sound::Mix, LOSS_PERCENT_UNKNOWN);
     EncoderSettings { sound, fec, loss_percent, ..EncoderSettings::of(audio_codec(codec)) }
 }
 
@@ -159,7 +153,7 @@ impl SharedVoice {
             silent_frames: 0,
             encoded: None,
         };
-        SharedVoice { key, memory, used: false, loss_percent: loss_percent_unknown(key.fec) }
+        SharedVoice { key, memory, used: false, loss_percent: LOSS_PERCENT_UNKNOWN }
     }
 
     /// A listener sees so much loss \[percent\]: what the most unfortunate needs all are sent.

@@ -137,10 +137,9 @@ impl Endpoint {
         let registrar = self.registrar.next_deadline();
         let subscription = self.subscriptions.next_deadline();
         let machines = [self.clients.next_deadline(), self.servers.next_deadline()];
-        machines
+        [session, registrar, subscription]
             .into_iter()
-            .chain([session, registrar, subscription])
-            .into_iter()
+            .chain(machines)
             .flatten()
             .min()
             .map(|(at, why)| Deadline { at, why })

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sip::limits::{SESSION_INTERVAL_S, SESSION_INTERVAL_S_MAX, SESSION_INTERVAL_S_MIN};
 
-/// The session interval that is asked for (RFC 4028) [s].
+/// The session interval that is asked for (RFC 4028) \[s\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u32")]
 pub struct SessionInterval(u32);

@@ -8,8 +8,8 @@ use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::rate::audio_codec;
 use crate::way::Way;
 
-/// Loss to expect until the far end tells of some \[percent\]. Redundancy makes an encode four times
-/// as dear and worse to hear, and most lines lose nothing; who does not report gets none.
+/// Loss to expect until the far end tells of some \[percent\]. Redundancy makes an encode five
+/// times as dear and worse to hear, and most lines lose nothing; who does not report gets none.
 pub(crate) const LOSS_PERCENT_UNKNOWN: u8 = 0;
 
 /// Loss that the far end may see without being sent redundancy \[percent\].

@@ -30,7 +30,7 @@ pub struct Config {
     pub focus: bool,
     /// Most transactions at once; a request over it is answered 503, but a BYE is always taken.
     pub transactions_max: usize,
-    /// The session interval that is asked for [s], within [`SESSION_INTERVAL_S_MIN`] and
+    /// The session interval that is asked for \[s\], within [`SESSION_INTERVAL_S_MIN`] and
     /// [`SESSION_INTERVAL_S_MAX`] (RFC 4028): so long at most a session outlives its other side.
     pub session_expires_s: u32,
 }

@@ -56,13 +56,13 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 /// hold a caller unanswered for long, but not for ever.
 pub const EXPIRES_MAX: Duration = Duration::from_secs(3_600);
 
-/// Shortest session interval that is accepted [s] (RFC 4028 §4 recommends 90 and forbids less).
+/// Shortest session interval that is accepted \[s\] (RFC 4028 §4 recommends 90 and forbids less).
 pub const SESSION_INTERVAL_S_MIN: u32 = 90;
 
-/// Longest session interval that is believed [s]: a day. What is longer finds no ghosts.
+/// Longest session interval that is believed \[s\]: a day. What is longer finds no ghosts.
 pub const SESSION_INTERVAL_S_MAX: u32 = 86_400;
 
-/// Session interval that is asked for, by default [s] (RFC 4028 §4 recommends half an hour).
+/// Session interval that is asked for, by default \[s\] (RFC 4028 §4 recommends half an hour).
 pub const SESSION_INTERVAL_S: u32 = 1_800;
 
 /// Pause before a refresh that met another exchange is tried again: longer than the one of a

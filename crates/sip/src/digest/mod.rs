@@ -2,7 +2,7 @@
 //! without showing the password.
 //!
 //! Both sides are here. As a server the endpoint challenges with a nonce that checks itself
-//! ([`Nonces`]) and keeps nothing until a credential has checked out. As a client it answers
+//! (`nonce`) and keeps nothing until a credential has checked out. As a client it answers
 //! challenges to requests of its own ([`Account`]). Only `qop=auth` is asked for: `auth-int` is
 //! broken by every proxy that touches a body.
 

@@ -10,7 +10,7 @@ use super::uri::digits;
 /// A session interval and who has to refresh it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionExpires {
-    /// The interval [s].
+    /// The interval \[s\].
     pub seconds: u32,
     /// Who refreshes; `None` leaves it to the answering side.
     pub refresher: Option<Refresher>,

@@ -88,9 +88,9 @@ pub(crate) struct Session {
     pub(crate) peer: Peer,
     /// The last session description of ours that was agreed on, to be told again by a refresh.
     pub(crate) said: Option<Vec<u8>>,
-    /// The session interval to be asked for, or that was agreed on [s].
+    /// The session interval to be asked for, or that was agreed on \[s\].
     pub(crate) interval_s: Option<u32>,
-    /// The shortest that somebody on the way accepts, once a 422 has told [s].
+    /// The shortest that somebody on the way accepts, once a 422 has told \[s\].
     pub(crate) min_se_s: Option<u32>,
 }
 

@@ -22,7 +22,8 @@ impl Endpoint {
     ///
     /// # Errors
     /// 400 for headers that cannot be read or contradict each other, 403 for strangers: to know
-    /// the names of a dialog is not enough (RFC 3891 §4). 481 where no dialog fits exactly, 603 where it is over, 486 where it is answered and only an unanswered one is meant.
+    /// the names of a dialog is not enough (RFC 3891 §4). 481 where no dialog fits exactly,
+    /// 603 where it is over, 486 where it is answered and only an unanswered one is meant.
     pub(super) fn meant(
         &self,
         arrival: &Arrival,

@@ -19,11 +19,11 @@ pub(crate) struct Asked {
     /// Whether the sender understands them.
     supported: bool,
     expires: Option<SessionExpires>,
-    /// The shortest interval that somebody on the way accepts [s].
+    /// The shortest interval that somebody on the way accepts \[s\].
     min_s: u32,
 }
 
-/// What was agreed: the interval [s] and whose turn it is.
+/// What was agreed: the interval \[s\] and whose turn it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Interval {
     pub(crate) seconds: u32,

@@ -17,7 +17,7 @@ fn header(message: &Message, name: HeaderName) -> String {
     headers.text(&name).unwrap_or_default().into_owned()
 }
 
-/// A world whose nodes ask for that interval [s].
+/// A world whose nodes ask for that interval \[s\].
 fn world_with_interval(seconds: u32) -> World {
     let mut world = World::new(2, 1);
     for (seed, node) in world.nodes.iter_mut().enumerate() {

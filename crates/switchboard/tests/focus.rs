@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::{LocalMedia, MediaOrder, MediaReport, TapRate};
+use sip::access::{Access, Pattern, Route, Target, Template};
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{Flow, Transport};
 use switchboard::{Config, Input, Output, Room, Switchboard};
@@ -40,16 +41,16 @@ struct House {
 
 impl House {
     fn new() -> House {
+        House::letting_in(Access::everybody())
+    }
+
+    fn letting_in(access: Access) -> House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let listeners = vec![(Transport::Udp, SERVER.parse().unwrap())];
         let room = Room { record: false, recording_rate: TapRate::Hz16000, parties_max: 10 };
         let config = Config {
-            sip: sip::Config {
-                focus: true,
-                access: sip::access::Access::everybody(),
-                ..sip::Config::new(listeners)
-            },
+            sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
             profile: toml::from_str(TRUSTING).unwrap(),
             rooms: BTreeMap::new(),
             any_room: room,
@@ -318,4 +319,27 @@ fn busy(call: &Request) -> String {
     }
     let to = text(&call.headers, HeaderName::To);
     format!("{answer}To: {to};tag=b\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// Else anybody could place calls at our cost, or sit down in another's seat.
+#[test]
+fn a_stranger_that_came_by_an_open_route_has_nobody_called_and_takes_no_seat() {
+    let pattern: Pattern = "*".parse().unwrap();
+    let to = Target::Conference(Template::parse("$1", &pattern).unwrap());
+    let open = Route { from: sip::access::From::Any, pattern, to, open: true };
+    let mut house = House::letting_in(Access { routes: vec![open], ..Access::local() });
+    let (mut mallory, mut alice) = (Phone::new("mallory", 66), Phone::new("alice", 1));
+    mallory.join(&mut house);
+    alice.join(&mut house);
+    for method in ["", ";method=INVITE"] {
+        let canary = "10.0.1.9:5060";
+        let refer = format!("Refer-To: <sip:toll@{canary}{method}>\r\n");
+        assert_eq!(statuses(&mallory.send(&mut house, "REFER", &refer)), [403], "{method}");
+        house.run(1_000);
+        assert_eq!(house.take(canary.parse().unwrap()), []);
+    }
+    let Phone { name, call_id, tag, .. } = &alice;
+    let replaces = format!("Replaces: {call_id};to-tag={tag};from-tag=t{name}\r\n");
+    let mut thief = mallory.outside("theft");
+    assert_eq!(statuses(&thief.send(&mut house, "INVITE", &replaces)), [403]);
 }

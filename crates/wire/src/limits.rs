@@ -53,3 +53,7 @@ pub const KEY_LOST_END_MS: u32 = 400;
 /// A packet of an event this much older than the last one belongs to a restarted timestamp and
 /// not to a late repetition \[ms\].
 pub const KEY_LATE_MS_MAX: u32 = 5_000;
+
+/// By how much a far end's delay in an RTCP report may be more than the time that passed, and mean
+/// nothing \[1/65536 s\]: 10 ms, the step of a clock of 100 Hz.
+pub const RTCP_CLOCK_GRAIN: i32 = 655;

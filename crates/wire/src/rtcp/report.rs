@@ -6,7 +6,7 @@ use super::{
     BLOCK_BYTES, BYE, HEADER_BYTES, RECEIVER_REPORT, ReportBlock, SDES_CNAME, SENDER_INFO_BYTES,
     SENDER_REPORT, SOURCE_DESCRIPTION, SSRC_BYTES, SenderInfo,
 };
-use crate::limits::{CNAME_BYTES_MAX, RTCP_REPORT_BLOCKS_MAX};
+use crate::limits::{CNAME_BYTES_MAX, RTCP_CLOCK_GRAIN, RTCP_REPORT_BLOCKS_MAX};
 
 /// Seconds from 1900, where NTP begins, to 1970 (RFC 3550 section 4).
 const NTP_UNIX_OFFSET_S: u64 = 2_208_988_800;
@@ -171,7 +171,8 @@ pub fn ntp_middle(ntp_timestamp: u64) -> u32 {
 impl ReportBlock {
     /// The time to the reporter and back, when its report arrives at `now`, an [`ntp_middle`]
     /// (RFC 3550 section 6.4.1, figure 2). None if it has seen no report of ours, or if its
-    /// figures make less than nothing.
+    /// figures make less than nothing by more than the grain of its clock ([`RTCP_CLOCK_GRAIN`]):
+    /// who counts in milliseconds tells us a delay that is longer than a loopback's whole way.
     #[must_use]
     pub fn round_trip(&self, now: u32) -> Option<Duration> {
         if self.last_sender_report == 0 {
@@ -181,7 +182,10 @@ impl ReportBlock {
             .wrapping_sub(self.last_sender_report)
             .wrapping_sub(self.delay_since_last_sender_report)
             .cast_signed();
-        let units = u64::try_from(elapsed).ok()?;
+        if elapsed < -RTCP_CLOCK_GRAIN {
+            return None;
+        }
+        let units = u64::from(elapsed.max(0).unsigned_abs());
         Some(Duration::from_nanos((units * 1_000_000_000) >> 16))
     }
 }

@@ -198,6 +198,17 @@ fn the_example_of_rfc_3550_figure_2_gives_its_round_trip() {
 }
 
 #[test]
+fn a_reporter_that_counts_in_milliseconds_is_next_door_and_not_unknown() {
+    // It was asked 10 ms ago, and says that it has kept the question for 11.
+    let block = ReportBlock {
+        last_sender_report: 0x0001_0000,
+        delay_since_last_sender_report: 65_536 * 11 / 1_000,
+        ..BLOCK
+    };
+    assert_eq!(block.round_trip(0x0001_0000 + 65_536 * 10 / 1_000), Some(Duration::ZERO));
+}
+
+#[test]
 fn unix_time_becomes_ntp_time() {
     assert_eq!(ntp(Duration::ZERO), 2_208_988_800 << 32);
     assert_eq!(ntp(Duration::from_millis(1_500)), (2_208_988_801 << 32) + (1 << 31));

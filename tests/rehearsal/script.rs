@@ -11,7 +11,7 @@ use crate::network::{FAIR, FOUL};
 use crate::world::{MUSIC, World};
 
 /// Scripts, and steps in each. A step is two seconds of audio for each guest.
-const SCRIPTS: u64 = 12;
+const SCRIPTS: u64 = 20;
 const STEPS: usize = 12;
 const GUESTS: usize = 4;
 

@@ -22,10 +22,11 @@ const LEVEL_DB: f64 = -20.0;
 
 /// C, A minor 7, F major 7, D minor 9, each with the pedal above it: the two lowest notes \[Hz\].
 const CHORDS: [[f64; 2]; 4] = [[130.81, 196.0], [110.0, 220.0], [174.61, 220.0], [146.83, 220.0]];
-/// The plucked notes, one each [`PLUCK_EVERY_S`], out of the chord of that moment \[Hz\].
+/// The plucked notes, one each [`PLUCK_EVERY_S`], out of the chord of that moment \[Hz\]. None is
+/// a pedal note: in opposite phase it would silence it for a moment.
 const PLUCKS: [f64; 16] = [
-    392.0, 196.0, 262.0, 392.0, 220.0, 392.0, 262.0, 196.0, 174.61, 262.0, 220.0, 392.0, 146.83,
-    220.0, 262.0, 392.0,
+    392.0, 196.0, 131.0, 392.0, 220.0, 392.0, 131.0, 196.0, 174.61, 131.0, 220.0, 392.0, 146.83,
+    220.0, 131.0, 392.0,
 ];
 const PLUCK_EVERY_S: f64 = LOOP_S as f64 / PLUCKS.len() as f64;
 

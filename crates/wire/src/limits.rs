@@ -57,3 +57,11 @@ pub const KEY_LATE_MS_MAX: u32 = 5_000;
 /// By how much a far end's delay in an RTCP report may be more than the time that passed, and mean
 /// nothing \[1/65536 s\]: 10 ms, the step of a clock of 100 Hz.
 pub const RTCP_CLOCK_GRAIN: i32 = 655;
+
+/// Streams of one far end whose packets are known apart, so that none can be replayed
+/// \[SSRCs\]. A telephone begins another stream when it is held or transferred; one beyond these
+/// takes the place of the oldest.
+pub const SRTP_STREAMS_MAX: usize = 4;
+
+/// Longest packet whose protection is taken off \[bytes\]: what an Ethernet frame carries.
+pub const SRTP_BYTES_MAX: usize = 1_500;

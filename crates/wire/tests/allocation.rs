@@ -5,6 +5,7 @@ use std::hint::black_box;
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use wire::rtcp::{self, Compound, ReportBlock, SenderInfo};
 use wire::rtp::{self, Extender, Header, Rtp};
+use wire::srtp::{Inbound, KeySource, Outbound, Suite};
 use wire::telephone_event::{Digits, Event, Key, Keystroke};
 
 #[global_allocator]
@@ -74,4 +75,31 @@ fn keys_are_sent_and_heard_without_allocation() {
         heard
     });
     assert_eq!(heard, 1);
+}
+
+#[test]
+fn packets_are_protected_and_opened_without_allocation() {
+    let mut source = KeySource::new([1; 32]);
+    for suite in Suite::ALL {
+        let key = source.draw(suite);
+        let (mut outbound, mut inbound) = (Outbound::new(&key), Inbound::new(&key));
+        assert_no_alloc(|| {
+            for sequence in 0..1_000_u16 {
+                let header =
+                    Header { payload_type: 0, marker: false, sequence, timestamp: 5, ssrc: 1 };
+                let mut packet = [0; 172 + 16];
+                rtp::write_header(&mut packet, &header);
+                let packet = &mut packet[..172 + outbound.overhead()];
+                outbound.protect(packet).expect("there is room for the tag");
+                assert_eq!(inbound.unprotect(packet), Ok(172));
+                let mut compound = [0; 100];
+                outbound.protect_control(&mut compound).expect("there is room for the tag");
+                assert_eq!(
+                    inbound.unprotect_control(&mut compound).ok(),
+                    Some(100 - outbound.control_overhead())
+                );
+                assert!(inbound.unprotect(packet).is_err());
+            }
+        });
+    }
 }

@@ -15,6 +15,12 @@ pub const SDP_FORMATS_MAX: usize = 64;
 /// components make 120.
 pub const SDP_CANDIDATES_MAX: usize = 128;
 
+/// Most keys in one media line: a telephone offers one for each of up to 8 suites.
+pub const SDP_CRYPTO_MAX: usize = 16;
+
+/// Longest tag of a key \[digits\] (RFC 4568 section 9.1).
+pub const SDP_CRYPTO_TAG_DIGITS_MAX: usize = 9;
+
 /// Shortest packet time that we send \[ms\]: one frame of the mixer's finest tick.
 pub const PTIME_MS_MIN: u16 = 10;
 

@@ -4,8 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Connection, Media as MediaLines, Rtcp, Session};
 
+use super::crypto::{self, Crypto, Srtp};
 use super::{Direction, Format, NotAcceptable};
-use crate::limits::{SDP_BYTES_MAX, SDP_CANDIDATES_MAX, SDP_FORMATS_MAX, SDP_MEDIA_LINES_MAX};
+use crate::limits::{
+    SDP_BYTES_MAX, SDP_CANDIDATES_MAX, SDP_CRYPTO_MAX, SDP_FORMATS_MAX, SDP_MEDIA_LINES_MAX,
+};
 
 /// Why bytes are no description that we read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +61,10 @@ pub struct Audio {
     pub rtcp: Option<SocketAddr>,
     /// Whether they want to be told how they are heard (RFC 3611 section 5.1).
     pub voip_metrics: bool,
+    /// It is over RTP/SAVP: protected, or not at all.
+    pub secure: bool,
+    /// The keys that we can use.
+    pub(super) crypto: Vec<Crypto>,
 }
 
 impl Audio {
@@ -135,13 +142,14 @@ impl Description {
     }
 
     /// The first audio line that we can use with its place, or why there is none.
-    pub(super) fn usable(&self) -> Result<(usize, &Audio), NotAcceptable> {
+    pub(super) fn usable(&self, srtp: &Srtp) -> Result<(usize, &Audio), NotAcceptable> {
         let mut reason = NotAcceptable::NoAudio;
         for (index, media) in self.media.iter().enumerate() {
-            match &media.audio {
+            let audio = media.audio.as_ref().map_err(|error| *error);
+            match audio.and_then(|audio| crypto::chosen(audio, srtp).map(|_| audio)) {
                 Ok(audio) => return Ok((index, audio)),
                 // Of several reasons the first that is about audio says most.
-                Err(error) if reason == NotAcceptable::NoAudio => reason = *error,
+                Err(error) if reason == NotAcceptable::NoAudio => reason = error,
                 Err(_) => {}
             }
         }
@@ -192,7 +200,10 @@ impl Audio {
         if lines.port == 0 {
             return Err(NotAcceptable::Refused);
         }
-        if !["RTP/AVP", "RTP/AVPF"].iter().any(|usable| lines.proto.eq_ignore_ascii_case(usable)) {
+        let is_one_of =
+            |names: [&str; 2]| names.iter().any(|name| lines.proto.eq_ignore_ascii_case(name));
+        let secure = is_one_of(["RTP/SAVP", "RTP/SAVPF"]);
+        if !secure && !is_one_of(["RTP/AVP", "RTP/AVPF"]) {
             return Err(NotAcceptable::Transport);
         }
         let connection = lines.connections.first().or(session.connection.as_ref());
@@ -213,6 +224,8 @@ impl Audio {
             rtcp_mux: lines.has_attribute("rtcp-mux"),
             rtcp: rtcp(lines, ip),
             voip_metrics: wants_voip_metrics(lines),
+            secure,
+            crypto: crypto(lines),
         })
     }
 }
@@ -248,6 +261,14 @@ fn wants_voip_metrics(lines: &MediaLines) -> bool {
         attribute.attribute.eq_ignore_ascii_case("rtcp-xr")
             && attribute.value.as_deref().is_some_and(asks)
     })
+}
+
+/// The keys that we can use, in the line's order.
+fn crypto(lines: &MediaLines) -> Vec<Crypto> {
+    let attributes = lines.attributes.iter();
+    let values = attributes.filter(|it| it.attribute.eq_ignore_ascii_case("crypto"));
+    let read = values.take(SDP_CRYPTO_MAX).filter_map(|it| Crypto::read(it.value.as_deref()?));
+    read.collect()
 }
 
 /// The formats that we know, in the line's order.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::crypto::{self, Protected, Srtp};
 use super::description::{Audio, Description};
 use super::writing::{self, AudioLine};
 use super::{Direction, Encoding, Format, Parameters};
@@ -38,14 +39,16 @@ pub struct Local {
     pub prefer: Preference,
     /// Whether we can have RTCP on the port of RTP (RFC 5761).
     pub rtcp_mux: bool,
+    /// What we want of SRTP.
+    pub srtp: Srtp,
     /// The far end's last description in this session, if there was one. An offer then keeps its
     /// media lines in their order and its payload types (RFC 3264 section 8).
     pub previous: Option<Description>,
 }
 
 impl Local {
-    /// Version 1 of a session that flows both ways in packets of 20 ms, with RTCP multiplexed if
-    /// the far end can, by the offerer's preference.
+    /// Version 1 of a session that flows both ways in packets of 20 ms, without SRTP, with RTCP
+    /// multiplexed if the far end can, by the offerer's preference.
     #[must_use]
     pub const fn new(address: SocketAddr, codecs: Vec<Encoding>, session_id: u64) -> Self {
         Self {
@@ -57,6 +60,7 @@ impl Local {
             ptime_ms: 20,
             prefer: Preference::Offerer,
             rtcp_mux: true,
+            srtp: Srtp::Off,
             previous: None,
         }
     }
@@ -71,9 +75,15 @@ pub enum NotAcceptable {
     /// The audio line has port 0.
     #[error("the audio stream is refused")]
     Refused,
-    /// Audio is offered, but not over RTP/AVP or RTP/AVPF.
+    /// Audio is offered, but not over a transport that we take.
     #[error("the audio stream's transport is not RTP/AVP")]
     Transport,
+    /// It is to be protected by SRTP, but with no key that we can use.
+    #[error("no key for SRTP that both ends can use")]
+    NoCommonSuite,
+    /// It is plain RTP, and must not be.
+    #[error("the audio stream is not protected by SRTP")]
+    Unprotected,
     /// The address is missing, a name, a group, or of another family than ours.
     #[error("the audio stream's address cannot be used")]
     Address,
@@ -88,7 +98,7 @@ impl NotAcceptable {
     pub const fn warning_code(self) -> u16 {
         match self {
             Self::Address => 301,
-            Self::Transport => 302,
+            Self::Transport | Self::NoCommonSuite | Self::Unprotected => 302,
             Self::NoAudio | Self::Refused => 304,
             Self::NoCommonCodec => 305,
         }
@@ -130,6 +140,8 @@ pub struct Negotiated {
     pub rtcp_mux: bool,
     /// Whether the far end wants to be told how it is heard, by RFC 3611.
     pub voip_metrics: bool,
+    /// The keys of SRTP, if it is protected.
+    pub srtp: Option<Protected>,
     /// Which way it flows, as we see it.
     pub direction: Direction,
     /// How much sound we send in a packet \[ms\]: a multiple of 10, 10 to 60, that the codec has.
@@ -151,11 +163,11 @@ impl Negotiated {
 pub fn offer(local: &Local) -> String {
     let formats = offered_formats(local);
     let previous = local.previous.as_ref();
-    let index = offered_index(previous);
+    let index = offered_index(previous, &local.srtp);
     let protocol = previous
         .and_then(|previous| previous.media.get(index))
         .filter(|media| media.audio.is_ok())
-        .map_or("RTP/AVP", |media| &media.protocol);
+        .map_or(first_protocol(&local.srtp), |media| &media.protocol);
     let audio = AudioLine {
         port: local.address.port(),
         protocol,
@@ -164,6 +176,7 @@ pub fn offer(local: &Local) -> String {
         ptime_ms: local.ptime_ms,
         rtcp_mux: local.rtcp_mux,
         voip_metrics: false,
+        crypto: &crypto::offered(previous_audio(previous, &local.srtp), &local.srtp),
     };
     // A line is never taken away: unwanted ones stay with port 0 (RFC 3264 section 8.2).
     let mut medias: Vec<_> = previous
@@ -184,8 +197,9 @@ pub fn offer(local: &Local) -> String {
 /// # Errors
 /// [`NotAcceptable`] when no audio line can be used: the offer is to be refused with 488.
 pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated), NotAcceptable> {
-    let (index, audio) = offer.usable()?;
+    let (index, audio) = offer.usable(&local.srtp)?;
     check_family(audio, local)?;
+    let chosen = crypto::chosen(audio, &local.srtp)?;
     let known: Vec<_> =
         audio.formats.iter().filter(|it| local.codecs.contains(&it.encoding)).copied().collect();
     let voice = chosen_voice(&known, local).ok_or(NotAcceptable::NoCommonCodec)?;
@@ -205,7 +219,9 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated)
     .flatten()
     .map(|theirs| Format::ours(theirs.payload_type, theirs.encoding, theirs.clock_rate_hz))
     .collect();
-    let negotiated = negotiated(local, audio, &agreed, audio.is_hold());
+    let srtp = chosen.map(|(_, protected)| protected);
+    let negotiated = Negotiated { srtp, ..negotiated(local, audio, &agreed, audio.is_hold()) };
+    let crypto: Vec<_> = chosen.map(|(theirs, srtp)| theirs.answered(&srtp)).into_iter().collect();
     let line = AudioLine {
         port: local.address.port(),
         protocol: &offer.media[index].protocol,
@@ -214,6 +230,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated)
         ptime_ms: negotiated.ptime_ms,
         rtcp_mux: negotiated.rtcp_mux,
         voip_metrics: negotiated.voip_metrics,
+        crypto: &crypto,
     };
     let mut medias: Vec<_> = offer.media.iter().map(writing::refusal).collect();
     medias[index] = line.lines();
@@ -229,10 +246,13 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated)
 /// # Errors
 /// [`NotAcceptable`] when the answer refuses our audio or does not fit it.
 pub fn accept(local: &Local, answer: &Description) -> Result<Negotiated, NotAcceptable> {
-    let index = offered_index(local.previous.as_ref());
+    let previous = local.previous.as_ref();
+    let index = offered_index(previous, &local.srtp);
     let audio = answer.media.get(index).ok_or(NotAcceptable::NoAudio)?.audio.as_ref();
     let audio = audio.map_err(|reason| *reason)?;
     check_family(audio, local)?;
+    let before = previous_audio(previous, &local.srtp);
+    let srtp = crypto::accepted(before, audio, &local.srtp)?;
     let offered = offered_formats(local);
     let ours = |theirs: &Format| offered.iter().find(|ours| ours.is_like(theirs));
     let known: Vec<_> =
@@ -251,7 +271,7 @@ pub fn accept(local: &Local, answer: &Description) -> Result<Negotiated, NotAcce
     };
     // An answer that only sends is no hold if we offered to receive only.
     let on_hold = local.direction.sends() && audio.is_hold();
-    Ok(negotiated(local, audio, &agreed, on_hold))
+    Ok(Negotiated { srtp, ..negotiated(local, audio, &agreed, on_hold) })
 }
 
 /// One format with the numbers of both ends.
@@ -290,6 +310,7 @@ fn negotiated(local: &Local, audio: &Audio, agreed: &Agreed, on_hold: bool) -> N
         rtcp: if rtcp_mux { Some(audio.remote) } else { audio.rtcp.or_else(next_port) },
         rtcp_mux,
         voip_metrics: audio.voip_metrics,
+        srtp: None,
         // What they receive we may send, and the other way round (RFC 3264 section 6.1).
         direction: audio.effective_direction().reversed().intersection(local.direction),
         ptime_ms: packet_time_ms(theirs.encoding, audio, local.ptime_ms),
@@ -350,17 +371,30 @@ fn companion(known: &[Format], encoding: Encoding, voice: &Format) -> Option<For
 }
 
 /// The place of our audio line: that of the session so far, else behind its other lines.
-fn offered_index(previous: Option<&Description>) -> usize {
+fn offered_index(previous: Option<&Description>, srtp: &Srtp) -> usize {
     let Some(previous) = previous else {
         return 0;
     };
-    previous.usable().map_or_else(
+    previous.usable(srtp).map_or_else(
         |_| {
             let audio = previous.media.iter().position(super::description::Media::is_audio);
             audio.unwrap_or(previous.media.len())
         },
         |(index, _)| index,
     )
+}
+
+/// Their audio line in the session so far.
+fn previous_audio<'a>(previous: Option<&'a Description>, srtp: &Srtp) -> Option<&'a Audio> {
+    previous?.usable(srtp).ok().map(|(_, audio)| audio)
+}
+
+/// The transport of a session's first offer.
+const fn first_protocol(srtp: &Srtp) -> &'static str {
+    match srtp {
+        Srtp::Off | Srtp::Optional(_) => "RTP/AVP",
+        Srtp::Required(_) => "RTP/SAVP",
+    }
 }
 
 /// What we offer, with numbers: voices, comfort noise, and telephone-events for each clock.
@@ -382,7 +416,7 @@ fn offered_formats(local: &Local) -> Vec<Format> {
         wanted.extend(clocks.into_iter().map(|clock| (Encoding::TelephoneEvent, clock)));
     }
     let previous = local.previous.as_ref().and_then(|previous| {
-        let (index, audio) = previous.usable().ok()?;
+        let (index, audio) = previous.usable(&local.srtp).ok()?;
         Some((&audio.formats, &previous.media[index].formats))
     });
     let theirs = previous.map_or(&[][..], |(formats, _)| formats);
@@ -424,5 +458,7 @@ fn usual_number(encoding: Encoding, clock_rate_hz: u32) -> u8 {
     }
 }
 
+#[cfg(test)]
+mod srtp_tests;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use sdp_types::{Attribute, Connection, Media as MediaLines, Origin, Session, Time};
 
+use super::crypto::Crypto;
 use super::description::Media;
 use super::{Direction, Format};
 
@@ -42,6 +43,7 @@ pub(super) struct AudioLine<'a> {
     pub(super) ptime_ms: u16,
     pub(super) rtcp_mux: bool,
     pub(super) voip_metrics: bool,
+    pub(super) crypto: &'a [Crypto],
 }
 
 impl AudioLine<'_> {
@@ -66,6 +68,8 @@ impl AudioLine<'_> {
         if self.voip_metrics {
             lines.attributes.push(Attribute::with_value("rtcp-xr", "voip-metrics"));
         }
+        let keys = self.crypto.iter().map(|key| Attribute::with_value("crypto", key.value()));
+        lines.attributes.extend(keys);
         lines
     }
 }

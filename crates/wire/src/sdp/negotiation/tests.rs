@@ -2,7 +2,7 @@ use super::*;
 use crate::limits::{SDP_BYTES_MAX, SDP_CANDIDATES_MAX, SDP_FORMATS_MAX, SDP_MEDIA_LINES_MAX};
 use crate::sdp::SdpError;
 
-fn local() -> Local {
+pub(super) fn local() -> Local {
     let codecs = vec![
         Encoding::Opus,
         Encoding::G722,
@@ -19,11 +19,11 @@ fn described(text: &str) -> Description {
 }
 
 /// A description by the far end with these lines from the first media line on.
-fn theirs(media: &str) -> Description {
+pub(super) fn theirs(media: &str) -> Description {
     described(&format!("v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n{media}"))
 }
 
-fn media_lines(text: &str) -> Vec<&str> {
+pub(super) fn media_lines(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.starts_with("m=")).collect()
 }
 

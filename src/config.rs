@@ -14,6 +14,7 @@ use sip::access::Access;
 use crate::access::{AccessTable, NoPassword, RouteLine, User};
 
 use crate::interval::SessionInterval;
+use crate::profiles::{ProfileError, Profiles, ProfilesTable};
 
 /// Where the server listens, what it keeps where, and its rooms.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Config {
     pub http_names: Vec<String>,
     /// Who may do what.
     pub access: Access,
+    /// The profiles that rooms may follow.
+    pub profiles: Profiles,
     /// The settings of a room that is not named.
     pub room: Room,
     /// The settings of named rooms.
@@ -84,6 +87,8 @@ pub struct Room {
     pub recording_rate_hz: TapRate,
     /// Parties at most.
     pub parties_max: usize,
+    /// The profile whose rules its conferences follow.
+    pub profile: String,
 }
 
 impl Default for Room {
@@ -92,6 +97,7 @@ impl Default for Room {
             record: false,
             recording_rate_hz: TapRate::Hz16000,
             parties_max: PARTIES_PER_CONFERENCE_MAX,
+            profile: "open".to_owned(),
         }
     }
 }
@@ -183,6 +189,8 @@ struct File {
     #[serde(default)]
     routes: Vec<RouteLine>,
     #[serde(default)]
+    profiles: ProfilesTable,
+    #[serde(default)]
     room: Room,
     #[serde(default)]
     rooms: BTreeMap<ConferenceName, Room>,
@@ -223,6 +231,9 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A profile cannot be had.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// A password is not where it should be.
     #[error(transparent)]
     NoPassword(#[from] NoPassword),
@@ -243,6 +254,10 @@ impl Config {
             Some(path) => read(path)?,
             None => File::default(),
         };
+        let profiles = Profiles::load(file.profiles.folder.as_deref())?;
+        for room in file.rooms.values().chain([&file.room]) {
+            profiles.get(&room.profile)?;
+        }
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let sip = match (options.sip.as_slice(), file.sip) {
             ([], None) => vec![loopback(5060)],
@@ -266,6 +281,7 @@ impl Config {
             access: crate::access::access(file.access, file.users, file.routes, |variable| {
                 std::env::var(variable).ok()
             })?,
+            profiles,
             room: file.room,
             rooms: file.rooms,
         })

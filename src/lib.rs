@@ -10,5 +10,6 @@ pub mod config;
 pub mod demo;
 pub mod interval;
 pub mod phone;
+pub mod profiles;
 pub mod server;
 pub mod shard;

@@ -35,8 +35,29 @@ enum Subcommands {
         #[arg(long, default_value = "convoke")]
         realm: String,
     },
+    /// Show who may do what by the rules of a profile, and what follows from what
+    Profile {
+        #[command(subcommand)]
+        asked: AboutProfiles,
+    },
     /// Place three calls that speak to a running server, and tell who heard whom
     Demo,
+}
+
+#[derive(Subcommand)]
+enum AboutProfiles {
+    /// Draw one as a table
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Tell what differs between two
+    Diff {
+        /// One name
+        one: String,
+        /// The other
+        other: String,
+    },
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
@@ -46,6 +67,9 @@ fn main() -> ExitCode {
         None => serve(&cli.options),
         Some(Subcommands::Check { file }) => check(file).map(|said| println!("{said}")),
         Some(Subcommands::User { name, realm }) => user(name, realm).map(|said| println!("{said}")),
+        Some(Subcommands::Profile { asked }) => {
+            about_profiles(&cli.options, asked).map(|said| println!("{}", said.trim_end()))
+        }
         Some(Subcommands::Demo) => play(&cli.options).map(|said| println!("{said}")),
     };
     match outcome {
@@ -73,6 +97,14 @@ fn serve(options: &Options) -> anyhow::Result<()> {
 fn check(file: &std::path::Path) -> anyhow::Result<String> {
     Config::load(&Options { config: Some(file.into()), ..Options::default() })?;
     Ok(format!("{} is in order", file.display()))
+}
+
+fn about_profiles(options: &Options, asked: &AboutProfiles) -> anyhow::Result<String> {
+    let profiles = Config::load(options)?.profiles;
+    Ok(match asked {
+        AboutProfiles::Show { name } => call::grid(profiles.get(name)?),
+        AboutProfiles::Diff { one, other } => profiles.differences(one, other)?,
+    })
 }
 
 fn user(name: &str, realm: &str) -> anyhow::Result<String> {

@@ -20,9 +20,6 @@ use worker::Workers;
 use crate::config::{Config, WebSocket};
 use crate::shard::{self, Inlet, Shells};
 
-/// The profile that every conference follows unless it is given another.
-const OPEN_PROFILE: &str = include_str!("../fixtures/profiles/open.toml");
-
 /// Serves until the process is asked to end (SIGINT or SIGTERM), then ends all calls in order.
 ///
 /// `started` is told, once all doors are open, in a few lines how to come in.
@@ -136,11 +133,18 @@ fn start_workers(config: &Config, report: mpsc::UnboundedSender<MediaReport>) ->
 }
 
 fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Config> {
-    let room = |room: &crate::config::Room| switchboard::Room {
-        record: room.record,
-        recording_rate: room.recording_rate_hz,
-        parties_max: room.parties_max,
+    let room = |room: &crate::config::Room| -> Result<switchboard::Room> {
+        Ok(switchboard::Room {
+            record: room.record,
+            recording_rate: room.recording_rate_hz,
+            parties_max: room.parties_max,
+            profile: config.profiles.get(&room.profile)?.clone(),
+        })
     };
+    let mut rooms = std::collections::BTreeMap::new();
+    for (name, named) in &config.rooms {
+        rooms.insert(name.clone(), room(named)?);
+    }
     Ok(switchboard::Config {
         sip: sip::Config {
             advertised: config.advertised,
@@ -149,9 +153,8 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
             focus: true,
             ..sip::Config::new(gateway.listeners().to_vec())
         },
-        profile: toml::from_str(OPEN_PROFILE).context("the open profile is not in order")?,
-        rooms: config.rooms.iter().map(|(name, named)| (name.clone(), room(named))).collect(),
-        any_room: room(&config.room),
+        rooms,
+        any_room: room(&config.room)?,
         started: Instant::now(),
         started_ms: unix_ms(),
     })

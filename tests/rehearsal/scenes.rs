@@ -122,7 +122,12 @@ fn on_a_foul_network_everybody_still_hears_exactly_whom_they_should() {
 
 #[test]
 fn the_recording_holds_all_who_are_heard_and_no_music() {
-    let room = Room { record: true, recording_rate: TapRate::Hz16000, parties_max: 100 };
+    let room = Room {
+        record: true,
+        recording_rate: TapRate::Hz16000,
+        parties_max: 100,
+        profile: call::open(),
+    };
     let mut world = World::with_room(8, FAIR, room);
     for codec in [Codec::Pcmu, Codec::Opus, Codec::G722] {
         let guest = world.guest(codec);
@@ -174,7 +179,7 @@ fn an_invited_phone_stands_in_the_room_when_it_answers() {
     world.join(first, "room");
     world.guest(Codec::Pcma);
     let target = "sip:guest1@10.0.1.2:5060".to_owned();
-    let invited = world.ask("room", Verb::Invite { target }).unwrap().party.unwrap();
+    let invited = world.ask("room", Verb::invite(target)).unwrap().party.unwrap();
     let heard = world.listen();
     assert_eq!(heard, vec![set([1]), set([0])]);
     let view = world.views.values().next().unwrap();
@@ -190,7 +195,7 @@ fn an_invited_phone_that_is_busy_leaves_the_room_as_it_was() {
         world.join(guest, room);
     }
     let target = "sip:guest1@10.0.1.2:5060".to_owned();
-    let party = world.ask("a", Verb::Invite { target }).unwrap().party.unwrap();
+    let party = world.ask("a", Verb::invite(target)).unwrap().party.unwrap();
     world.run(Duration::from_secs(2));
     let left = EventKind::Left { party, reason: LeaveReason::Busy };
     assert!(world.events.iter().any(|event| event.kind == left));
@@ -203,7 +208,7 @@ fn a_phone_that_nobody_answers_at_is_given_up_and_told() {
     let first = world.guest(Codec::Pcmu);
     world.join(first, "room");
     let target = "sip:nobody@10.0.1.77:5060".to_owned();
-    let party = world.ask("room", Verb::Invite { target }).unwrap().party.unwrap();
+    let party = world.ask("room", Verb::invite(target)).unwrap().party.unwrap();
     world.run(Duration::from_secs(65));
     let gone = [LeaveReason::NoAnswer, LeaveReason::Lost, LeaveReason::Failed]
         .map(|reason| EventKind::Left { party, reason });
@@ -219,8 +224,8 @@ fn a_command_that_comes_twice_is_carried_out_once() {
     world.join(first, "room");
     let target = "sip:guest9@10.0.1.77:5060".to_owned();
     let id = CommandId(77_777);
-    let once = world.ask_again(id, "room", Verb::Invite { target: target.clone() }).unwrap();
-    let twice = world.ask_again(id, "room", Verb::Invite { target }).unwrap();
+    let once = world.ask_again(id, "room", Verb::invite(target.clone())).unwrap();
+    let twice = world.ask_again(id, "room", Verb::invite(target)).unwrap();
     assert_eq!(once, twice);
     assert_eq!(world.views.values().next().unwrap().parties.len(), 2);
 }

@@ -75,7 +75,7 @@ fn a_user_is_invited_into_a_conference_by_its_address() {
     let mut world = three(4);
     world.register("guest1", &[1]);
     world.join(0, "room");
-    let invite = |target: &str| Verb::Invite { target: target.to_owned() };
+    let invite = |target: &str| Verb::invite(target);
     world.ask("room", invite("sip:guest1@10.0.0.1")).expect("a target that can be called");
     world.run(Duration::from_secs(3));
     assert_eq!(world.listen()[1], [0].into());

@@ -66,7 +66,12 @@ impl World {
         World::with_room(
             seed,
             weather,
-            Room { record: false, recording_rate: TapRate::Hz16000, parties_max: 100 },
+            Room {
+                record: false,
+                recording_rate: TapRate::Hz16000,
+                parties_max: 100,
+                profile: call::open(),
+            },
         )
     }
 
@@ -85,7 +90,6 @@ impl World {
                 focus: true,
                 ..sip::Config::new(vec![(Transport::Udp, server)])
             },
-            profile: toml::from_str(include_str!("../../fixtures/profiles/open.toml")).unwrap(),
             rooms: BTreeMap::new(),
             any_room,
             started: now,
@@ -158,19 +162,39 @@ impl World {
 
     /// Whoever may use the API asks for something.
     pub fn ask(&mut self, conference: &str, verb: Verb) -> Result<Accepted, Refusal> {
-        self.commands += 1;
-        self.ask_again(CommandId(self.commands), conference, verb)
+        self.ask_as(Author::Admin, conference, verb)
     }
 
-    /// The same with a chosen id.
+    /// Somebody asks for something.
+    pub fn ask_as(
+        &mut self,
+        by: Author,
+        conference: &str,
+        verb: Verb,
+    ) -> Result<Accepted, Refusal> {
+        self.commands += 1;
+        self.carry(CommandId(self.commands), by, conference, verb)
+    }
+
+    /// Whoever may use the API asks for something, with a chosen id.
     pub fn ask_again(
         &mut self,
         id: CommandId,
         conference: &str,
         verb: Verb,
     ) -> Result<Accepted, Refusal> {
+        self.carry(id, Author::Admin, conference, verb)
+    }
+
+    fn carry(
+        &mut self,
+        id: CommandId,
+        by: Author,
+        conference: &str,
+        verb: Verb,
+    ) -> Result<Accepted, Refusal> {
         let conference = ConferenceRef::Name(ConferenceName::parse(conference).unwrap());
-        let command = Command { id, conference, by: Author::Admin, verb };
+        let command = Command::new(id, conference, by, verb);
         self.board.handle(self.now, Input::Command(command));
         self.drain();
         self.answers.remove(&id).expect("a command is answered at once")

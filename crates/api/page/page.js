@@ -65,7 +65,8 @@ function apply(view, event) {
     case "conversation.ended": view.ended_ms = event.at_ms; break;
     case "participant.dialling":
       view.parties.push({
-        id: event.party, address: event.address, state: "dialling", muted: false, talking: false,
+        id: event.party, address: event.address, role: event.role, state: "dialling",
+        muted: false, talking: false,
       });
       break;
     case "participant.ringing": change({ state: "ringing" }); break;
@@ -73,7 +74,7 @@ function apply(view, event) {
       const joined = {
         id: event.party, display_name: event.display_name, address: event.address,
         state: "connected", muted: party?.muted ?? false, talking: false, codec: event.codec,
-        joined_ms: event.at_ms,
+        joined_ms: event.at_ms, role: event.role,
       };
       if (party) Object.assign(party, joined); else view.parties.push(joined);
       break;
@@ -89,6 +90,26 @@ function apply(view, event) {
     case "participant.resumed": change({ state: "connected" }); break;
     case "participant.muted": change({ muted: true }); break;
     case "participant.unmuted": change({ muted: false }); break;
+    case "participant.silenced": change({ silenced: true }); break;
+    case "participant.unsilenced": change({ silenced: false }); break;
+    case "participant.role_changed": change({ role: event.role }); break;
+    case "consult.started": change({ consults: event.with }); break;
+    case "consult.merged":
+    case "consult.ended": change({ consults: undefined }); break;
+    case "pair.started":
+    case "pair.ended": {
+      const pair = view.parties.filter((one) => [event.party, event.with].includes(one.id));
+      for (const one of pair) {
+        const other = one.id === event.party ? event.with : event.party;
+        one.paired_with = event.type === "pair.started" ? other : undefined;
+      }
+      break;
+    }
+    case "whisper.started": change({ whispers_to: event.to }); break;
+    case "whisper.ended": change({ whispers_to: undefined }); break;
+    case "supervision.mode_changed":
+      change({ supervises: { beside: event.beside, mode: event.mode } });
+      break;
     case "participant.talking": change({ talking: event.talking }); break;
     case "participant.quality": change({ quality: event.quality }); break;
     case "recording.started":

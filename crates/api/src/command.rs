@@ -32,7 +32,7 @@ impl Api {
         verb: Verb,
     ) -> Result<Response, Problem> {
         let id = key.command_id(&conference, &verb).unwrap_or_else(|| self.switch.command_id());
-        let command = Command { id, conference, by: Author::Admin, verb };
+        let command = Command::new(id, conference, Author::Admin, verb);
         let answer = tokio::time::timeout(ANSWER_WAIT_MAX, self.switch.command(command));
         let accepted = answer.await.map_err(|_| Problem::no_answer())??;
         let seen = self.feed.reached(accepted.conference, accepted.seq);

@@ -65,7 +65,7 @@ pub(crate) async fn invite_party(
     key: IdempotencyKey,
     Body(invitation): Body<Invitation>,
 ) -> Result<Response, Problem> {
-    let verb = Verb::Invite { target: invitation.target };
+    let verb = Verb::invite(invitation.target);
     api.command(&key, at.conference()?, verb).await
 }
 

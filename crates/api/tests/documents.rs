@@ -235,6 +235,8 @@ fn the_page_knows_every_event() {
         "transfer.requested",
         "transfer.completed",
         "transfer.failed",
+        "participant.rejoined",
+        "system.stranded_party",
     ];
     for kind in kinds {
         let name = kind["properties"]["type"]["enum"][0].as_str().unwrap();

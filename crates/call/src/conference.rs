@@ -8,7 +8,9 @@ use model::{
     LeaveReason, LegId, PartyId, RecordingId, Refusal, Routing, Verb,
 };
 
+use crate::consultation::Consultation;
 use crate::effect::{Effect, LegChange};
+use crate::leaving::Ticket;
 use crate::party::{Party, Presence, Seat};
 use crate::routing::routing;
 use crate::{policy, verbs};
@@ -30,22 +32,28 @@ pub struct Conference {
     pub(crate) id: ConferenceId,
     pub(crate) rules: Rules,
     pub(crate) parties: Vec<Party>,
+    pub(crate) consultations: Vec<Consultation>,
+    /// Who has left and may come back as who it was, or may not come back. Oldest first.
+    pub(crate) tickets: VecDeque<Ticket>,
     pub(crate) recording: Option<RecordingId>,
     pub(crate) chance: Chance,
-    life: Life,
+    pub(crate) life: Life,
     started_ms: u64,
     seq: u64,
+    revision: u64,
     routed: Routing,
     effects: VecDeque<Effect>,
 }
 
 /// How far a conference's life has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
+pub(crate) enum Life {
     /// Nobody's audio has run yet.
     Waiting,
     /// Somebody is or was in it.
     Running,
+    /// Somebody has left without whom it ends: all others are being let go.
+    Ending,
     /// It is over.
     Over,
 }
@@ -68,17 +76,20 @@ impl Conference {
         seed: u64,
     ) -> Conference {
         let profile = rules.profile.name.clone();
-        let automatic_gain = rules.profile.automatic_gain;
+        let routed = routing(&rules.profile, &[], None);
         let mut conference = Conference {
             id,
             rules,
             parties: Vec::new(),
+            consultations: Vec::new(),
+            tickets: VecDeque::new(),
             recording: None,
             chance: Chance::new(seed),
             life: Life::Waiting,
             started_ms: now_ms,
             seq: 0,
-            routed: Routing { automatic_gain, ..routing(&[], None) },
+            revision: 0,
+            routed,
             effects: VecDeque::new(),
         };
         let cause = Cause { by: Author::System, command: None, now_ms };
@@ -97,31 +108,48 @@ impl Conference {
         if self.life == Life::Over {
             return Err(Refusal::NoSuchConference);
         }
-        if let Some(party) = verb.party() {
-            self.party(party).ok_or(Refusal::NoSuchParty)?;
-        }
-        policy::judge(&self.rules.profile, by, &verb)?;
+        policy::judge(&self.rules.profile, by, &verb, &self.parties)?;
         let cause = Cause { by, command: Some(id), now_ms };
-        let done = match verb {
-            Verb::Enter(entrant) => verbs::enter(self, entrant)?,
-            Verb::Invite { target } => verbs::invite(self, cause, target)?,
-            Verb::Transfer { party, target } => verbs::transfer(self, cause, party, target)?,
-            Verb::TakeOver { party, newcomer } => verbs::take_over(self, party, newcomer)?,
-            Verb::Mute { party } => verbs::mute(self, cause, party),
-            Verb::Unmute { party } => verbs::unmute(self, cause, party),
-            Verb::Hold { party } => verbs::hold(self, cause, party)?,
-            Verb::Resume { party } => verbs::resume(self, cause, party)?,
-            Verb::Remove { party } => verbs::remove(self, cause, party),
-            Verb::Write { to, text } => verbs::write(self, cause, to, text)?,
-            Verb::End => verbs::end(self, cause),
-            Verb::Record { on } => verbs::record(self, cause, on),
-        };
+        let done = self.carry_out(cause, verb)?;
         self.settle(cause);
         Ok(Accepted {
             conference: self.id,
             seq: self.seq,
             party: done.party,
             recording: done.recording,
+        })
+    }
+
+    fn carry_out(&mut self, cause: Cause, verb: Verb) -> Result<verbs::Done, Refusal> {
+        Ok(match verb {
+            Verb::Enter(entrant) => verbs::enter(self, entrant)?,
+            Verb::Invite { target, role } => verbs::invite(self, cause, target, role)?,
+            Verb::Consult { party, target, room } => {
+                verbs::consult(self, cause, party, target, room)?
+            }
+            Verb::Swap { party } => verbs::swap(self, cause, party)?,
+            Verb::Merge { party } => verbs::merge(self, cause, party)?,
+            Verb::Complete { party } => verbs::complete(self, cause, party)?,
+            Verb::Cancel { party } => verbs::cancel(self, cause, party)?,
+            Verb::Silence { party } => verbs::silence(self, cause, party),
+            Verb::Unsilence { party } => verbs::unsilence(self, cause, party),
+            Verb::Whisper { party, to } => verbs::whisper(self, cause, party, to)?,
+            Verb::Pair { party, with } => verbs::pair(self, cause, party, with)?,
+            Verb::Supervise { target, beside, mode } => {
+                verbs::supervise(self, cause, target, beside, mode)?
+            }
+            Verb::Stand { party, beside, mode } => verbs::stand(self, cause, party, beside, mode)?,
+            Verb::Appoint { party, role } => verbs::appoint(self, cause, party, role)?,
+            Verb::Transfer { party, target } => verbs::transfer(self, cause, party, target)?,
+            Verb::TakeOver { party, newcomer } => verbs::take_over(self, party, newcomer)?,
+            Verb::Mute { party } => verbs::mute(self, cause, party),
+            Verb::Unmute { party } => verbs::unmute(self, cause, party)?,
+            Verb::Hold { party } => verbs::hold(self, cause, party)?,
+            Verb::Resume { party } => verbs::resume(self, cause, party)?,
+            Verb::Remove { party } => verbs::remove(self, cause, party),
+            Verb::Write { to, text } => verbs::write(self, cause, to, text)?,
+            Verb::End => verbs::end(self, cause),
+            Verb::Record { on } => verbs::record(self, cause, on),
         })
     }
 
@@ -141,6 +169,7 @@ impl Conference {
                     self.tell(cause, EventKind::Talking { party, talking });
                 }
             }
+            LegChange::Phone(key) => verbs::phone_key(self, cause, party, key),
             LegChange::Digit(digit) => self.tell(cause, EventKind::Digit { party, digit }),
             LegChange::Measured(quality) => {
                 if self.parties[index].is_connected() && self.parties[index].changes_class(&quality)
@@ -192,6 +221,16 @@ impl Conference {
         self.id
     }
 
+    /// How often it has changed in a way that two people at desks could disagree about.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The rules that it follows.
+    pub fn profile(&self) -> &Profile {
+        &self.rules.profile
+    }
+
     /// Its parties, in the order in which they came.
     pub fn parties(&self) -> &[Party] {
         &self.parties
@@ -211,6 +250,7 @@ impl Conference {
 
     pub(crate) fn tell(&mut self, cause: Cause, kind: EventKind) {
         self.seq += 1;
+        self.revision += u64::from(kind.is_revision());
         self.effects.push_back(Effect::Event(Event {
             conference: self.id,
             seq: self.seq,
@@ -247,6 +287,7 @@ impl Conference {
             .expect("only a party that is in the conference is forgotten");
         let gone = self.parties.remove(index);
         self.seat_stays(cause, party, reason);
+        let was_in = gone.is_connected();
         match gone.presence {
             // Nobody was told that it came.
             Presence::Arriving => {}
@@ -259,6 +300,9 @@ impl Conference {
                 }
                 self.tell(cause, EventKind::Left { party, reason });
             }
+        }
+        if self.life != Life::Ending {
+            self.after_leaving(cause, &gone, was_in);
         }
     }
 
@@ -298,12 +342,24 @@ impl Conference {
     pub(crate) fn joined(&mut self, cause: Cause, id: PartyId, codec: model::Codec) {
         let party = self.party_mut(id);
         let (display_name, address) = (party.display_name.clone(), party.address.clone());
-        self.tell(cause, EventKind::Joined { party: id, display_name, address, codec });
+        let (role, times, added_by) = (party.role, party.rejoins, party.added_by);
+        let is_held = party.is_held();
+        self.tell(cause, EventKind::Joined { party: id, display_name, address, codec, role });
+        if times > 0 {
+            self.tell(cause, EventKind::Rejoined { party: id, times });
+        }
+        if is_held {
+            self.tell(cause, EventKind::Held { party: id });
+        }
         self.life = Life::Running;
         if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
             verbs::record(self, Cause { by: Author::System, ..cause }, true);
         }
+        if let Some(inviter) = added_by.filter(|_| self.holder_of_seat_for(id).is_none()) {
+            verbs::become_host(self, cause, inviter);
+        }
         self.seat_passes(cause, id);
+        self.consulted_came(cause, id);
     }
 
     /// Something became of a connection that is to take a seat.
@@ -314,6 +370,7 @@ impl Conference {
             LegChange::Connected { codec } => verbs::take_seat(self, cause, party, codec),
             LegChange::Gone(_) => self.party_mut(party).seat = Seat::Kept,
             LegChange::Ringing
+            | LegChange::Phone(_)
             | LegChange::Talking(_)
             | LegChange::Digit(_)
             | LegChange::Measured(_) => {}
@@ -337,18 +394,22 @@ impl Conference {
         self.parties.iter().filter(|party| party.is_connected()).count()
     }
 
-    /// After each change: does the conference end, and did the routing change?
+    /// After each change: is somebody stranded, does it end, and did the routing change?
     fn settle(&mut self, cause: Cause) {
-        if self.life != Life::Over && self.nobody_is_left() {
-            verbs::end(self, Cause { by: Author::System, ..cause });
+        match self.life {
+            Life::Waiting | Life::Running if self.nobody_is_left() => {
+                verbs::end(self, Cause { by: Author::System, ..cause });
+            }
+            Life::Ending => {
+                verbs::end(self, Cause { by: Author::System, ..cause });
+            }
+            Life::Waiting | Life::Running => self.release_stranded(cause),
+            Life::Over => {}
         }
         if self.life == Life::Over {
             return;
         }
-        let routing = Routing {
-            automatic_gain: self.rules.profile.automatic_gain,
-            ..routing(&self.parties, self.recording)
-        };
+        let routing = routing(&self.rules.profile, &self.parties, self.recording);
         if routing != self.routed {
             self.routed = routing.clone();
             self.effects.push_back(Effect::Route(routing));
@@ -360,11 +421,12 @@ impl Conference {
     fn nobody_is_left(&self) -> bool {
         let waited_for = |party: &Party| match (party.presence, self.life) {
             (Presence::Connected { .. } | Presence::Arriving, _) | (_, Life::Waiting) => true,
-            (Presence::Dialling { .. } | Presence::Ringing { .. }, Life::Running | Life::Over) => {
-                false
-            }
+            (
+                Presence::Dialling { .. } | Presence::Ringing { .. },
+                Life::Running | Life::Ending | Life::Over,
+            ) => false,
         };
-        !self.parties.iter().any(waited_for)
+        !self.parties.iter().any(|party| party.is_counted() && waited_for(party))
     }
 
     /// The conference is over: the last event, then oblivion.

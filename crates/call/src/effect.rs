@@ -2,6 +2,8 @@
 
 use model::{Codec, Event, LeaveReason, LegId, Quality, RecordingId, Routing};
 
+use crate::party::PhoneKey;
+
 /// What became of a leg.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LegChange {
@@ -14,6 +16,8 @@ pub enum LegChange {
     },
     /// The party began or stopped speaking.
     Talking(bool),
+    /// The phone's own hold key was pressed.
+    Phone(PhoneKey),
     /// A key was pressed.
     Digit(char),
     /// The audio was measured.

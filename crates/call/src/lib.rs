@@ -3,17 +3,27 @@
 //! A [`Conference`] takes commands and what became of its legs, and yields effects: events, calls
 //! to place and to end, the whole routing. It knows neither SIP nor packets.
 //!
+//! What may be done, and what follows from what, stands in a profile: a table as data. [`judge`]
+//! reads it, [`grid`] draws it.
+//!
 //! Times are milliseconds since the Unix epoch as the caller's one monotonic source tells them.
 
 mod conference;
+mod consultation;
 mod effect;
+mod grid;
+mod leaving;
+mod limits;
 mod party;
 mod policy;
+mod profiles;
 mod routing;
 mod verbs;
 
 pub use conference::{Conference, Rules};
 pub use effect::{Effect, LegChange};
-pub use party::{HoldPlacer, Microphone, Party, Presence, Seat};
+pub use grid::{differences, grid};
+pub use party::{Aim, Hold, HoldReason, Microphone, Party, PhoneKey, Presence, Seat, Stance};
 pub use policy::judge;
-pub use routing::routing;
+pub use profiles::{BadProfile, open, parse, shipped};
+pub use routing::{hears, routing};

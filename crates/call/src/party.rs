@@ -1,9 +1,7 @@
 //! Somebody in a conference.
 
-use std::collections::BTreeSet;
-
-use model::command::Newcomer;
-use model::{Codec, LegId, MosClass, PartyId, Quality};
+use model::command::{Hearers, Newcomer};
+use model::{Author, Codec, LegId, MosClass, PartyId, Quality, Role};
 
 /// How far a party has come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +25,60 @@ pub enum Presence {
     },
 }
 
-/// Who placed a hold. A hold ends when each who placed it has ended it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HoldPlacer {
-    /// The party itself, by its phone's key.
-    Phone,
-    /// Whoever may use the API.
-    Admin,
+/// Where a party stands. Those who stand in one circle hear each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stance {
+    /// In the room.
+    Room,
+    /// Aside, with whoever else stands in this one's consultation.
+    Aside(PartyId),
+    /// Alone: it hears music, nobody hears it.
+    Apart(Hold),
+    /// Beside this party: it hears whom that one hears, and that one. It is nobody's business but
+    /// ours, and no party of the conference.
+    Beside(PartyId),
+}
+
+/// Why somebody was set apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// By whom.
+    pub by: Author,
+    /// What for.
+    pub reason: HoldReason,
+    /// In whose consultation it stood; none is the room.
+    pub stood: Option<PartyId>,
+}
+
+/// What somebody was set apart for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldReason {
+    /// Somebody wished it.
+    Asked,
+    /// This one consults.
+    Consultation(PartyId),
+}
+
+/// What a phone itself does, whatever the conference says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneKey {
+    /// It sends and takes audio.
+    Talking,
+    /// Its own hold key is pressed.
+    OnHold,
+}
+
+/// At whom a party's voice is directed, of those who stand with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aim {
+    /// At everybody.
+    Everybody,
+    /// At some of ours.
+    Whisper(Hearers),
+    /// At this one.
+    Pair(PartyId),
+    /// At nobody: it listens only.
+    Nobody,
 }
 
 /// Whether a party's seat is to pass to somebody.
@@ -47,12 +92,12 @@ pub enum Seat {
     TakenOverBy(Newcomer),
 }
 
-/// Whether a party's voice is in the room.
+/// Whether a party's voice is out by its own layer: whoever may mute it turns it off, itself on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Microphone {
-    /// It is.
+    /// It is in.
     Open,
-    /// It is not.
+    /// It is out.
     Muted,
 }
 
@@ -67,12 +112,24 @@ pub struct Party {
     pub display_name: Option<String>,
     /// Its address.
     pub address: String,
+    /// What it is to the conference.
+    pub role: Role,
+    /// Who brought it in.
+    pub added_by: Option<PartyId>,
+    /// How often it has come back.
+    pub rejoins: u32,
     /// How far it has come in.
     pub presence: Presence,
-    /// Who set it apart; nobody: it stands in the room.
-    pub holds: BTreeSet<HoldPlacer>,
+    /// Where it stands.
+    pub stance: Stance,
+    /// What its phone does by itself.
+    pub phone: PhoneKey,
     /// Whether its voice is in the room.
     pub microphone: Microphone,
+    /// Who took its voice out so that it cannot bring it back.
+    pub silenced_by: Option<Author>,
+    /// At whom its voice is directed.
+    pub aim: Aim,
     /// Whether its last report said that it speaks.
     pub talking: bool,
     /// Whether its seat is to pass to somebody.
@@ -82,11 +139,50 @@ pub struct Party {
 }
 
 impl Party {
+    /// Somebody who comes in as anybody does: into the room, speaking to everybody.
+    pub fn new(id: PartyId, leg: LegId, address: String, role: Role, presence: Presence) -> Party {
+        Party {
+            id,
+            leg,
+            display_name: None,
+            address,
+            role,
+            added_by: None,
+            rejoins: 0,
+            presence,
+            stance: Stance::Room,
+            phone: PhoneKey::Talking,
+            microphone: Microphone::Open,
+            silenced_by: None,
+            aim: Aim::of(role),
+            talking: false,
+            seat: Seat::Kept,
+            quality: (MosClass::High, MosClass::High),
+        }
+    }
+
     /// Its audio runs.
     pub fn is_connected(&self) -> bool {
         match self.presence {
             Presence::Connected { .. } => true,
             Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => false,
+        }
+    }
+
+    /// It is being called.
+    pub fn is_called(&self) -> bool {
+        match self.presence {
+            Presence::Dialling { .. } | Presence::Ringing { .. } => true,
+            Presence::Arriving | Presence::Connected { .. } => false,
+        }
+    }
+
+    /// It is a party to what is said. Who stands beside somebody is not: it counts nowhere, and
+    /// only ours know of it.
+    pub fn is_counted(&self) -> bool {
+        match self.stance {
+            Stance::Beside(_) => false,
+            Stance::Room | Stance::Aside(_) | Stance::Apart(_) => true,
         }
     }
 
@@ -99,9 +195,25 @@ impl Party {
         std::mem::replace(&mut self.quality, classes) != classes
     }
 
-    /// It is set apart.
+    /// Why it stands apart by the conference's doing.
+    pub fn hold(&self) -> Option<Hold> {
+        match self.stance {
+            Stance::Apart(hold) => Some(hold),
+            Stance::Room | Stance::Aside(_) | Stance::Beside(_) => None,
+        }
+    }
+
+    /// It is set apart, or its phone is on hold.
     pub fn is_held(&self) -> bool {
-        !self.holds.is_empty()
+        self.hold().is_some() || self.phone == PhoneKey::OnHold
+    }
+
+    /// Its voice goes somewhere.
+    pub fn speaks(&self) -> bool {
+        self.is_connected()
+            && self.phone == PhoneKey::Talking
+            && self.microphone == Microphone::Open
+            && self.silenced_by.is_none()
     }
 
     /// When the call to it is given up [ms since the Unix epoch].
@@ -109,6 +221,25 @@ impl Party {
         match self.presence {
             Presence::Dialling { until_ms } | Presence::Ringing { until_ms } => Some(until_ms),
             Presence::Arriving | Presence::Connected { .. } => None,
+        }
+    }
+}
+
+impl Aim {
+    /// At whom somebody of this role speaks at first: a trainee listens.
+    pub(crate) fn of(role: Role) -> Aim {
+        match role {
+            Role::Trainee => Aim::Nobody,
+            Role::Admin
+            | Role::Host
+            | Role::CoHost
+            | Role::Staff
+            | Role::Primary
+            | Role::Secondary
+            | Role::Supervisor
+            | Role::Customer
+            | Role::External
+            | Role::Guest => Aim::Everybody,
         }
     }
 }

@@ -1,58 +1,109 @@
 //! Judges a verb by the profile's table.
 
-use model::profile::{Profile, Relation, Role};
-use model::{Author, Refusal, Verb};
+use model::profile::{Condition, Profile};
+use model::{Affiliation, Author, PartyId, Refusal, Relation, Role, Verb};
 
-/// May this author do this? The server itself may do everything; its reasons are rules already.
-pub fn judge(profile: &Profile, by: Author, verb: &Verb) -> Result<(), Refusal> {
+use crate::party::Party;
+
+/// May this author do this, in a conference of these parties? The server itself may do everything;
+/// its reasons are rules already.
+///
+/// # Errors
+/// The rule that forbids it.
+pub fn judge(profile: &Profile, by: Author, verb: &Verb, parties: &[Party]) -> Result<(), Refusal> {
     let role = match by {
         Author::System => return Ok(()),
         Author::Admin => Role::Admin,
-        Author::Party(_) => Role::Guest,
+        Author::Party(author) => role_of(profile, author, verb, parties)?,
     };
-    let relation = match (verb.party(), by) {
-        (None, _) => Relation::Conference,
-        (Some(target), Author::Party(author)) if target == author => Relation::Myself,
-        (Some(_), Author::Party(_) | Author::Admin | Author::System) => Relation::Other,
+    let target = match verb.party() {
+        Some(id) => Some(known_to(role, id, parties)?),
+        None => None,
     };
-    if profile.allows(role, verb.action(), relation) { Ok(()) } else { Err(Refusal::NotAllowed) }
+    let to = target.map_or(Relation::Conference, |target| relation(by, target));
+    let mut refused = Refusal::NotAllowed;
+    for conditions in profile.permissions_for(role, verb.action(), to) {
+        let unmet = conditions.iter().find(|condition| !holds(**condition, by, target, parties));
+        match unmet {
+            None => return Ok(()),
+            Some(condition) => refused = condition.refusal(),
+        }
+    }
+    Err(refused)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::PartyId;
-
-    fn open() -> Profile {
-        toml::from_str(include_str!("../../../fixtures/profiles/open.toml")).unwrap()
+fn role_of(
+    profile: &Profile,
+    author: PartyId,
+    verb: &Verb,
+    parties: &[Party],
+) -> Result<Role, Refusal> {
+    if let Verb::Enter(entrant) = verb {
+        return Ok(role_of_entrant(profile, entrant.affiliation, parties));
     }
+    let author = parties.iter().find(|party| party.id == author);
+    author.map(|party| party.role).ok_or(Refusal::NotAllowed)
+}
 
-    #[test]
-    fn a_guest_may_look_after_itself_and_not_after_others() {
-        let me = PartyId(1);
-        let by = Author::Party(me);
-        assert_eq!(judge(&open(), by, &Verb::Hold { party: me }), Ok(()));
-        let other = Verb::Hold { party: PartyId(2) };
-        assert_eq!(judge(&open(), by, &other), Err(Refusal::NotAllowed));
-        assert_eq!(judge(&open(), by, &Verb::End), Err(Refusal::NotAllowed));
-        let invite = Verb::Invite { target: "sip:x@y".into() };
-        assert_eq!(judge(&open(), by, &invite), Err(Refusal::NotAllowed));
+/// The role of somebody who dials in.
+pub(crate) fn role_of_entrant(profile: &Profile, who: Affiliation, parties: &[Party]) -> Role {
+    profile.role_for(who, true, &roles(parties))
+}
+
+/// The roles of all who count.
+pub(crate) fn roles(parties: &[Party]) -> Vec<Role> {
+    parties.iter().filter(|party| party.is_counted()).map(|party| party.role).collect()
+}
+
+/// The party of that id. Who monitors is there only for those who supervise.
+fn known_to(role: Role, id: PartyId, parties: &[Party]) -> Result<&Party, Refusal> {
+    let sees_all = role == Role::Admin || role == Role::Supervisor;
+    let found = parties.iter().find(|party| party.id == id);
+    found.filter(|party| sees_all || party.is_counted()).ok_or(Refusal::NoSuchParty)
+}
+
+/// What a party is to an author.
+pub(crate) fn relation(by: Author, target: &Party) -> Relation {
+    let author = match by {
+        Author::Party(author) => Some(author),
+        Author::Admin | Author::System => None,
+    };
+    let is_added = author.is_some() && target.added_by == author;
+    let is_ours = target.role.is_ours();
+    if author == Some(target.id) {
+        Relation::Myself
+    } else if target.role == Role::Supervisor {
+        Relation::Supervisor
+    } else if target.role == Role::Customer {
+        Relation::Customer
+    } else if is_added {
+        Relation::Added
+    } else if is_ours {
+        Relation::Colleague
+    } else {
+        Relation::Third
     }
+}
 
-    #[test]
-    fn an_admin_may_do_everything_but_enter() {
-        let party = PartyId(1);
-        for verb in [
-            Verb::Mute { party },
-            Verb::Unmute { party },
-            Verb::Hold { party },
-            Verb::Resume { party },
-            Verb::Remove { party },
-            Verb::End,
-            Verb::Record { on: true },
-            Verb::Invite { target: "sip:x@y".into() },
-        ] {
-            assert_eq!(judge(&open(), Author::Admin, &verb), Ok(()), "{verb:?}");
+fn holds(condition: Condition, by: Author, target: Option<&Party>, parties: &[Party]) -> bool {
+    let connected = || parties.iter().filter(|party| party.is_connected());
+    let count = connected().filter(|party| party.is_counted()).count();
+    let has_primary = connected().any(|party| party.role == Role::Primary);
+    let placer = target.and_then(Party::hold).map(|hold| hold.by);
+    match condition {
+        Condition::PrimaryGone => !has_primary,
+        Condition::ExactlyThree => count == 3,
+        Condition::ThreeOrPrimary => count >= 3 || has_primary,
+        Condition::OursToHear => {
+            let whisperer = target.map(|party| party.id);
+            connected().any(|party| party.role.is_ours() && Some(party.id) != whisperer)
         }
+        Condition::NotHeldByPrimary => match placer {
+            Some(Author::Party(placer)) => {
+                !parties.iter().any(|party| party.id == placer && party.role == Role::Primary)
+            }
+            Some(Author::Admin | Author::System) | None => true,
+        },
+        Condition::OwnHold => placer.is_none_or(|placer| placer == by),
     }
 }

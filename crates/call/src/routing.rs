@@ -1,121 +1,303 @@
-//! Who hears whom, derived from who stands where.
+//! Who hears whom, derived from who stands where and at whom each speaks.
+//!
+//! Those who hear alike share an ear group, those who are heard alike share a voice group. Most
+//! stand in the room and speak to everybody, so a crowd costs two groups. Whoever is named by
+//! somebody (a supervisor's agent, the target of a whisper, one of a pair) has groups of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::command::Hearers;
+use model::profile::{Alone, HoldPath, Profile};
 use model::routing::TapPlace;
-use model::{EarGroup, Gain, Hearing, Place, RecordingId, Routing, VoiceGroup};
+use model::{Author, EarGroup, Gain, Hearing, PartyId, Place, RecordingId, Routing, VoiceGroup};
 
-use crate::party::{Microphone, Party};
+use crate::party::{Aim, HoldReason, Party, PhoneKey, Stance};
 
-/// Those who stand in the room.
-const ROOM: EarGroup = EarGroup(0);
-/// Those who are set apart.
-const APART: EarGroup = EarGroup(1);
-/// The recorder: people, never music.
-const RECORDER: EarGroup = EarGroup(2);
-/// The voices of those who stand in the room.
-const PEOPLE: VoiceGroup = VoiceGroup(0);
+/// The recorder's ear: below all others, as it is nobody's.
+const RECORDER: EarGroup = EarGroup(0);
+
+/// Where somebody is heard and hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Circle {
+    Room,
+    /// In whose consultation.
+    Aside(PartyId),
+    /// Set apart; nobody else is there.
+    Alone(PartyId),
+}
+
+/// Those who hear alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum EarClass {
+    Circle { circle: Circle, ours: bool },
+    Music,
+    Named(PartyId),
+}
+
+/// Those who are heard alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum VoiceClass {
+    Circle { circle: Circle, whispers: bool },
+    Named(PartyId),
+}
+
+/// The parties with what the routing needs to know of all of them.
+struct Scene<'a> {
+    profile: &'a Profile,
+    by_id: BTreeMap<PartyId, &'a Party>,
+    /// Those whom somebody's place or aim names.
+    named: BTreeSet<PartyId>,
+    /// Where somebody whispers to all of ours.
+    whispering: BTreeSet<Circle>,
+    /// Who stands alone in the room, being from outside.
+    lone: Option<PartyId>,
+}
 
 /// The routing of these parties, with this recording running.
 ///
 /// A party whose audio does not run yet has no place: it hears nobody and nobody hears it.
-pub fn routing(parties: &[Party], recording: Option<RecordingId>) -> Routing {
-    let mut places: Vec<Place> =
-        parties.iter().filter(|party| party.is_connected()).map(place).collect();
+pub fn routing(profile: &Profile, parties: &[Party], recording: Option<RecordingId>) -> Routing {
+    let scene = Scene::new(profile, parties);
+    let (mut ears, mut voices) = (BTreeMap::new(), BTreeMap::new());
+    let mut classes = Vec::new();
+    for party in scene.by_id.values().filter(|party| party.is_connected()) {
+        let (ear, voice) = (scene.ear_class(party), scene.voice_class(party));
+        // Of those alike two are kept: enough to tell whether they hear each other.
+        let alike: &mut Vec<&Party> = ears.entry(ear).or_default();
+        alike.push(party);
+        alike.truncate(2);
+        if let Some(voice) = voice {
+            let alike: &mut Vec<&Party> = voices.entry(voice).or_default();
+            alike.push(party);
+            alike.truncate(2);
+        }
+        classes.push((party.leg, ear, voice));
+    }
+    let ear_groups = numbered(ears.keys().copied(), 1);
+    let voice_groups = numbered(voices.keys().copied(), 0);
+    let mut places: Vec<Place> = classes
+        .iter()
+        .map(|(leg, ear, voice)| Place {
+            leg: *leg,
+            ear: ear_groups.get(ear).map(|group| EarGroup(*group)),
+            voice: voice.and_then(|voice| voice_groups.get(&voice).map(|g| VoiceGroup(*g))),
+        })
+        .collect();
     places.sort_by_key(|place| place.leg);
     let row = |ear, voice| Hearing { ear, voice, gain: Gain::UNITY };
-    let mut hears = vec![row(ROOM, PEOPLE), row(APART, VoiceGroup::MUSIC)];
+    let mut hears = Vec::new();
     let mut taps = Vec::new();
     if let Some(recording) = recording {
-        hears.push(row(RECORDER, PEOPLE));
         taps.push(TapPlace { recording, ear: RECORDER });
+        let recorded = voices.iter().filter(|(_, alike)| scene.is_recorded(alike[0]));
+        hears.extend(recorded.map(|(class, _)| row(RECORDER, VoiceGroup(voice_groups[class]))));
     }
-    Routing { places, hears, taps, automatic_gain: false }
+    for (ear, listeners) in &ears {
+        let group = EarGroup(ear_groups[ear]);
+        let audible = voices.iter().filter(|(_, speakers)| scene.any_hears(listeners, speakers));
+        hears.extend(audible.map(|(class, _)| row(group, VoiceGroup(voice_groups[class]))));
+        if scene.hears_music(listeners[0]) {
+            hears.push(row(group, VoiceGroup::MUSIC));
+        }
+    }
+    Routing { places, hears, taps, automatic_gain: profile.automatic_gain }
 }
 
-fn place(party: &Party) -> Place {
-    if party.is_held() {
-        return Place { leg: party.leg, ear: Some(APART), voice: None };
+/// Says whether one party hears another: the rule that every routing follows.
+pub fn hears(profile: &Profile, parties: &[Party], listener: PartyId, speaker: PartyId) -> bool {
+    let scene = Scene::new(profile, parties);
+    match (scene.by_id.get(&listener), scene.by_id.get(&speaker)) {
+        (Some(listener), Some(speaker)) if listener.id != speaker.id => {
+            scene.hears(listener, speaker)
+        }
+        (Some(_) | None, _) => false,
     }
-    let voice = match party.microphone {
-        Microphone::Open => Some(PEOPLE),
-        Microphone::Muted => None,
-    };
-    Place { leg: party.leg, ear: Some(ROOM), voice }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::party::{HoldPlacer, Presence, Seat};
-    use model::{Codec, LegId, PartyId};
+/// Numbers in order, as many as there are; beyond what a group can be numbered there is none.
+fn numbered<Class: Ord>(classes: impl Iterator<Item = Class>, from: u16) -> BTreeMap<Class, u16> {
+    classes.zip(from..u16::MAX).collect()
+}
 
-    /// A picture: one row for each listener, who it hears in columns.
-    fn picture(parties: &[Party], recording: Option<RecordingId>) -> String {
-        let routing = routing(parties, recording);
-        let mut rows = String::new();
-        for listener in parties {
-            let mut row = format!("{} hears", listener.address);
-            for speaker in parties {
-                if routing.hears(listener.leg, speaker.leg) {
-                    row += &format!(" {}", speaker.address);
-                }
+impl<'a> Scene<'a> {
+    fn new(profile: &'a Profile, parties: &'a [Party]) -> Scene<'a> {
+        let by_id: BTreeMap<_, _> = parties.iter().map(|party| (party.id, party)).collect();
+        let (named, whispering) = (BTreeSet::new(), BTreeSet::new());
+        let mut scene = Scene { profile, by_id, named, whispering, lone: None };
+        for party in parties {
+            scene.name_those_of(party);
+            if party.aim == Aim::Whisper(Hearers::Ours) {
+                let circle = scene.circle(party);
+                scene.whispering.insert(circle);
             }
-            let ear = routing.place(listener.leg).and_then(|place| place.ear);
-            if ear.is_some_and(|ear| routing.gain(ear, VoiceGroup::MUSIC).is_some()) {
-                row += " music";
-            }
-            rows += &row;
-            rows.push('\n');
         }
-        for tap in &routing.taps {
-            rows += "recorder hears";
-            for speaker in parties {
-                let voice = routing.place(speaker.leg).and_then(|place| place.voice);
-                if voice.is_some_and(|voice| routing.gain(tap.ear, voice).is_some()) {
-                    rows += &format!(" {}", speaker.address);
-                }
-            }
-            rows.push('\n');
-        }
-        rows
+        let mut in_room = parties.iter().filter(|party| {
+            party.is_connected() && party.stance == Stance::Room && party.phone == PhoneKey::Talking
+        });
+        scene.lone = match (in_room.next(), in_room.next()) {
+            (Some(lone), None) if !lone.role.is_ours() => Some(lone.id),
+            (Some(_) | None, _) => None,
+        };
+        scene
     }
 
-    fn party(id: u64, name: &str, presence: Presence) -> Party {
-        Party {
-            id: PartyId(id),
-            leg: LegId(100 - id),
-            display_name: None,
-            address: name.into(),
-            presence,
-            holds: Default::default(),
-            microphone: Microphone::Open,
-            talking: false,
-            seat: Seat::Kept,
-            quality: (model::MosClass::High, model::MosClass::High),
+    fn name_those_of(&mut self, party: &Party) {
+        let mut name = |others: &[PartyId]| {
+            self.named.insert(party.id);
+            self.named.extend(others);
+        };
+        match &party.stance {
+            Stance::Beside(whom) => name(&[*whom]),
+            Stance::Apart(hold) => {
+                if let Some(placer) = path(self.profile, party, hold.by, hold.reason) {
+                    name(&[placer]);
+                }
+            }
+            Stance::Room | Stance::Aside(_) => {}
+        }
+        match &party.aim {
+            Aim::Whisper(Hearers::Only(whom)) => name(&whom.iter().copied().collect::<Vec<_>>()),
+            Aim::Pair(with) => name(&[*with]),
+            Aim::Everybody | Aim::Whisper(Hearers::Ours) | Aim::Nobody => {}
         }
     }
 
-    #[test]
-    fn the_picture_of_a_room_with_one_held_one_muted_and_one_ringing() {
-        let connected = Presence::Connected { codec: Codec::Pcmu };
-        let mut held = party(2, "bob", connected);
-        held.holds.insert(HoldPlacer::Admin);
-        let mut muted = party(3, "carol", connected);
-        muted.microphone = Microphone::Muted;
-        let parties = [
-            party(1, "alice", connected),
-            held,
-            muted,
-            party(4, "dave", connected),
-            party(5, "erin", Presence::Ringing { until_ms: 0 }),
-        ];
-        let expected = "\
-alice hears dave
-bob hears music
-carol hears alice dave
-dave hears alice
-erin hears
-recorder hears alice dave
-";
-        assert_eq!(picture(&parties, Some(RecordingId(1))), expected);
+    fn circle(&self, party: &Party) -> Circle {
+        match party.stance {
+            Stance::Room => Circle::Room,
+            Stance::Aside(with) => Circle::Aside(with),
+            Stance::Apart(_) => Circle::Alone(party.id),
+            // Whoever is followed follows nobody.
+            Stance::Beside(whom) => match self.by_id.get(&whom).map(|whom| whom.stance) {
+                Some(Stance::Room) => Circle::Room,
+                Some(Stance::Aside(with)) => Circle::Aside(with),
+                Some(Stance::Apart(_) | Stance::Beside(_)) | None => Circle::Alone(whom),
+            },
+        }
+    }
+
+    fn ear_class(&self, party: &Party) -> EarClass {
+        if party.phone == PhoneKey::OnHold {
+            return EarClass::Music;
+        }
+        if self.named.contains(&party.id) || self.lone == Some(party.id) {
+            return EarClass::Named(party.id);
+        }
+        match self.circle(party) {
+            Circle::Alone(_) => EarClass::Music,
+            circle @ (Circle::Room | Circle::Aside(_)) => {
+                let ours = self.whispering.contains(&circle) && party.role.is_ours();
+                EarClass::Circle { circle, ours }
+            }
+        }
+    }
+
+    fn voice_class(&self, party: &Party) -> Option<VoiceClass> {
+        if !party.speaks() || party.aim == Aim::Nobody {
+            return None;
+        }
+        if self.named.contains(&party.id) {
+            return Some(VoiceClass::Named(party.id));
+        }
+        match self.circle(party) {
+            Circle::Alone(_) => None,
+            circle @ (Circle::Room | Circle::Aside(_)) => {
+                let whispers = party.aim != Aim::Everybody;
+                Some(VoiceClass::Circle { circle, whispers })
+            }
+        }
+    }
+
+    /// Whether somebody of these hears somebody else of those. Whoever is alone in its class is
+    /// not asked about itself.
+    fn any_hears(&self, listeners: &[&Party], speakers: &[&Party]) -> bool {
+        listeners.iter().any(|listener| {
+            speakers
+                .iter()
+                .any(|speaker| listener.id != speaker.id && self.hears(listener, speaker))
+        })
+    }
+
+    fn hears(&self, listener: &Party, speaker: &Party) -> bool {
+        if !listener.is_connected() || listener.phone == PhoneKey::OnHold || !speaker.speaks() {
+            return false;
+        }
+        if let Stance::Beside(whom) = listener.stance {
+            let followed = self.by_id.get(&whom);
+            return self.reaches(speaker, listener)
+                || followed.is_some_and(|whom| {
+                    whom.is_counted() && (whom.id == speaker.id || self.reaches(speaker, whom))
+                });
+        }
+        self.reaches(speaker, listener)
+    }
+
+    /// Whether a voice goes to an ear by where both stand and at whom it is directed.
+    fn reaches(&self, speaker: &Party, listener: &Party) -> bool {
+        let together = self.circle(speaker) == self.circle(listener);
+        match &speaker.aim {
+            Aim::Everybody => {
+                speaker.is_counted() && listener.is_counted() && together
+                    || self.is_on_path(speaker, listener)
+                    || self.is_on_path(listener, speaker)
+            }
+            Aim::Whisper(to) => {
+                let meant = match to {
+                    Hearers::Ours => true,
+                    Hearers::Only(whom) => whom.contains(&listener.id),
+                };
+                meant && listener.role.is_ours() && together
+            }
+            Aim::Pair(with) => *with == listener.id && together && speaker.is_counted(),
+            Aim::Nobody => false,
+        }
+    }
+
+    /// Whether `held` goes on talking with `other`, who set it apart.
+    fn is_on_path(&self, held: &Party, other: &Party) -> bool {
+        let Stance::Apart(hold) = held.stance else { return false };
+        path(self.profile, held, hold.by, hold.reason) == Some(other.id)
+            && other.stance == Stance::Room
+    }
+
+    fn hears_music(&self, party: &Party) -> bool {
+        if party.phone == PhoneKey::OnHold {
+            return true;
+        }
+        match party.stance {
+            Stance::Apart(_) => !self.by_id.values().any(|other| {
+                other.id != party.id && other.is_connected() && self.is_on_path(party, other)
+            }),
+            Stance::Room | Stance::Aside(_) => {
+                self.lone == Some(party.id) && self.profile.holding.alone == Alone::Music
+            }
+            Stance::Beside(whom) => self
+                .by_id
+                .get(&whom)
+                .is_some_and(|whom| whom.is_counted() && self.hears_music(whom)),
+        }
+    }
+
+    /// The recorder stands in the room as the customer does: it hears no whisper, nobody who is
+    /// apart, and what is said aside only where the profile says so.
+    fn is_recorded(&self, speaker: &Party) -> bool {
+        match (speaker.stance, &speaker.aim) {
+            (Stance::Room, Aim::Everybody) => true,
+            (Stance::Aside(_), Aim::Everybody) => self.profile.recording.consultations,
+            (Stance::Apart(_) | Stance::Beside(_), _) => false,
+            (_, Aim::Whisper(_) | Aim::Pair(_) | Aim::Nobody) => false,
+        }
+    }
+}
+
+/// With whom somebody who is set apart goes on talking.
+fn path(profile: &Profile, held: &Party, by: Author, reason: HoldReason) -> Option<PartyId> {
+    match (profile.holding.path, by, reason) {
+        (HoldPath::Placer, Author::Party(placer), HoldReason::Asked)
+            if held.role.is_ours() && placer != held.id =>
+        {
+            Some(placer)
+        }
+        (HoldPath::Placer | HoldPath::None, _, _) => None,
     }
 }

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use call::{Conference, Effect, LegChange, Presence, Rules};
+use call::{Conference, Effect, LegChange, PhoneKey, Presence, Rules};
 use model::command::{Entrant, Newcomer, Target};
 use model::{
-    Author, Chance, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView, LeaveReason,
-    LegId, PartyId, PartyState, Refusal, Verb,
+    Affiliation, Author, Chance, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView,
+    LeaveReason, LegId, PartyId, PartyState, Refusal, Verb,
 };
 
 const CODEC: Codec = Codec::Pcmu;
@@ -28,11 +28,11 @@ struct Scene {
 }
 
 /// The profile of rooms that are open to all.
-const OPEN: &str = include_str!("../../../fixtures/profiles/open.toml");
+const OPEN: &str = include_str!("../profiles/open.toml");
 
 impl Scene {
     fn new(record: bool, parties_max: usize) -> Scene {
-        let profile = toml::from_str(OPEN).unwrap();
+        let profile = call::open();
         Scene::with_rules(Rules { profile, parties_max, record })
     }
 
@@ -97,6 +97,7 @@ impl Scene {
             leg: LegId(id),
             display_name: None,
             address: format!("sip:{id}@phone"),
+            affiliation: Affiliation::Outside,
         };
         self.ask(Author::Party(party), Verb::Enter(entrant)).map(|_| party)
     }
@@ -129,7 +130,7 @@ fn a_conference_begins_with_its_first_party_and_ends_with_its_last() {
 fn a_room_evens_out_how_loud_people_are_only_where_its_profile_says_so() {
     let gentle = OPEN.replace("parties_max = 5000", "parties_max = 5000\nautomatic_gain = true");
     for (profile, automatic_gain) in [(OPEN, false), (&gentle, true)] {
-        let profile = toml::from_str(profile).unwrap();
+        let profile = call::parse(profile).unwrap();
         let mut scene = Scene::with_rules(Rules { profile, parties_max: 9, record: false });
         scene.enter(1).unwrap();
         assert_eq!(
@@ -146,7 +147,7 @@ fn a_room_evens_out_how_loud_people_are_only_where_its_profile_says_so() {
 fn a_full_room_refuses_and_those_who_are_being_called_count() {
     let mut scene = Scene::new(false, 2);
     scene.join(1);
-    scene.ask(Author::Admin, Verb::Invite { target: "sip:bob@b".into() }).unwrap();
+    scene.ask(Author::Admin, Verb::invite("sip:bob@b")).unwrap();
     assert_eq!(scene.enter(3), Err(Refusal::LimitReached));
 }
 
@@ -155,13 +156,15 @@ fn a_hold_that_the_phone_placed_is_not_ended_by_somebody_else() {
     let mut scene = Scene::new(false, 10);
     let alice = scene.join(1);
     scene.join(2);
-    scene.ask(Author::Party(alice), Verb::Hold { party: alice }).unwrap();
+    scene.change(alice, LegChange::Phone(PhoneKey::OnHold));
     assert_eq!(scene.state(alice), Some(PartyState::Held));
     let resume = Verb::Resume { party: alice };
     assert_eq!(scene.ask(Author::Admin, resume.clone()), Err(Refusal::WrongState));
     scene.ask(Author::Admin, Verb::Hold { party: alice }).unwrap();
-    scene.ask(Author::Party(alice), resume.clone()).unwrap();
+    scene.change(alice, LegChange::Phone(PhoneKey::Talking));
     assert_eq!(scene.state(alice), Some(PartyState::Held), "the admin's hold stays");
+    let refused = scene.ask(Author::Party(alice), resume.clone());
+    assert_eq!(refused, Err(Refusal::NotYourHold));
     scene.ask(Author::Admin, resume).unwrap();
     assert_eq!(scene.state(alice), Some(PartyState::Connected));
 }
@@ -170,7 +173,7 @@ fn a_hold_that_the_phone_placed_is_not_ended_by_somebody_else() {
 fn a_call_that_rings_too_long_is_given_up_and_told() {
     let mut scene = Scene::new(false, 10);
     scene.join(1);
-    let invite = Verb::Invite { target: "sip:bob@b".into() };
+    let invite = Verb::invite("sip:bob@b");
     let bob = scene.ask(Author::Admin, invite).unwrap().party.unwrap();
     scene.change(bob, LegChange::Ringing);
     assert_eq!(scene.state(bob), Some(PartyState::Ringing));
@@ -185,7 +188,7 @@ fn a_call_that_rings_too_long_is_given_up_and_told() {
 fn a_phone_does_not_ring_on_for_a_room_that_everybody_has_left() {
     let mut scene = Scene::new(false, 10);
     let alice = scene.join(1);
-    scene.ask(Author::Admin, Verb::Invite { target: "sip:bob@b".into() }).unwrap();
+    scene.ask(Author::Admin, Verb::invite("sip:bob@b")).unwrap();
     scene.change(alice, LegChange::Gone(LeaveReason::Left));
     assert!(scene.over);
     assert_eq!(scene.hung_up.len(), 1, "the ringing phone's call is withdrawn");
@@ -194,7 +197,7 @@ fn a_phone_does_not_ring_on_for_a_room_that_everybody_has_left() {
 #[test]
 fn a_conference_that_only_waits_for_a_called_phone_lives_until_it_fails() {
     let mut scene = Scene::new(false, 10);
-    let invite = Verb::Invite { target: "sip:bob@b".into() };
+    let invite = Verb::invite("sip:bob@b");
     let bob = scene.ask(Author::Admin, invite).unwrap().party.unwrap();
     assert!(!scene.over);
     scene.change(bob, LegChange::Gone(LeaveReason::Busy));
@@ -281,16 +284,17 @@ fn step(
             scene.change(party, LegChange::Connected { codec: CODEC });
             known.connected = true;
         }
-        2 => {
-            if scene.ask(by, Verb::Hold { party }).is_ok() {
-                if by_phone { known.held_by_phone = true } else { known.held_by_admin = true }
-            }
+        2 if by_phone => {
+            scene.change(party, LegChange::Phone(PhoneKey::OnHold));
+            known.held_by_phone = true;
         }
-        3 => {
-            if scene.ask(by, Verb::Resume { party }).is_ok() {
-                if by_phone { known.held_by_phone = false } else { known.held_by_admin = false }
-            }
+        3 if by_phone => {
+            scene.change(party, LegChange::Phone(PhoneKey::Talking));
+            known.held_by_phone = false;
         }
+        2 if scene.ask(by, Verb::Hold { party }).is_ok() => known.held_by_admin = true,
+        3 if scene.ask(by, Verb::Resume { party }).is_ok() => known.held_by_admin = false,
+        2 | 3 => {}
         4 => {
             scene.ask(by, Verb::Mute { party }).unwrap();
             known.muted = true;
@@ -351,7 +355,7 @@ fn after_every_step_of_random_scripts_everybody_hears_exactly_whom_they_should()
 fn a_muted_party_that_is_called_in_is_still_muted_when_it_answers() {
     let mut scene = Scene::new(false, 10);
     let alice = scene.join(1);
-    let invite = Verb::Invite { target: "sip:bob@b".into() };
+    let invite = Verb::invite("sip:bob@b");
     let bob = scene.ask(Author::Admin, invite).unwrap().party.unwrap();
     scene.ask(Author::Admin, Verb::Mute { party: bob }).unwrap();
     scene.change(bob, LegChange::Connected { codec: CODEC });
@@ -412,7 +416,7 @@ fn take_over(scene: &mut Scene, party: PartyId, leg: u64) -> Result<(), Refusal>
 fn a_connection_that_takes_a_seat_is_the_same_party_and_the_one_before_ends() {
     let mut scene = Scene::new(false, 2);
     let (alice, bob) = (scene.join(1), scene.join(2));
-    scene.ask(Author::Party(alice), Verb::Hold { party: alice }).unwrap();
+    scene.change(alice, LegChange::Phone(PhoneKey::OnHold));
     scene.ask(Author::Party(alice), Verb::Mute { party: alice }).unwrap();
     take_over(&mut scene, alice, 9).unwrap();
     assert_eq!(take_over(&mut scene, alice, 10), Err(Refusal::WrongState));

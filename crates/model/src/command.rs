@@ -3,8 +3,12 @@
 //! REST, SIP and timers all become one [`Command`]. The answer comes at once: [`Accepted`], or a
 //! [`Refusal`](crate::Refusal) that names the rule. Events say how it went.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::profile::Meanwhile;
+use crate::role::{Affiliation, Role};
 use crate::{CommandId, ConferenceId, ConferenceName, LegId, PartyId, RecordingId};
 
 /// One wish, from whoever has it, about one conference.
@@ -18,6 +22,16 @@ pub struct Command {
     pub by: Author,
     /// What.
     pub verb: Verb,
+    /// The revision of the conference that the author has seen, where it wants to be refused if
+    /// another one is there by now.
+    pub if_revision: Option<u64>,
+}
+
+impl Command {
+    /// A command that is carried out whatever others have done meanwhile.
+    pub fn new(id: CommandId, conference: ConferenceRef, by: Author, verb: Verb) -> Command {
+        Command { id, conference, by, verb, if_revision: None }
+    }
 }
 
 /// How a conference is named from outside: by its id, or by the name of the live one.
@@ -59,8 +73,39 @@ pub enum Verb {
     Enter(Entrant),
     /// The server calls somebody into the conference.
     Invite {
-        /// Whom: a SIP URI.
-        target: String,
+        /// Whom.
+        target: Target,
+        /// As what; none leaves it to the profile.
+        role: Option<Role>,
+    },
+    /// The party steps aside with somebody who is called, to ask or to brief.
+    Consult {
+        /// Who consults.
+        party: PartyId,
+        /// Whom.
+        target: Target,
+        /// What becomes of the others; none leaves it to the profile.
+        room: Option<Meanwhile>,
+    },
+    /// Who was set apart and who is talked with change places.
+    Swap {
+        /// Who consults, or talks with one of two.
+        party: PartyId,
+    },
+    /// Who consults, who is consulted and who was set apart for it stand together.
+    Merge {
+        /// Who consults.
+        party: PartyId,
+    },
+    /// Who consults leaves, the consulted one stands in the room.
+    Complete {
+        /// Who consults.
+        party: PartyId,
+    },
+    /// The consulted one is let go, who consults is back in the room.
+    Cancel {
+        /// Who consults.
+        party: PartyId,
     },
     /// The party's seat passes to somebody who is called: the party stays until that one is in,
     /// and for good if it does not come.
@@ -86,6 +131,55 @@ pub enum Verb {
     Unmute {
         /// Whom.
         party: PartyId,
+    },
+    /// The party's voice goes out and stays out until who may supervise lets it back in.
+    Silence {
+        /// Whom.
+        party: PartyId,
+    },
+    /// That ends.
+    Unsilence {
+        /// Whom.
+        party: PartyId,
+    },
+    /// The party speaks to some of ours only, or to everybody again.
+    Whisper {
+        /// Who.
+        party: PartyId,
+        /// To whom; none is to everybody.
+        to: Option<Hearers>,
+    },
+    /// The party and one other speak to each other only, and hear everybody still.
+    Pair {
+        /// Who.
+        party: PartyId,
+        /// With whom; none ends it.
+        with: Option<PartyId>,
+    },
+    /// The server calls somebody who is to supervise.
+    Supervise {
+        /// Whom.
+        target: Target,
+        /// Beside whom it stands.
+        beside: PartyId,
+        /// How.
+        mode: Supervision,
+    },
+    /// A supervisor stands elsewhere, or otherwise.
+    Stand {
+        /// The supervisor.
+        party: PartyId,
+        /// Beside whom; none leaves it where it is.
+        beside: Option<PartyId>,
+        /// How.
+        mode: Supervision,
+    },
+    /// The party gets a role.
+    Appoint {
+        /// Whom.
+        party: PartyId,
+        /// Which.
+        role: Role,
     },
     /// The party is set apart: it hears music, nobody hears it.
     Hold {
@@ -118,11 +212,49 @@ pub enum Verb {
     },
 }
 
-/// Where a seat can pass to.
+/// Who can be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A SIP URI that is called.
+    /// Whoever is at this SIP URI.
     Address(String),
+    /// A user of this server, by its SIP URI.
+    Colleague(String),
+    /// Whoever a queue finds.
+    Queue(String),
+}
+
+impl Target {
+    /// The URI that is called; none where it has to be found first.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Target::Address(address) | Target::Colleague(address) => Some(address),
+            Target::Queue(_) => None,
+        }
+    }
+}
+
+/// For whom a whisper is. Nobody but ours ever hears one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Hearers {
+    /// All of ours who stand with the speaker.
+    Ours,
+    /// These, if they do.
+    Only(BTreeSet<PartyId>),
+}
+
+/// How a supervisor takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// It hears whom it stands beside, and what that one hears; nobody hears it.
+    Monitor,
+    /// The same, and these of ours hear it.
+    Coach(Hearers),
+    /// It stands in the room as a party.
+    Barge,
 }
 
 /// A connection that takes a seat.
@@ -147,6 +279,15 @@ pub struct Entrant {
     pub display_name: Option<String>,
     /// Its address as its phone says it, e.g. `sip:alice@example.org`.
     pub address: String,
+    /// Where it comes from.
+    pub affiliation: Affiliation,
+}
+
+impl Verb {
+    /// Calling whoever is at a SIP URI, as what the profile says.
+    pub fn invite(address: impl Into<String>) -> Verb {
+        Verb::Invite { target: Target::Address(address.into()), role: None }
+    }
 }
 
 /// The answer to a command that is carried out.

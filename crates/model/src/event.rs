@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::{Hearers, Supervision};
+use crate::role::Role;
 use crate::{
     Author, Codec, CommandId, ConferenceId, ConferenceName, PartyId, Quality, RecordingId,
 };
@@ -55,6 +57,8 @@ pub enum EventKind {
         party: PartyId,
         /// The address that is called.
         address: String,
+        /// As what it is called.
+        role: Role,
     },
     /// The called phone rings.
     #[serde(rename = "participant.ringing")]
@@ -74,6 +78,24 @@ pub enum EventKind {
         address: String,
         /// The codec that the server sends it.
         codec: Codec,
+        /// What it is to the conference.
+        role: Role,
+    },
+    /// Who has just joined is one who had left: the same party.
+    #[serde(rename = "participant.rejoined")]
+    Rejoined {
+        /// Who.
+        party: PartyId,
+        /// How often by now.
+        times: u32,
+    },
+    /// Somebody has another role.
+    #[serde(rename = "participant.role_changed")]
+    RoleChanged {
+        /// Who.
+        party: PartyId,
+        /// Which it has from here on.
+        role: Role,
     },
     /// A re-INVITE agreed on another codec.
     #[serde(rename = "participant.codec_changed")]
@@ -154,6 +176,89 @@ pub enum EventKind {
         /// Who.
         party: PartyId,
     },
+    /// Who may supervise has taken somebody's voice out; the owner cannot bring it back.
+    #[serde(rename = "participant.silenced")]
+    Silenced {
+        /// Who.
+        party: PartyId,
+    },
+    /// That ended.
+    #[serde(rename = "participant.unsilenced")]
+    Unsilenced {
+        /// Who.
+        party: PartyId,
+    },
+    /// Somebody steps aside, or will, with somebody who is called.
+    #[serde(rename = "consult.started")]
+    ConsultStarted {
+        /// Who consults.
+        party: PartyId,
+        /// Who is called for it.
+        with: PartyId,
+    },
+    /// Who consulted and who was consulted stand in the room.
+    #[serde(rename = "consult.merged")]
+    ConsultMerged {
+        /// Who consulted.
+        party: PartyId,
+        /// Who was consulted.
+        with: PartyId,
+    },
+    /// The consultation is over, for the consulted one is gone, or who consulted is.
+    #[serde(rename = "consult.ended")]
+    ConsultEnded {
+        /// Who consulted.
+        party: PartyId,
+        /// Who was consulted.
+        with: PartyId,
+    },
+    /// Somebody speaks to some of ours only.
+    #[serde(rename = "whisper.started")]
+    WhisperStarted {
+        /// Who.
+        party: PartyId,
+        /// To whom.
+        to: Hearers,
+    },
+    /// Somebody speaks to everybody again.
+    #[serde(rename = "whisper.ended")]
+    WhisperEnded {
+        /// Who.
+        party: PartyId,
+    },
+    /// Two speak to each other only.
+    #[serde(rename = "pair.started")]
+    PairStarted {
+        /// One.
+        party: PartyId,
+        /// The other.
+        with: PartyId,
+    },
+    /// They speak to everybody again.
+    #[serde(rename = "pair.ended")]
+    PairEnded {
+        /// One.
+        party: PartyId,
+        /// The other.
+        with: PartyId,
+    },
+    /// Somebody supervises, or does so otherwise.
+    #[serde(rename = "supervision.mode_changed")]
+    Supervised {
+        /// The supervisor.
+        party: PartyId,
+        /// Beside whom it stands; absent while it stands in the room.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        beside: Option<PartyId>,
+        /// How.
+        mode: Supervision,
+    },
+    /// Nobody was left who could have released somebody: it was brought back.
+    #[serde(rename = "system.stranded_party")]
+    Stranded {
+        /// Who.
+        party: PartyId,
+    },
     /// Somebody began or stopped speaking.
     #[serde(rename = "participant.talking")]
     Talking {
@@ -209,6 +314,50 @@ pub enum EventKind {
         /// What the world said.
         reason: String,
     },
+}
+
+impl EventKind {
+    /// Whether it changes who is in the conference or how they stand: what two people at desks
+    /// could disagree about. Such events are counted, and the count is the conference's revision.
+    pub fn is_revision(&self) -> bool {
+        match self {
+            EventKind::CodecChanged { .. }
+            | EventKind::Talking { .. }
+            | EventKind::Quality { .. }
+            | EventKind::Digit { .. }
+            | EventKind::Text { .. } => false,
+            EventKind::Created { .. }
+            | EventKind::Ended { .. }
+            | EventKind::Dialling { .. }
+            | EventKind::Ringing { .. }
+            | EventKind::Joined { .. }
+            | EventKind::Rejoined { .. }
+            | EventKind::RoleChanged { .. }
+            | EventKind::Left { .. }
+            | EventKind::Replaced { .. }
+            | EventKind::TransferRequested { .. }
+            | EventKind::TransferCompleted { .. }
+            | EventKind::TransferFailed { .. }
+            | EventKind::Held { .. }
+            | EventKind::Resumed { .. }
+            | EventKind::Muted { .. }
+            | EventKind::Unmuted { .. }
+            | EventKind::Silenced { .. }
+            | EventKind::Unsilenced { .. }
+            | EventKind::ConsultStarted { .. }
+            | EventKind::ConsultMerged { .. }
+            | EventKind::ConsultEnded { .. }
+            | EventKind::WhisperStarted { .. }
+            | EventKind::WhisperEnded { .. }
+            | EventKind::PairStarted { .. }
+            | EventKind::PairEnded { .. }
+            | EventKind::Supervised { .. }
+            | EventKind::Stranded { .. }
+            | EventKind::RecordingStarted { .. }
+            | EventKind::RecordingStopped { .. }
+            | EventKind::RecordingFailed { .. } => true,
+        }
+    }
 }
 
 /// Why a party is gone.

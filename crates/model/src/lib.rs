@@ -4,6 +4,7 @@
 //! a value. Wall-clock times are milliseconds since the Unix epoch, stamped by whoever owns a
 //! clock.
 
+pub mod action;
 pub mod chance;
 pub mod command;
 pub mod event;
@@ -15,11 +16,13 @@ pub mod profile;
 pub mod quality;
 pub mod refusal;
 pub mod registration;
+pub mod role;
 pub mod routing;
 pub mod stats;
 pub mod tap;
 pub mod view;
 
+pub use action::Action;
 pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
@@ -28,10 +31,11 @@ pub use media::{
     Codec, Connection, LocalMedia, MediaOrder, MediaReport, Rtcp, Source, TelephoneEvent,
 };
 pub use name::ConferenceName;
-pub use profile::{Profile, Role};
+pub use profile::Profile;
 pub use quality::{FarQuality, MosClass, Quality};
 pub use refusal::{Fault, Refusal};
 pub use registration::Registration;
+pub use role::{Affiliation, Relation, Role};
 pub use routing::{EarGroup, Gain, Hearing, Place, Routing, VoiceGroup};
 pub use tap::{TapFrame, TapRate};
 pub use view::{ConferenceView, PartyState, PartyView, RecordingView};

@@ -32,6 +32,28 @@ pub enum Refusal {
     NotAcceptable,
     /// The user has no phone that is registered.
     NotReachable,
+    /// There is no such queue.
+    NoSuchQueue,
+    /// The party consults nobody, or whom it consults has not answered.
+    NoConsultation,
+    /// The profile lets nobody be called while somebody is.
+    DialInProgress,
+    /// It needs exactly three parties.
+    NotThreeParties,
+    /// It needs more parties than are left.
+    TooFewParties,
+    /// It is the primary agent's to do while that one is in.
+    PrimaryPresent,
+    /// Another one placed the hold.
+    NotYourHold,
+    /// A supervisor has taken the voice out.
+    Silenced,
+    /// There is nobody of ours who would hear the whisper.
+    NobodyToHear,
+    /// Who has left may not come back.
+    CannotRejoin,
+    /// The conference is not as its author has seen it any more.
+    Stale,
     /// Too much is waiting already; try again.
     Busy,
     /// The server is shutting down.
@@ -40,7 +62,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 13] = [
+    pub const ALL: [Refusal; 24] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
@@ -52,6 +74,17 @@ impl Refusal {
         Refusal::NoPorts,
         Refusal::NotAcceptable,
         Refusal::NotReachable,
+        Refusal::NoSuchQueue,
+        Refusal::NoConsultation,
+        Refusal::DialInProgress,
+        Refusal::NotThreeParties,
+        Refusal::TooFewParties,
+        Refusal::PrimaryPresent,
+        Refusal::NotYourHold,
+        Refusal::Silenced,
+        Refusal::NobodyToHear,
+        Refusal::CannotRejoin,
+        Refusal::Stale,
         Refusal::Busy,
         Refusal::Draining,
     ];
@@ -70,6 +103,17 @@ impl Refusal {
             Refusal::NoPorts => "no_ports",
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::NotReachable => "not_reachable",
+            Refusal::NoSuchQueue => "no_such_queue",
+            Refusal::NoConsultation => "no_consultation",
+            Refusal::DialInProgress => "dial_in_progress",
+            Refusal::NotThreeParties => "not_three_parties",
+            Refusal::TooFewParties => "too_few_parties",
+            Refusal::PrimaryPresent => "primary_present",
+            Refusal::NotYourHold => "not_your_hold",
+            Refusal::Silenced => "silenced",
+            Refusal::NobodyToHear => "nobody_to_hear",
+            Refusal::CannotRejoin => "cannot_rejoin",
+            Refusal::Stale => "stale",
             Refusal::Busy => "busy",
             Refusal::Draining => "draining",
         }
@@ -78,10 +122,22 @@ impl Refusal {
     /// In HTTP (RFC 9110 §15).
     pub fn http_status(self) -> u16 {
         match self {
-            Refusal::NoSuchConference | Refusal::NoSuchParty => 404,
+            Refusal::NoSuchConference | Refusal::NoSuchParty | Refusal::NoSuchQueue => 404,
             Refusal::BadName | Refusal::BadTarget | Refusal::BadText => 422,
-            Refusal::WrongState | Refusal::NotReachable => 409,
-            Refusal::NotAllowed | Refusal::LimitReached => 403,
+            Refusal::WrongState
+            | Refusal::NotReachable
+            | Refusal::NoConsultation
+            | Refusal::DialInProgress
+            | Refusal::NotThreeParties
+            | Refusal::NobodyToHear => 409,
+            Refusal::Stale => 412,
+            Refusal::NotAllowed
+            | Refusal::LimitReached
+            | Refusal::TooFewParties
+            | Refusal::PrimaryPresent
+            | Refusal::NotYourHold
+            | Refusal::Silenced
+            | Refusal::CannotRejoin => 403,
             Refusal::NotAcceptable => 422,
             Refusal::NoPorts | Refusal::Busy | Refusal::Draining => 503,
         }
@@ -90,12 +146,25 @@ impl Refusal {
     /// In SIP (RFC 3261 §21).
     pub fn sip_status(self) -> u16 {
         match self {
-            Refusal::NoSuchConference | Refusal::NoSuchParty | Refusal::BadName => 404,
+            Refusal::NoSuchConference
+            | Refusal::NoSuchParty
+            | Refusal::NoSuchQueue
+            | Refusal::BadName => 404,
             Refusal::BadTarget => 416,
             Refusal::BadText => 413,
-            Refusal::WrongState => 491,
+            Refusal::WrongState
+            | Refusal::NoConsultation
+            | Refusal::DialInProgress
+            | Refusal::Stale => 491,
             Refusal::NotReachable => 480,
-            Refusal::NotAllowed => 403,
+            Refusal::NotAllowed
+            | Refusal::NotThreeParties
+            | Refusal::TooFewParties
+            | Refusal::PrimaryPresent
+            | Refusal::NotYourHold
+            | Refusal::Silenced
+            | Refusal::NobodyToHear => 403,
+            Refusal::CannotRejoin => 603,
             Refusal::LimitReached => 486,
             Refusal::NotAcceptable => 488,
             Refusal::NoPorts | Refusal::Busy | Refusal::Draining => 503,
@@ -116,6 +185,17 @@ impl Refusal {
             | Refusal::NotAllowed
             | Refusal::LimitReached
             | Refusal::NotReachable
+            | Refusal::NoSuchQueue
+            | Refusal::NoConsultation
+            | Refusal::DialInProgress
+            | Refusal::NotThreeParties
+            | Refusal::TooFewParties
+            | Refusal::PrimaryPresent
+            | Refusal::NotYourHold
+            | Refusal::Silenced
+            | Refusal::NobodyToHear
+            | Refusal::CannotRejoin
+            | Refusal::Stale
             | Refusal::NotAcceptable => None,
         }
     }
@@ -134,6 +214,21 @@ impl Refusal {
             Refusal::NoPorts => "No port is left for the audio.",
             Refusal::NotAcceptable => "There is no codec in common.",
             Refusal::NotReachable => "No phone of that user is registered.",
+            Refusal::NoSuchQueue => "There is no such queue.",
+            Refusal::NoConsultation => "The party consults nobody.",
+            Refusal::DialInProgress => {
+                "Somebody is being called already; wait until that call is over."
+            }
+            Refusal::NotThreeParties => "That needs exactly three parties.",
+            Refusal::TooFewParties => "Too few parties are left for that.",
+            Refusal::PrimaryPresent => "Only the primary agent may do that while it is in.",
+            Refusal::NotYourHold => "Somebody else placed the hold, and only they may end it.",
+            Refusal::Silenced => {
+                "A supervisor has taken the voice out, and only a supervisor may let it back in."
+            }
+            Refusal::NobodyToHear => "Nobody of ours would hear it.",
+            Refusal::CannotRejoin => "Who has left may not come back.",
+            Refusal::Stale => "Somebody else has changed the conference meanwhile; look again.",
             Refusal::Busy => "The server is busy; try again.",
             Refusal::Draining => "The server is shutting down.",
         }

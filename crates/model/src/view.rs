@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::{Hearers, Supervision};
+use crate::role::Role;
 use crate::{Codec, ConferenceId, ConferenceName, Event, EventKind, PartyId, Quality, RecordingId};
 
 /// A conference as its events tell it.
@@ -21,6 +23,9 @@ pub struct ConferenceView {
     /// When it ended \[ms since the Unix epoch\]; absent while it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
+    /// How often it has changed in a way that two people at desks could disagree about; what
+    /// `If-Match` names.
+    pub revision: u64,
     /// Its parties, in the order in which they came.
     pub parties: Vec<PartyView>,
     /// The recording that runs.
@@ -41,8 +46,25 @@ pub struct PartyView {
     pub address: String,
     /// What it is doing.
     pub state: PartyState,
+    /// What it is to the conference.
+    pub role: Role,
     /// Its voice is out.
     pub muted: bool,
+    /// Who may supervise has taken its voice out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silenced: bool,
+    /// With whom it consults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consults: Option<PartyId>,
+    /// To whom alone it speaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whispers_to: Option<Hearers>,
+    /// With whom alone it speaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paired_with: Option<PartyId>,
+    /// How it supervises.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervises: Option<SupervisionView>,
     /// It is speaking.
     pub talking: bool,
     /// The codec that the server sends it; absent while it is being called.
@@ -88,6 +110,17 @@ impl PartyState {
     }
 }
 
+/// How somebody supervises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SupervisionView {
+    /// Beside whom it stands; absent while it stands in the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<PartyId>,
+    /// How.
+    pub mode: Supervision,
+}
+
 /// A recording that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -109,6 +142,7 @@ impl ConferenceView {
             seq: event.seq,
             started_ms: event.at_ms,
             ended_ms: None,
+            revision: 1,
             parties: Vec::new(),
             recording: None,
         })
@@ -121,10 +155,13 @@ impl ConferenceView {
             return;
         }
         self.seq = event.seq;
+        self.revision += u64::from(event.kind.is_revision());
         match &event.kind {
             EventKind::Created { .. }
             | EventKind::Digit { .. }
             | EventKind::Text { .. }
+            | EventKind::Rejoined { .. }
+            | EventKind::Stranded { .. }
             | EventKind::TransferRequested { .. }
             | EventKind::TransferCompleted { .. }
             | EventKind::TransferFailed { .. } => {}
@@ -137,23 +174,44 @@ impl ConferenceView {
                 });
             }
             EventKind::Ended { .. } => self.ended_ms = Some(event.at_ms),
-            EventKind::Dialling { party, address } => {
-                self.parties.push(PartyView {
-                    id: *party,
-                    display_name: None,
-                    address: address.clone(),
-                    state: PartyState::Dialling,
-                    muted: false,
-                    talking: false,
-                    codec: None,
-                    joined_ms: None,
-                    quality: None,
+            EventKind::Dialling { party, address, role } => {
+                self.parties.push(PartyView::called(*party, address, *role));
+            }
+            EventKind::Joined { party, display_name, address, codec, role } => {
+                self.join(*party, address, *role);
+                self.with(*party, |p| {
+                    p.display_name.clone_from(display_name);
+                    p.state = PartyState::Connected;
+                    p.codec = Some(*codec);
+                    p.joined_ms = Some(event.at_ms);
                 });
             }
-            EventKind::Joined { party, display_name, address, codec } => {
-                self.join(*party, display_name.clone(), address, *codec, event.at_ms);
-            }
             EventKind::Left { party, .. } => self.parties.retain(|p| p.id != *party),
+            EventKind::RoleChanged { party, role } => self.with(*party, |p| p.role = *role),
+            EventKind::Silenced { party } => self.with(*party, |p| p.silenced = true),
+            EventKind::Unsilenced { party } => self.with(*party, |p| p.silenced = false),
+            EventKind::ConsultStarted { party, with } => {
+                self.with(*party, |p| p.consults = Some(*with));
+            }
+            EventKind::ConsultMerged { party, .. } | EventKind::ConsultEnded { party, .. } => {
+                self.with(*party, |p| p.consults = None);
+            }
+            EventKind::WhisperStarted { party, to } => {
+                self.with(*party, |p| p.whispers_to = Some(to.clone()));
+            }
+            EventKind::WhisperEnded { party } => self.with(*party, |p| p.whispers_to = None),
+            EventKind::PairStarted { party, with } => {
+                self.with(*party, |p| p.paired_with = Some(*with));
+                self.with(*with, |p| p.paired_with = Some(*party));
+            }
+            EventKind::PairEnded { party, with } => {
+                self.with(*party, |p| p.paired_with = None);
+                self.with(*with, |p| p.paired_with = None);
+            }
+            EventKind::Supervised { party, beside, mode } => {
+                let seen = SupervisionView { beside: *beside, mode: mode.clone() };
+                self.with(*party, |p| p.supervises = Some(seen));
+            }
             EventKind::Ringing { party } => {
                 self.with(*party, |p| p.state = PartyState::Ringing);
             }
@@ -193,29 +251,37 @@ impl ConferenceView {
         }
     }
 
-    fn join(
-        &mut self,
-        id: PartyId,
-        display_name: Option<String>,
-        address: &str,
-        codec: Codec,
-        at_ms: u64,
-    ) {
-        let called = self.parties.iter().position(|party| party.id == id);
-        let joined = PartyView {
+    /// One that was called is in already.
+    fn join(&mut self, id: PartyId, address: &str, role: Role) {
+        let called = self.party(id).is_some();
+        if !called {
+            self.parties.push(PartyView::called(id, address, role));
+        }
+        self.with(id, |p| {
+            address.clone_into(&mut p.address);
+            p.role = role;
+        });
+    }
+}
+
+impl PartyView {
+    fn called(id: PartyId, address: &str, role: Role) -> PartyView {
+        PartyView {
             id,
-            display_name,
+            display_name: None,
             address: address.to_owned(),
-            state: PartyState::Connected,
-            muted: called.is_some_and(|i| self.parties[i].muted),
+            state: PartyState::Dialling,
+            role,
+            muted: false,
+            silenced: false,
+            consults: None,
+            whispers_to: None,
+            paired_with: None,
+            supervises: None,
             talking: false,
-            codec: Some(codec),
-            joined_ms: Some(at_ms),
+            codec: None,
+            joined_ms: None,
             quality: None,
-        };
-        match called {
-            Some(i) => self.parties[i] = joined,
-            None => self.parties.push(joined),
         }
     }
 }
@@ -242,7 +308,10 @@ mod tests {
         let party = PartyId(7);
         let first = event(1, EventKind::Created { name, profile: "open".into() });
         let mut view = ConferenceView::begin(&first).unwrap();
-        view.apply(&event(2, EventKind::Dialling { party, address: "sip:bob@b".into() }));
+        view.apply(&event(
+            2,
+            EventKind::Dialling { party, address: "sip:bob@b".into(), role: Role::Guest },
+        ));
         assert_eq!(view.party(party).unwrap().state, PartyState::Dialling);
         view.apply(&event(
             3,
@@ -251,6 +320,7 @@ mod tests {
                 display_name: None,
                 address: "sip:bob@b".into(),
                 codec: Codec::Opus,
+                role: Role::Guest,
             },
         ));
         view.apply(&event(4, EventKind::Muted { party }));

@@ -51,26 +51,23 @@ impl Switchboard {
         now: Instant,
         command: Command,
     ) -> Result<Accepted, Refusal> {
-        let Command { id, conference, by, verb } = command;
-        let answer = self.check(&verb).and_then(|()| match conference {
-            ConferenceRef::Id(conference) => self.conference_command(now, conference, id, by, verb),
-            ConferenceRef::Name(name) => match (self.names.get(&name).copied(), &verb) {
-                (Some(conference), _) => self.conference_command(now, conference, id, by, verb),
-                (None, Verb::Enter(_) | Verb::Invite { .. }) => self.begin(now, name, id, by, verb),
-                (
-                    None,
-                    Verb::Transfer { .. }
-                    | Verb::TakeOver { .. }
-                    | Verb::Mute { .. }
-                    | Verb::Unmute { .. }
-                    | Verb::Hold { .. }
-                    | Verb::Resume { .. }
-                    | Verb::Remove { .. }
-                    | Verb::Write { .. }
-                    | Verb::End
-                    | Verb::Record { .. },
-                ) => Err(Refusal::NoSuchConference),
-            },
+        let Command { id, conference, by, mut verb, if_revision } = command;
+        self.tell_colleagues(&mut verb);
+        let answer = self.check(&verb).and_then(|()| {
+            let known = match conference {
+                ConferenceRef::Id(conference) => Ok(conference),
+                ConferenceRef::Name(name) => self.names.get(&name).copied().ok_or(name),
+            };
+            match (known, &verb) {
+                (Ok(conference), _) => {
+                    self.is_as_seen(conference, if_revision)?;
+                    self.conference_command(now, conference, id, by, verb)
+                }
+                (Err(name), Verb::Enter(_) | Verb::Invite { .. }) if if_revision.is_none() => {
+                    self.begin(now, name, id, by, verb)
+                }
+                (Err(_), _) => Err(Refusal::NoSuchConference),
+            }
         });
         if let Err(refusal) = &answer {
             *self.refusals.entry(refusal.code()).or_default() += 1;
@@ -96,23 +93,38 @@ impl Switchboard {
 
     /// What must hold of a verb whatever the conference says.
     pub(crate) fn check(&self, verb: &Verb) -> Result<(), Refusal> {
-        match verb {
-            Verb::Enter(_) | Verb::TakeOver { .. } => self.takes_calls(),
-            Verb::Invite { target } | Verb::Transfer { target: Target::Address(target), .. } => {
+        match (verb, verb.target()) {
+            (Verb::Enter(_) | Verb::TakeOver { .. }, _) => self.takes_calls(),
+            (_, Some(Target::Queue(_))) => Err(Refusal::NoSuchQueue),
+            (_, Some(Target::Address(target) | Target::Colleague(target))) => {
                 crate::signal::callable(target, &self.config.sip.listeners)?;
                 self.takes_calls()
             }
-            Verb::Write { text, .. } => match text.trim().is_empty() {
+            (Verb::Write { text, .. }, None) => match text.trim().is_empty() {
                 false if text.len() <= TEXT_BYTES_MAX => Ok(()),
                 true | false => Err(Refusal::BadText),
             },
-            Verb::Mute { .. }
-            | Verb::Unmute { .. }
-            | Verb::Hold { .. }
-            | Verb::Resume { .. }
-            | Verb::Remove { .. }
-            | Verb::End
-            | Verb::Record { .. } => Ok(()),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// Whether a conference is still as the author of a command has seen it.
+    fn is_as_seen(&self, id: ConferenceId, revision: Option<u64>) -> Result<(), Refusal> {
+        let found = self.conferences.get(&id).ok_or(Refusal::NoSuchConference)?;
+        match revision {
+            Some(seen) if seen != found.revision() => Err(Refusal::Stale),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Who is called by one of our users' addresses is one of ours.
+    pub(crate) fn tell_colleagues(&self, verb: &mut Verb) {
+        let Some(target) = verb.target_mut() else { return };
+        if let Target::Address(address) = target
+            && let Ok(callee) = crate::signal::callable(address, &self.config.sip.listeners)
+            && self.own_user(&callee.uri).is_some()
+        {
+            *target = Target::Colleague(std::mem::take(address));
         }
     }
 
@@ -140,7 +152,7 @@ impl Switchboard {
         let id = ConferenceId(self.chance.draw());
         let room = self.config.room(&name);
         let rules = Rules {
-            profile: self.config.profile.clone(),
+            profile: room.profile.clone(),
             parties_max: room.parties_max,
             record: room.record,
         };

@@ -14,6 +14,8 @@ pub struct Room {
     pub recording_rate: TapRate,
     /// Parties at most.
     pub parties_max: usize,
+    /// The rules that its conferences follow.
+    pub profile: Profile,
 }
 
 /// What a switchboard is told when it begins.
@@ -21,8 +23,6 @@ pub struct Room {
 pub struct Config {
     /// The SIP endpoint's settings.
     pub sip: sip::Config,
-    /// The rules that conferences follow.
-    pub profile: Profile,
     /// Rooms with settings of their own.
     pub rooms: BTreeMap<ConferenceName, Room>,
     /// The settings of every other room.

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use model::command::Entrant;
+use model::command::{Entrant, Target};
 use model::{
     Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LegId, Refusal, Verb,
 };
@@ -48,7 +48,7 @@ impl Switchboard {
         let by = Author::Party(caller.party);
         let id = self.enter_alone(now, name, by, Verb::Enter(caller))?;
         self.pairs.insert(id);
-        let invite = Verb::Invite { target: callee.to_string() };
+        let invite = Verb::Invite { target: Target::Colleague(callee.to_string()), role: None };
         let command = CommandId(self.chance.draw());
         if let Err(refusal) = self.conference_command(now, id, command, Author::System, invite) {
             self.end_conference(now, id);
@@ -65,7 +65,7 @@ impl Switchboard {
         verb: Verb,
     ) -> Result<ConferenceId, Refusal> {
         let id = CommandId(self.chance.draw());
-        let command = Command { id, conference: ConferenceRef::Name(name), by, verb };
+        let command = Command::new(id, ConferenceRef::Name(name), by, verb);
         self.find_and_carry_out(now, command).map(|accepted| accepted.conference)
     }
 

@@ -99,7 +99,7 @@ impl Switchboard {
             }
             (None | Some(Method::Invite), _) => {
                 self.is_elsewhere(conference, uri)?;
-                Verb::Invite { target: target() }
+                Verb::invite(target())
             }
             (Some(Method::Bye), _) => Verb::Remove { party: self.party_at(conference, uri)? },
             (Some(_), _) => return Err(Refusal::BadTarget),
@@ -116,21 +116,7 @@ impl Switchboard {
     /// Who came in by an open route, and has not said who it is, has nobody called but our users:
     /// else anybody could place calls at our cost.
     fn may_dial(&self, referred: &Referred, verb: &Verb) -> Result<(), Refusal> {
-        let target = match verb {
-            Verb::Invite { target } | Verb::Transfer { target: Target::Address(target), .. } => {
-                target
-            }
-            Verb::Enter(_)
-            | Verb::TakeOver { .. }
-            | Verb::Write { .. }
-            | Verb::Mute { .. }
-            | Verb::Unmute { .. }
-            | Verb::Hold { .. }
-            | Verb::Resume { .. }
-            | Verb::Remove { .. }
-            | Verb::End
-            | Verb::Record { .. } => return Ok(()),
-        };
+        let Some(target) = verb.target().and_then(Target::address) else { return Ok(()) };
         let session = referred.session.or(referred.known).ok_or(Refusal::NotAllowed)?;
         let is_stranger = self.sip.origin(session) == Some(&Origin::Stranger);
         let callee = crate::signal::callable(target, &self.config.sip.listeners)?;
@@ -146,8 +132,9 @@ impl Switchboard {
         now: Instant,
         conference: ConferenceId,
         party: PartyId,
-        verb: Verb,
+        mut verb: Verb,
     ) -> Result<Accepted, Refusal> {
+        self.tell_colleagues(&mut verb);
         self.check(&verb)?;
         let command = CommandId(self.chance.draw());
         self.conference_command(now, conference, command, Author::Party(party), verb)

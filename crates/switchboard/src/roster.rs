@@ -163,13 +163,15 @@ impl Switchboard {
 }
 
 fn connected(conference: &Conference) -> usize {
-    conference.parties().iter().filter(|party| party.is_connected()).count()
+    let is_in = |party: &&Party| party.is_connected() && party.is_counted();
+    conference.parties().iter().filter(is_in).count()
 }
 
 /// Each address with the lines of its user: one endpoint for each party that has it.
 fn users(parties: &[Party]) -> BTreeMap<String, String> {
     let mut by_address: BTreeMap<&str, Vec<&Party>> = BTreeMap::new();
-    for party in parties {
+    // Who only monitors is nobody's business.
+    for party in parties.iter().filter(|party| party.is_counted()) {
         by_address.entry(&party.address).or_default().push(party);
     }
     let mut users = BTreeMap::new();
@@ -207,7 +209,11 @@ fn user(address: &str, parties: &[&Party]) -> String {
 
 /// RFC 4575 §5.7.3.
 fn status(party: &Party) -> &'static str {
-    match (party.presence, party.microphone) {
+    let microphone = match party.silenced_by {
+        Some(_) => Microphone::Muted,
+        None => party.microphone,
+    };
+    match (party.presence, microphone) {
         (Presence::Arriving, _) => "dialing-in",
         (Presence::Dialling { .. }, _) => "dialing-out",
         (Presence::Ringing { .. }, _) => "alerting",
@@ -291,24 +297,12 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use call::Seat;
-    use model::{Codec, LegId, MosClass, PartyId};
+    use model::{Codec, LegId, PartyId, Role};
 
     use super::*;
 
     fn party(id: u64, address: &str, presence: Presence) -> Party {
-        Party {
-            id: PartyId(id),
-            leg: LegId(id),
-            display_name: None,
-            address: address.to_owned(),
-            presence,
-            holds: Default::default(),
-            microphone: Microphone::Open,
-            talking: false,
-            seat: Seat::Kept,
-            quality: (MosClass::High, MosClass::High),
-        }
+        Party::new(PartyId(id), LegId(id), address.to_owned(), Role::Guest, presence)
     }
 
     #[test]

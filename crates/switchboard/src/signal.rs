@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use call::LegChange;
+use call::{LegChange, PhoneKey};
 use model::command::{Entrant, Newcomer};
 use model::limits::LABEL_LENGTH_MAX;
 use model::{
-    Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LeaveReason, LegId,
-    MediaOrder, PartyId, Refusal, Verb,
+    Affiliation, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef,
+    LeaveReason, LegId, MediaOrder, PartyId, Refusal, Verb,
 };
 use sip::access::Destination;
 use sip::message::{HeaderName, Host, NameAddr, Reason, ReferTo, StatusCode, Uri};
@@ -164,11 +164,14 @@ impl Switchboard {
             let (conference, party) = self.party_of(replaced)?;
             let newcomer = Newcomer { leg, display_name, address };
             let verb = Verb::TakeOver { party, newcomer };
-            let conference = self.command_of(now, ConferenceRef::Id(conference), party, verb)?;
-            return Ok((conference, party));
+            return self.command_of(now, ConferenceRef::Id(conference), party, verb);
         }
         let party = PartyId(self.chance.draw());
-        let entrant = Entrant { party, leg, display_name, address };
+        let affiliation = match incoming.origin.user() {
+            Some(_) => Affiliation::Ours,
+            None => Affiliation::Outside,
+        };
+        let entrant = Entrant { party, leg, display_name, address, affiliation };
         let named = match (incoming.meant, &incoming.destination) {
             (Some(Meant::Joins(joined)), _) => ConferenceRef::Id(self.party_of(joined)?.0),
             (_, Destination::Conference(name)) => {
@@ -178,7 +181,8 @@ impl Switchboard {
                 return Ok((self.call_user(now, user, entrant)?, party));
             }
         };
-        Ok((self.command_of(now, named, party, Verb::Enter(entrant))?, party))
+        // Who comes back may be the party that it was.
+        self.command_of(now, named, party, Verb::Enter(entrant))
     }
 
     /// Carries out what a caller wants; a conference that it names begins if it is not there.
@@ -188,10 +192,11 @@ impl Switchboard {
         conference: ConferenceRef,
         party: PartyId,
         verb: Verb,
-    ) -> Result<ConferenceId, Refusal> {
+    ) -> Result<(ConferenceId, PartyId), Refusal> {
         let id = CommandId(self.chance.draw());
-        let command = Command { id, conference, by: Author::Party(party), verb };
-        self.find_and_carry_out(now, command).map(|accepted| accepted.conference)
+        let command = Command::new(id, conference, Author::Party(party), verb);
+        let accepted = self.find_and_carry_out(now, command)?;
+        Ok((accepted.conference, accepted.party.unwrap_or(party)))
     }
 
     /// The conference that somebody dials. Who dials the factory gets one of its own, under a name
@@ -361,7 +366,7 @@ impl Switchboard {
             }
         };
         let is_on_hold = negotiated.on_hold;
-        let (conference, party) = (leg.conference, leg.party);
+        let conference = leg.conference;
         let Some(connection) = negotiation::connection(&negotiated, signalling) else {
             return self.lose(now, id);
         };
@@ -371,16 +376,12 @@ impl Switchboard {
         self.referral_progress(now, id, StatusCode::OK);
         self.order(MediaOrder::Connect { leg: id, connection });
         self.leg_changed(now, conference, id, LegChange::Connected { codec });
-        let verb = match (was_on_hold, is_on_hold) {
-            (false, true) => Verb::Hold { party },
-            (true, false) => Verb::Resume { party },
+        let key = match (was_on_hold, is_on_hold) {
+            (false, true) => PhoneKey::OnHold,
+            (true, false) => PhoneKey::Talking,
             (true, true) | (false, false) => return,
         };
-        let command = CommandId(self.chance.draw());
-        let by = Author::Party(party);
-        if let Err(refusal) = self.conference_command(now, conference, command, by, verb) {
-            *self.refusals.entry(refusal.code()).or_default() += 1;
-        }
+        self.leg_changed(now, conference, id, LegChange::Phone(key));
     }
 
     /// The far end wants to change what was agreed, or asks what we would offer.

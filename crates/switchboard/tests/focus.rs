@@ -18,16 +18,23 @@ const SERVER: &str = "10.0.0.1:5060";
 /// A profile in which whoever is in may call others in and remove them.
 const TRUSTING: &str = r#"
 name = "trusting"
+about = "Whoever is in may call others in and remove them."
 parties_max = 10
 
+[roles]
+first_of_ours = "guest"
+of_ours = "guest"
+caller = "guest"
+outsider = "guest"
+
 [[permission]]
-role = "guest"
-to = "conference"
+role = ["guest"]
+to = ["conference"]
 may = ["enter", "invite"]
 
 [[permission]]
-role = "guest"
-to = "other"
+role = ["guest"]
+to = ["added", "third"]
 may = ["remove"]
 "#;
 
@@ -48,10 +55,14 @@ impl House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let listeners = vec![(Transport::Udp, SERVER.parse().unwrap())];
-        let room = Room { record: false, recording_rate: TapRate::Hz16000, parties_max: 10 };
+        let room = Room {
+            record: false,
+            recording_rate: TapRate::Hz16000,
+            parties_max: 10,
+            profile: call::parse(TRUSTING).unwrap(),
+        };
         let config = Config {
             sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
-            profile: toml::from_str(TRUSTING).unwrap(),
             rooms: BTreeMap::new(),
             any_room: room,
             started: now,

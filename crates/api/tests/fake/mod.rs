@@ -161,6 +161,7 @@ pub(crate) fn joined(address: &str) -> EventKind {
         display_name: None,
         address: address.to_owned(),
         codec: Codec::Opus,
+        role: model::Role::Guest,
     }
 }
 

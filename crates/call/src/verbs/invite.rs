@@ -1,40 +1,80 @@
 //! The server calls somebody into the conference.
 
+use model::command::Target;
 use model::limits::RINGING_S_MAX;
-use model::{EventKind, LegId, MosClass, PartyId, Refusal};
+use model::profile::Stand;
+use model::{Affiliation, Author, EventKind, LegId, PartyId, Refusal, Role};
 
 use super::Done;
+use super::consult::consult;
 use super::enter::room_for_one;
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
-use crate::party::{Microphone, Party, Presence, Seat};
+use crate::party::{Party, Presence, Stance};
+use crate::policy::roles;
 
 pub(crate) fn invite(
     conference: &mut Conference,
     cause: Cause,
-    target: String,
+    target: Target,
+    role: Option<Role>,
 ) -> Result<Done, Refusal> {
+    let added_by = match cause.by {
+        Author::Party(author) => Some(author),
+        Author::Admin | Author::System => None,
+    };
+    match (conference.rules.profile.inviting.first, added_by) {
+        (Stand::Aside, Some(author)) if conference.counted_in() > 1 => {
+            return consult(conference, cause, author, target, None);
+        }
+        (Stand::Aside | Stand::Room, _) => {}
+    }
     room_for_one(conference)?;
-    Ok(call(conference, cause, target))
+    let called = Called { target, role, added_by, stance: Stance::Room };
+    Ok(call(conference, cause, called)?.0)
+}
+
+/// Who is called, and how it comes in.
+pub(crate) struct Called {
+    pub(crate) target: Target,
+    /// None leaves it to the profile.
+    pub(crate) role: Option<Role>,
+    pub(crate) added_by: Option<PartyId>,
+    pub(crate) stance: Stance,
 }
 
 /// Calls somebody; that there is room was seen to.
-pub(crate) fn call(conference: &mut Conference, cause: Cause, target: String) -> Done {
-    let party = PartyId(conference.chance.draw());
+pub(crate) fn call(
+    conference: &mut Conference,
+    cause: Cause,
+    called: Called,
+) -> Result<(Done, PartyId), Refusal> {
+    let Called { target, role, added_by, stance } = called;
+    let (target, affiliation) = match target {
+        Target::Address(address) => (address, Affiliation::Outside),
+        Target::Colleague(address) => (address, Affiliation::Ours),
+        Target::Queue(_) => return Err(Refusal::NoSuchQueue),
+    };
+    let profile = &conference.rules.profile;
+    let is_party = |party: &&Party| party.is_called() && party.is_counted();
+    if profile.inviting.one_at_a_time && conference.parties.iter().any(|p| is_party(&p)) {
+        return Err(Refusal::DialInProgress);
+    }
+    let role =
+        role.unwrap_or_else(|| profile.role_for(affiliation, false, &roles(&conference.parties)));
+    let id = PartyId(conference.chance.draw());
     let leg = LegId(conference.chance.draw());
-    conference.parties.push(Party {
-        id: party,
-        leg,
-        display_name: None,
-        address: target.clone(),
-        presence: Presence::Dialling { until_ms: cause.now_ms + RINGING_S_MAX * 1_000 },
-        holds: Default::default(),
-        microphone: Microphone::Open,
-        talking: false,
-        seat: Seat::Kept,
-        quality: (MosClass::High, MosClass::High),
-    });
-    conference.tell(cause, EventKind::Dialling { party, address: target.clone() });
+    let until_ms = cause.now_ms + RINGING_S_MAX * 1_000;
+    let party = Party::new(id, leg, target.clone(), role, Presence::Dialling { until_ms });
+    conference.parties.push(Party { added_by, stance, ..party });
+    conference.tell(cause, EventKind::Dialling { party: id, address: target.clone(), role });
     conference.effect(Effect::Dial { leg, target });
-    Done::party(party)
+    Ok((Done::party(id), id))
+}
+
+impl Conference {
+    /// Parties whose audio runs; who only monitors is none.
+    pub(crate) fn counted_in(&self) -> usize {
+        self.parties.iter().filter(|party| party.is_connected() && party.is_counted()).count()
+    }
 }

@@ -1,6 +1,8 @@
-//! A party's voice goes out of the room and comes back.
+//! A party's voice goes out of the room and comes back, in two layers. Its own: whoever the profile
+//! lets may take it out, and the party brings it back. The other: who may supervise takes it out,
+//! and the party cannot bring it back.
 
-use model::{EventKind, PartyId};
+use model::{EventKind, PartyId, Refusal};
 
 use super::Done;
 use crate::conference::{Cause, Conference};
@@ -10,8 +12,15 @@ pub(crate) fn mute(conference: &mut Conference, cause: Cause, party: PartyId) ->
     turn(conference, cause, party, Microphone::Muted)
 }
 
-pub(crate) fn unmute(conference: &mut Conference, cause: Cause, party: PartyId) -> Done {
-    turn(conference, cause, party, Microphone::Open)
+pub(crate) fn unmute(
+    conference: &mut Conference,
+    cause: Cause,
+    party: PartyId,
+) -> Result<Done, Refusal> {
+    if conference.party_mut(party).silenced_by.is_some() {
+        return Err(Refusal::Silenced);
+    }
+    Ok(turn(conference, cause, party, Microphone::Open))
 }
 
 fn turn(conference: &mut Conference, cause: Cause, id: PartyId, wished: Microphone) -> Done {
@@ -23,6 +32,20 @@ fn turn(conference: &mut Conference, cause: Cause, id: PartyId, wished: Micropho
             Microphone::Open => EventKind::Unmuted { party: id },
         };
         conference.tell(cause, kind);
+    }
+    Done::party(id)
+}
+
+pub(crate) fn silence(conference: &mut Conference, cause: Cause, id: PartyId) -> Done {
+    if conference.party_mut(id).silenced_by.replace(cause.by).is_none() {
+        conference.tell(cause, EventKind::Silenced { party: id });
+    }
+    Done::party(id)
+}
+
+pub(crate) fn unsilence(conference: &mut Conference, cause: Cause, id: PartyId) -> Done {
+    if conference.party_mut(id).silenced_by.take().is_some() {
+        conference.tell(cause, EventKind::Unsilenced { party: id });
     }
     Done::party(id)
 }

@@ -7,7 +7,7 @@ use model::{Codec, EventKind, LeaveReason, LegId, PartyId, Refusal};
 use super::Done;
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
-use crate::party::{HoldPlacer, Presence, Seat};
+use crate::party::{PhoneKey, Presence, Seat};
 
 pub(crate) fn take_over(
     conference: &mut Conference,
@@ -43,7 +43,7 @@ pub(crate) fn take_seat(conference: &mut Conference, cause: Cause, id: PartyId, 
     party.address.clone_from(&newcomer.address);
     // The phone that is gone took its own hold along; one by others holds whoever sits there.
     let was_held = party.is_held();
-    party.holds.remove(&HoldPlacer::Phone);
+    party.phone = PhoneKey::Talking;
     let resumed = was_held && !party.is_held();
     if before != newcomer.leg {
         let reason = LeaveReason::Transferred;

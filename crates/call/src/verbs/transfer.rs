@@ -5,9 +5,9 @@ use model::command::Target;
 use model::{EventKind, LeaveReason, PartyId, Refusal};
 
 use super::Done;
-use super::invite::call;
+use super::invite::{Called, call};
 use crate::conference::{Cause, Conference};
-use crate::party::Seat;
+use crate::party::{Seat, Stance};
 
 pub(crate) fn transfer(
     conference: &mut Conference,
@@ -16,16 +16,14 @@ pub(crate) fn transfer(
     target: Target,
 ) -> Result<Done, Refusal> {
     let party = conference.party_mut(id);
-    if !party.is_connected() || party.seat != Seat::Kept {
+    if !party.is_connected() || !party.is_counted() || party.seat != Seat::Kept {
         return Err(Refusal::WrongState);
     }
-    let Target::Address(address) = target;
     // There is room: one leaves for the one who comes.
-    let done = call(conference, cause, address);
-    if let Some(to) = done.party {
-        conference.party_mut(id).seat = Seat::PassingTo(to);
-        conference.tell(cause, EventKind::TransferRequested { party: id, to });
-    }
+    let called = Called { target, role: None, added_by: Some(id), stance: Stance::Room };
+    let (done, to) = call(conference, cause, called)?;
+    conference.party_mut(id).seat = Seat::PassingTo(to);
+    conference.tell(cause, EventKind::TransferRequested { party: id, to });
     Ok(done)
 }
 
@@ -35,7 +33,19 @@ impl Conference {
         if let Some(party) = self.holder_of_seat_for(to) {
             self.party_mut(party).seat = Seat::Kept;
             self.tell(cause, EventKind::TransferCompleted { party, to });
+            self.pass_role(cause, party, to);
             self.hang_up(cause, party, LeaveReason::Transferred);
+        }
+    }
+
+    /// One agent's work is another's: who comes in an agent's place is what that one was.
+    pub(crate) fn pass_role(&mut self, cause: Cause, from: PartyId, to: PartyId) {
+        let role = |id| self.party(id).map(|party| party.role);
+        if let (Some(role), Some(other)) = (role(from), role(to))
+            && role.is_agent()
+            && other.is_agent()
+        {
+            self.give_role(cause, to, role);
         }
     }
 
@@ -47,7 +57,7 @@ impl Conference {
         }
     }
 
-    fn holder_of_seat_for(&self, to: PartyId) -> Option<PartyId> {
+    pub(crate) fn holder_of_seat_for(&self, to: PartyId) -> Option<PartyId> {
         let holder = self.parties.iter().find(|party| party.seat == Seat::PassingTo(to));
         holder.map(|party| party.id)
     }

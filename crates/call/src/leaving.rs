@@ -1,0 +1,183 @@
+//! What follows when somebody leaves: what it had begun, what it was, and whether the conference
+//! ends.
+
+use model::profile::{EndsWithout, Fate};
+use model::{Author, EventKind, LeaveReason, PartyId, Role, Verb};
+
+use crate::conference::{Cause, Conference, Life};
+use crate::limits::TICKETS_MAX;
+use crate::party::{Aim, HoldReason, Party, Stance};
+use crate::{policy, verbs};
+
+/// Somebody who has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) party: PartyId,
+    pub(crate) address: String,
+    pub(crate) role: Role,
+    /// How often it has come back.
+    pub(crate) rejoins: u32,
+}
+
+impl Conference {
+    /// Does what follows from somebody's leaving; it is forgotten already.
+    pub(crate) fn after_leaving(&mut self, cause: Cause, gone: &Party, was_in: bool) {
+        self.consultations_without(cause, gone.id);
+        self.give_up_dials_of(cause, gone);
+        self.end_what_it_placed(cause, gone.id);
+        self.follow_another(cause, gone.id);
+        if !was_in || !gone.is_counted() {
+            return;
+        }
+        self.keep_ticket(gone);
+        self.succeed(cause, gone.role);
+        let has_agents = self.has(Role::is_agent);
+        let stops = self.rules.profile.recording.stops_without_agents;
+        if gone.role.is_agent() && !has_agents && stops && self.recording.is_some() {
+            verbs::record(self, Cause { by: Author::System, ..cause }, false);
+        }
+        if self.ends_without(gone.role, has_agents) && self.life == Life::Running {
+            self.life = Life::Ending;
+        }
+    }
+
+    fn has(&self, is: impl Fn(Role) -> bool) -> bool {
+        self.parties.iter().any(|p| p.is_connected() && p.is_counted() && is(p.role))
+    }
+
+    fn ends_without(&self, gone: Role, has_agents: bool) -> bool {
+        let has_customer = self.has(|role| role == Role::Customer);
+        let last_agent = gone.is_agent() && !has_agents;
+        let last_customer = gone == Role::Customer && !has_customer;
+        match self.rules.profile.ends_without {
+            EndsWithout::Anybody => false,
+            EndsWithout::Agents => last_agent,
+            EndsWithout::AgentsOrCustomer => last_agent || last_customer,
+            EndsWithout::AgentsAndCustomer => {
+                (last_agent || last_customer) && !has_agents && !has_customer
+            }
+        }
+    }
+
+    /// Calls to those whom it was bringing in are nobody's any more. One to whom its seat was to
+    /// pass goes on: a phone that transfers does not wait.
+    fn give_up_dials_of(&mut self, cause: Cause, gone: &Party) {
+        let heir = match gone.seat {
+            crate::party::Seat::PassingTo(heir) => Some(heir),
+            crate::party::Seat::Kept | crate::party::Seat::TakenOverBy(_) => None,
+        };
+        let fate = self.rules.profile.leaving.dials;
+        let called: Vec<PartyId> = self
+            .parties
+            .iter()
+            .filter(|party| party.is_called() && party.added_by == Some(gone.id))
+            .map(|party| party.id)
+            .collect();
+        for party in called {
+            match fate {
+                Fate::Ends if heir != Some(party) => {
+                    self.hang_up(cause, party, LeaveReason::Removed);
+                }
+                Fate::Ends | Fate::Stays => self.party_mut(party).added_by = None,
+            }
+        }
+    }
+
+    fn end_what_it_placed(&mut self, cause: Cause, gone: PartyId) {
+        let by = Author::Party(gone);
+        if self.rules.profile.leaving.holds == Fate::Ends {
+            self.release_all(cause, |hold| hold.by == by && hold.reason == HoldReason::Asked);
+        }
+        let silenced = |party: &&Party| party.silenced_by == Some(by);
+        let silenced: Vec<_> = self.parties.iter().filter(silenced).map(|p| p.id).collect();
+        for party in silenced {
+            verbs::unsilence(self, cause, party);
+        }
+        let paired = |party: &&Party| party.aim == Aim::Pair(gone);
+        let paired: Vec<_> = self.parties.iter().filter(paired).map(|p| p.id).collect();
+        for party in paired {
+            self.party_mut(party).aim = Aim::Everybody;
+            self.tell(cause, EventKind::PairEnded { party, with: gone });
+        }
+    }
+
+    /// Whoever stood beside it stands beside another: an agent, else anybody.
+    fn follow_another(&mut self, cause: Cause, gone: PartyId) {
+        let candidates = || self.parties.iter().filter(|p| p.is_connected() && p.is_counted());
+        let agent = candidates().find(|party| party.role.is_agent());
+        let Some(next) = agent.or_else(|| candidates().next()).map(|party| party.id) else {
+            return;
+        };
+        let following = |party: &&Party| party.stance == Stance::Beside(gone);
+        let following: Vec<_> = self.parties.iter().filter(following).map(|p| p.id).collect();
+        for party in following {
+            self.party_mut(party).stance = Stance::Beside(next);
+            let mode = verbs::mode_of(self.party_mut(party));
+            self.tell(cause, EventKind::Supervised { party, beside: Some(next), mode });
+        }
+    }
+
+    fn keep_ticket(&mut self, gone: &Party) {
+        let leaving = &self.rules.profile.leaving;
+        if !leaving.rejoin.contains(&gone.role) && !leaving.no_return.contains(&gone.role) {
+            return;
+        }
+        if self.tickets.len() == TICKETS_MAX {
+            self.tickets.pop_front();
+        }
+        let Party { id: party, address, role, rejoins, .. } = gone;
+        let address = address.clone();
+        self.tickets.push_back(Ticket { party: *party, address, role: *role, rejoins: *rejoins });
+    }
+
+    /// A role that does not go with who had it passes on.
+    fn succeed(&mut self, cause: Cause, role: Role) {
+        let passes = self.rules.profile.roles.succession.contains(&role);
+        if !passes || self.has(|present| present == role) {
+            return;
+        }
+        let agents = || {
+            let present = self.parties.iter().filter(|p| p.is_connected() && p.is_counted());
+            present.filter(|party| party.role.is_agent())
+        };
+        let heir = agents().find(|party| party.role == Role::CoHost).or_else(|| agents().next());
+        if let Some(party) = heir.map(|party| party.id) {
+            self.give_role(cause, party, role);
+        }
+    }
+
+    pub(crate) fn give_role(&mut self, cause: Cause, id: PartyId, role: Role) {
+        let party = self.party_mut(id);
+        if party.role != role {
+            party.role = role;
+            self.tell(cause, EventKind::RoleChanged { party: id, role });
+        }
+    }
+
+    /// Brings back who is set apart by a party, if nobody is in who could.
+    pub(crate) fn release_stranded(&mut self, cause: Cause) {
+        let stranded = |party: &&Party| {
+            let Some(hold) = party.hold() else { return false };
+            match hold.by {
+                // Whoever has the API may always bring it back.
+                Author::Admin | Author::System => false,
+                Author::Party(_) => !self.somebody_may_resume(party.id),
+            }
+        };
+        let stranded: Vec<_> = self.parties.iter().filter(stranded).map(|p| p.id).collect();
+        for party in stranded {
+            let cause = Cause { by: Author::System, ..cause };
+            self.tell(cause, EventKind::Stranded { party });
+            self.release(cause, party);
+        }
+    }
+
+    fn somebody_may_resume(&self, held: PartyId) -> bool {
+        let resume = Verb::Resume { party: held };
+        self.parties.iter().any(|party| {
+            let by = Author::Party(party.id);
+            party.is_connected()
+                && policy::judge(&self.rules.profile, by, &resume, &self.parties).is_ok()
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! A party gets a role.
+
+use model::{PartyId, Refusal, Role};
+
+use super::Done;
+use crate::conference::{Cause, Conference};
+use crate::party::Aim;
+
+pub(crate) fn appoint(
+    conference: &mut Conference,
+    cause: Cause,
+    id: PartyId,
+    role: Role,
+) -> Result<Done, Refusal> {
+    let before = conference.party_mut(id).role;
+    // Who supervises stands elsewhere from the beginning; whoever has the API is no party.
+    if [before, role].iter().any(|role| matches!(role, Role::Supervisor | Role::Admin)) {
+        return Err(Refusal::WrongState);
+    }
+    if role == Role::Host {
+        let hosts = conference.parties.iter().filter(|p| p.role == Role::Host && p.id != id);
+        for host in hosts.map(|host| host.id).collect::<Vec<_>>() {
+            conference.give_role(cause, host, Role::CoHost);
+        }
+    }
+    conference.give_role(cause, id, role);
+    let party = conference.party_mut(id);
+    if before == Role::Trainee || role == Role::Trainee {
+        party.aim = Aim::of(role);
+    }
+    Ok(Done::party(id))
+}
+
+/// Who has brought somebody in becomes what the profile says, if nobody is it.
+pub(crate) fn become_host(conference: &mut Conference, cause: Cause, inviter: PartyId) {
+    let Some(role) = conference.rules.profile.roles.inviter else { return };
+    let is_taken = conference.parties.iter().any(|party| party.role == role);
+    let may = conference.party(inviter).is_some_and(|party| party.role.is_agent());
+    if may && !is_taken {
+        conference.give_role(cause, inviter, role);
+    }
+}

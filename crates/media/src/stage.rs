@@ -217,6 +217,11 @@ impl Stage {
         (turn + 1..turn + PHASES).find(due).unwrap_or(turn + PHASES)
     }
 
+    /// Whether there is neither a port nor a conference.
+    pub fn is_empty(&self) -> bool {
+        self.ledger.stats.ports_open == 0 && self.mixers_by_phase.iter().all(Vec::is_empty)
+    }
+
     /// The oldest report that was not fetched yet.
     pub fn next_report(&mut self) -> Option<MediaReport> {
         self.ledger.next_report()

@@ -11,7 +11,7 @@ use model::stats::{MediaStats, TICK_US_BOUNDS};
 use rtrb::{Consumer, Producer};
 
 use crate::clock::Clock;
-use crate::limits::{CATCH_UP_TURNS_MAX, LATE_US, ORDERS_PER_TURN_MAX};
+use crate::limits::{CATCH_UP_TURNS_MAX, IDLE_TURNS, IDLE_WAIT_MAX, LATE_US, ORDERS_PER_TURN_MAX};
 use crate::socket::{Arrived, Socket, Sockets, Told};
 use crate::tally::Tally;
 
@@ -54,10 +54,18 @@ pub(crate) struct MediaThread {
 }
 
 impl MediaThread {
-    /// Turns until it is told to stop.
+    /// Turns until it is told to stop. A thread that has nobody waits until it is woken.
     pub(crate) fn run(mut self) {
         let mut turn = self.clock.now_us() / TURN_US + 1;
+        let mut needed = turn;
         while !self.stopping.load(Ordering::Relaxed) {
+            if !self.stage.is_empty() {
+                needed = turn;
+            }
+            if turn > needed + IDLE_TURNS {
+                std::thread::park_timeout(IDLE_WAIT_MAX);
+                turn = self.clock.now_us() / TURN_US + 1;
+            }
             self.clock.sleep_until_us(turn * TURN_US);
             turn = self.step(turn, self.clock.now_us());
         }

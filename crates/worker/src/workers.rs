@@ -58,6 +58,8 @@ type Report = Arc<dyn Fn(MediaReport) + Send + Sync>;
 struct Lane {
     desk: Desk,
     orders: Producer<Order>,
+    /// Sleeps while it has nobody.
+    thread: Thread,
 }
 
 struct Seated {
@@ -123,7 +125,8 @@ impl Workers {
         };
         for number in 0..settings.threads.max(1) {
             let (orders, back) = workers.spawn(number, settings.io, music.clone())?;
-            lanes.push(Lane { desk: Desk::new(chance.draw()), orders });
+            let thread = workers.threads[number].thread().clone();
+            lanes.push(Lane { desk: Desk::new(chance.draw()), orders, thread });
             returns.push(back);
         }
         workers.lock().lanes = lanes;
@@ -278,6 +281,7 @@ impl Drop for Workers {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
+            thread.thread().unpark();
             if thread.join().is_err() {
                 tracing::error!("a media thread has panicked");
             }
@@ -395,11 +399,14 @@ impl Control {
         cue: Cue,
         socket: Option<(media::PortKey, Socket)>,
     ) -> Result<(), String> {
-        let orders = &mut self.lanes[lane].orders;
+        let Lane { orders, thread, .. } = &mut self.lanes[lane];
         let mut order = Order { cue, socket };
         for _ in 0..ORDER_WAIT_MS_MAX {
             match orders.push(order) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    thread.unpark();
+                    return Ok(());
+                }
                 Err(rtrb::PushError::Full(back)) => order = back,
             }
             clock.sleep_ms(1);

@@ -271,6 +271,28 @@ fn ports_for_all_legs_are_opened_at_once_and_for_one_more_it_is_refused() {
     assert_eq!(workers.stats().ports_open, 0);
 }
 
+/// Whether no thread has turned for a quarter of a second.
+fn sleeps(workers: &Workers) -> bool {
+    let before = workers.stats().ticks;
+    std::thread::sleep(Duration::from_millis(250));
+    workers.stats().ticks == before
+}
+
+#[test]
+fn a_thread_that_has_nobody_sleeps_until_somebody_comes() {
+    let (workers, reports) = start(41_400..=41_420, 2, Io::Auto);
+    assert!((0..TRIES).any(|_| sleeps(&workers)));
+    let server = open(&workers, &reports, 1).unwrap();
+    let mut phone = Phone::new(0, server);
+    workers.order(MediaOrder::Connect { leg: LegId(1), connection: phone.terms() });
+    assert!((0..TRIES).any(|_| {
+        phone.turn();
+        std::thread::sleep(Duration::from_millis(5));
+        workers.stats().packets_in > 0
+    }));
+    assert!(!sleeps(&workers), "it has somebody");
+}
+
 #[test]
 fn a_range_without_a_port_is_refused() {
     let settings = Settings { threads: 1, rtp_ports: 41_301..=41_301, seed: 1, io: Io::Auto };

@@ -102,7 +102,9 @@ impl Calls {
         let mut calls = Vec::with_capacity(legs.len());
         for (index, leg) in legs.iter().enumerate() {
             let uri = format!("sip:{room_prefix}{}@{server}", leg.room);
-            let offered = Local::new(leg.address()?, vec![encoding(leg.codec)], index as u64 + 1);
+            // As telephones do: who offers no telephone-event is listened to for its tones.
+            let codecs = vec![encoding(leg.codec), Encoding::TelephoneEvent];
+            let offered = Local::new(leg.address()?, codecs, index as u64 + 1);
             let dialog = Dialog::new(format!("load-{run}-{index}"), local, uri);
             calls.push(Call { dialog, offered, state: State::Waiting });
         }

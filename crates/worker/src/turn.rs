@@ -214,7 +214,7 @@ mod tests {
                 returns,
                 reporter: Arc::default(),
                 gave: false,
-                tally: Arc::new(Tally::new()),
+                tally: Arc::new(Tally::default()),
                 stopping: Arc::default(),
                 own: MediaStats::default(),
             };

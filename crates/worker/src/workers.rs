@@ -145,7 +145,7 @@ impl Workers {
     ) -> io::Result<(Producer<Order>, Consumer<Return>)> {
         let (order_producer, orders) = RingBuffer::new(ORDERS_QUEUED_MAX);
         let (returns, return_consumer) = RingBuffer::new(RETURNS_QUEUED_MAX);
-        let tally = Arc::new(Tally::new());
+        let tally = Arc::new(Tally::default());
         self.tallies.push(Arc::clone(&tally));
         let (clock, stopping) = (self.clock, Arc::clone(&self.stopping));
         let reporter = Arc::clone(&self.wakes);

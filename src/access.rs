@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use sip::access::{Access, From, Network, Pattern, PatternError, Route, Target, Template};
+use sip::access::{Access, Choice, From, Network, Pattern, PatternError, Route, Target, Template};
 use sip::digest::{Algorithm, Ha1, Secrets};
+use switchboard::TrunkAudio;
+
+use crate::trunks::TrunkTable;
 
 /// The table `[access]`; all of it may be left out.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -89,6 +92,10 @@ struct RouteText {
     pattern: String,
     conference: Option<String>,
     user: Option<String>,
+    /// The number to call, by one of `trunks`.
+    number: Option<String>,
+    #[serde(default)]
+    trunks: Vec<ChoiceText>,
     #[serde(default)]
     open: bool,
 }
@@ -99,6 +106,38 @@ enum FromText {
     #[default]
     Any,
     User,
+    /// `from = { trunk = "NAME" }`
+    Trunk(String),
+}
+
+/// A trunk that a number can be called by; those named alone are tried in their order.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a trunk's name, or { name = …, priority = …, weight = … }")]
+enum ChoiceText {
+    Name(String),
+    Table(ChoiceTable),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChoiceTable {
+    name: String,
+    /// The lowest is tried first; left out, it is its place in the list.
+    priority: Option<u16>,
+    /// Of those with one priority, it comes first that often in proportion.
+    weight: Option<u32>,
+}
+
+fn choice((place, text): (usize, ChoiceText)) -> Choice {
+    let table = match text {
+        ChoiceText::Name(name) => ChoiceTable { name, priority: None, weight: None },
+        ChoiceText::Table(table) => table,
+    };
+    Choice {
+        trunk: table.name,
+        priority: table.priority.unwrap_or_else(|| u16::try_from(place).unwrap_or(u16::MAX)),
+        weight: table.weight.unwrap_or(1),
+    }
 }
 
 impl TryFrom<RouteText> for RouteLine {
@@ -107,40 +146,64 @@ impl TryFrom<RouteText> for RouteLine {
         let told = |wrong: PatternError| wrong.to_string();
         let pattern: Pattern = text.pattern.parse().map_err(told)?;
         let template = |text: &str| Template::parse(text, &pattern).map_err(told);
-        let to = match (&text.conference, &text.user) {
-            (Some(name), None) => Target::Conference(template(name)?),
-            (None, Some(name)) => Target::User(template(name)?),
-            (None, None) | (Some(_), Some(_)) => {
-                return Err("a route leads to one of conference, user".to_owned());
-            }
+        let choices: Vec<Choice> = text.trunks.into_iter().enumerate().map(choice).collect();
+        if text.number.is_some() == choices.is_empty() {
+            return Err("a route to a number, and no other, has trunks = [\"NAME\"]".to_owned());
+        }
+        let leads_out = text.number.is_some();
+        let to = match (&text.conference, &text.user, &text.number) {
+            (Some(name), None, None) => Target::Conference(template(name)?),
+            (None, Some(name), None) => Target::User(template(name)?),
+            (None, None, Some(number)) => Target::Number(choices, template(number)?),
+            _ => return Err("a route leads to one of conference, user, number".to_owned()),
         };
         let from = match text.from {
             FromText::Any => From::Any,
             FromText::User => From::User,
+            FromText::Trunk(name) => From::Trunk(name),
         };
-        if text.open && from == From::User {
-            return Err("a route for users is not open to strangers".to_owned());
+        if text.open && (from != From::Any || leads_out) {
+            return Err("a route for users or by a trunk is not open to strangers".to_owned());
         }
         Ok(RouteLine(Route { from, pattern, to, open: text.open }))
     }
 }
 
-/// A variable that a user's password should be in, and is not.
+/// A variable that a password should be in, and is not.
 #[derive(Debug, thiserror::Error)]
-#[error("user {user}: the variable {variable} is not set, or not UTF-8")]
+#[error("{whose}: the variable {variable} is not set, or not UTF-8")]
 pub struct NoPassword {
-    user: String,
+    whose: String,
     variable: String,
 }
 
-/// Puts the tables together. `variable` looks up a variable of the environment.
+impl NoPassword {
+    pub(crate) fn new(whose: String, variable: String) -> NoPassword {
+        NoPassword { whose, variable }
+    }
+}
+
+/// What does not fit together.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// A password is not where it should be.
+    #[error(transparent)]
+    NoPassword(#[from] NoPassword),
+    /// A route names a trunk that is not there, or that calls cannot go to.
+    #[error("a route names the trunk {0}, which is not there or has no proxy")]
+    NoTrunk(String),
+}
+
+/// Puts the tables together; gives also what is agreed on with each trunk. `variable` looks up a
+/// variable of the environment.
 pub(crate) fn access(
     table: AccessTable,
-    users: BTreeMap<String, User>,
+    (users, trunks): (BTreeMap<String, User>, BTreeMap<String, TrunkTable>),
     routes: Vec<RouteLine>,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Access, NoPassword> {
-    let plain = users.is_empty() && routes.is_empty();
+) -> Result<(Access, BTreeMap<String, TrunkAudio>), AccessError> {
+    let plain = users.is_empty() && routes.is_empty() && trunks.is_empty();
+    let (trunks, audio) = crate::trunks::trunks(trunks, &variable)?;
     let AccessTable { realm, md5, trusted } = table;
     let trusted = match trusted {
         Some(named) => named.into_iter().map(|NetworkText(network)| network).collect(),
@@ -153,13 +216,31 @@ pub(crate) fn access(
             None => Secrets { md5, sha256 },
             Some(at) => match variable(&at) {
                 Some(password) => Secrets::of(&name, &realm, &password),
-                None => return Err(NoPassword { user: name, variable: at }),
+                None => return Err(NoPassword::new(format!("user {name}"), at).into()),
             },
         };
         kept.insert(name, secrets);
     }
-    let routes = routes.into_iter().map(|RouteLine(route)| route).collect();
-    Ok(Access { realm, md5, users: kept, trusted, routes })
+    let routes: Vec<Route> = routes.into_iter().map(|RouteLine(route)| route).collect();
+    let access = Access { realm, md5, users: kept, trunks, trusted, routes };
+    match access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
+        Some(missing) => Err(AccessError::NoTrunk(missing.to_owned())),
+        None => Ok((access, audio)),
+    }
+}
+
+/// A trunk that a route names in vain.
+fn missing_trunk<'r>(access: &Access, route: &'r Route) -> Option<&'r str> {
+    let to: &[Choice] = match &route.to {
+        Target::Number(choices, _) => choices,
+        Target::Conference(_) | Target::User(_) => &[],
+    };
+    let takes_calls = |name: &str| access.trunks.get(name).is_some_and(|one| one.proxy.is_some());
+    let from = match &route.from {
+        From::Trunk(name) => Some(name.as_str()).filter(|name| !access.trunks.contains_key(*name)),
+        From::Any | From::User => None,
+    };
+    to.iter().map(|choice| choice.trunk.as_str()).find(|name| !takes_calls(name)).or(from)
 }
 
 /// The lines of a configuration that make somebody a user: what `convoke user NAME` prints.
@@ -197,13 +278,17 @@ mod tests {
         #[serde(default)]
         users: BTreeMap<String, User>,
         #[serde(default)]
+        trunks: BTreeMap<String, TrunkTable>,
+        #[serde(default)]
         routes: Vec<RouteLine>,
     }
 
     fn read(text: &str) -> Result<Access, String> {
         let file: File = toml::from_str(text).map_err(|wrong| wrong.to_string())?;
         let variable = |name: &str| (name == "SECRET").then(|| "wonder".to_owned());
-        access(file.access, file.users, file.routes, variable).map_err(|wrong| wrong.to_string())
+        let File { access: table, users, trunks, routes } = file;
+        let read = access(table, (users, trunks), routes, variable);
+        read.map(|(access, _)| access).map_err(|wrong| wrong.to_string())
     }
 
     #[test]
@@ -239,6 +324,28 @@ mod tests {
         assert!(access.route(&Origin::Stranger, "alice").is_err());
         let alice = access.route(&Origin::User("alice".into()), "alice");
         assert_eq!(alice, Ok(Destination::User("alice".into())));
+    }
+
+    #[test]
+    fn numbers_outside_are_reached_by_users_and_trunks_only_as_routes_say() {
+        let trunk = "[trunks.carrier]\nproxy = \"sip:gw\"\nsources = [\"192.0.2.1\"]\n";
+        let route = "[[routes]]\nmatch = \"0%\"\nnumber = \"+49$1\"\n\
+                     trunks = [\"carrier\", { name = \"carrier\", weight = 3 }]\n";
+        let access = read(&format!("{trunk}{route}")).unwrap();
+        let (alice, carrier) = (Origin::User("alice".into()), Origin::Trunk("carrier".into()));
+        let choice = |priority, weight| Choice { trunk: "carrier".to_owned(), priority, weight };
+        let choices = vec![choice(0, 1), choice(1, 3)];
+        let out = Destination::Number { choices, number: "+49301".to_owned() };
+        assert_eq!(access.route(&alice, "0301"), Ok(out));
+        assert!(access.route(&carrier, "0301").is_err(), "nothing goes round");
+        assert!(access.route(&Origin::Stranger, "0301").is_err());
+        assert!(access.trusted.is_empty());
+        let told = read(route).unwrap_err();
+        assert!(told.contains("trunk carrier"), "{told}");
+        let told = read(&format!("{trunk}{route}open = true")).unwrap_err();
+        assert!(told.contains("not open to strangers"), "{told}");
+        let told = read("[[routes]]\nmatch = \"*\"\nnumber = \"1\"").unwrap_err();
+        assert!(told.contains("has trunks"), "{told}");
     }
 
     #[test]

@@ -11,7 +11,10 @@ use model::{ConferenceName, TapRate};
 use serde::Deserialize;
 use sip::access::Access;
 
-use crate::access::{AccessTable, NoPassword, RouteLine, User};
+use switchboard::TrunkAudio;
+
+use crate::access::{AccessError, AccessTable, RouteLine, User};
+use crate::trunks::TrunkTable;
 
 use crate::interval::SessionInterval;
 use crate::profiles::{ProfileError, Profiles, ProfilesTable};
@@ -48,6 +51,8 @@ pub struct Config {
     pub access: Access,
     /// The profiles that rooms may follow.
     pub profiles: Profiles,
+    /// What is agreed on with each trunk.
+    pub trunk_audio: BTreeMap<String, TrunkAudio>,
     /// The settings of a room that is not named.
     pub room: Room,
     /// The settings of named rooms.
@@ -187,6 +192,8 @@ struct File {
     #[serde(default)]
     users: BTreeMap<String, User>,
     #[serde(default)]
+    trunks: BTreeMap<String, TrunkTable>,
+    #[serde(default)]
     routes: Vec<RouteLine>,
     #[serde(default)]
     profiles: ProfilesTable,
@@ -234,9 +241,9 @@ pub enum ConfigError {
     /// A profile cannot be had.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// A password is not where it should be.
+    /// Users, trunks and routes do not fit together.
     #[error(transparent)]
-    NoPassword(#[from] NoPassword),
+    Access(#[from] AccessError),
     /// The file does not say what a configuration says.
     #[error("{}: {reason}", path.display())]
     Wrong {
@@ -265,6 +272,10 @@ impl Config {
             ([], Some(Addresses::Several(addresses))) => addresses,
             (addresses, _) => addresses.to_vec(),
         };
+        let named = (file.users, file.trunks);
+        let variable = |name: &str| std::env::var(name).ok();
+        let (access, trunk_audio) =
+            crate::access::access(file.access, named, file.routes, variable)?;
         Ok(Config {
             sip,
             tls: file.tls,
@@ -278,10 +289,9 @@ impl Config {
             advertised: file.advertised,
             session_expires_s: file.session_expires_s,
             http_names: file.http_names,
-            access: crate::access::access(file.access, file.users, file.routes, |variable| {
-                std::env::var(variable).ok()
-            })?,
             profiles,
+            access,
+            trunk_audio,
             room: file.room,
             rooms: file.rooms,
         })

@@ -13,3 +13,4 @@ pub mod phone;
 pub mod profiles;
 pub mod server;
 pub mod shard;
+pub mod trunks;

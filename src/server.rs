@@ -154,6 +154,7 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
             ..sip::Config::new(gateway.listeners().to_vec())
         },
         rooms,
+        trunk_audio: config.trunk_audio.clone(),
         any_room: room(&config.room)?,
         started: Instant::now(),
         started_ms: unix_ms(),

@@ -21,6 +21,7 @@ mod secure;
 mod shutdown;
 mod startup;
 mod transfer;
+mod trunks;
 mod users;
 
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};

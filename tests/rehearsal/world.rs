@@ -91,6 +91,7 @@ impl World {
                 ..sip::Config::new(vec![(Transport::Udp, server)])
             },
             rooms: BTreeMap::new(),
+            trunk_audio: BTreeMap::new(),
             any_room,
             started: now,
             started_ms: 1_700_000_000_000,

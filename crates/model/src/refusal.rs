@@ -54,6 +54,8 @@ pub enum Refusal {
     CannotRejoin,
     /// The conference is not as its author has seen it any more.
     Stale,
+    /// No trunk takes the call: each is full, down or not for calls out.
+    NoTrunk,
     /// Too much is waiting already; try again.
     Busy,
     /// The server is shutting down.
@@ -62,7 +64,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 24] = [
+    pub const ALL: [Refusal; 25] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
@@ -85,6 +87,7 @@ impl Refusal {
         Refusal::NobodyToHear,
         Refusal::CannotRejoin,
         Refusal::Stale,
+        Refusal::NoTrunk,
         Refusal::Busy,
         Refusal::Draining,
     ];
@@ -114,6 +117,7 @@ impl Refusal {
             Refusal::NobodyToHear => "nobody_to_hear",
             Refusal::CannotRejoin => "cannot_rejoin",
             Refusal::Stale => "stale",
+            Refusal::NoTrunk => "no_trunk",
             Refusal::Busy => "busy",
             Refusal::Draining => "draining",
         }
@@ -139,7 +143,7 @@ impl Refusal {
             | Refusal::Silenced
             | Refusal::CannotRejoin => 403,
             Refusal::NotAcceptable => 422,
-            Refusal::NoPorts | Refusal::Busy | Refusal::Draining => 503,
+            Refusal::NoPorts | Refusal::NoTrunk | Refusal::Busy | Refusal::Draining => 503,
         }
     }
 
@@ -167,14 +171,14 @@ impl Refusal {
             Refusal::CannotRejoin => 603,
             Refusal::LimitReached => 486,
             Refusal::NotAcceptable => 488,
-            Refusal::NoPorts | Refusal::Busy | Refusal::Draining => 503,
+            Refusal::NoPorts | Refusal::NoTrunk | Refusal::Busy | Refusal::Draining => 503,
         }
     }
 
     /// After how long another try may do better \[s\]; none where waiting does not help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
-            Refusal::NoPorts | Refusal::Busy => Some(5),
+            Refusal::NoPorts | Refusal::NoTrunk | Refusal::Busy => Some(5),
             Refusal::Draining => Some(30),
             Refusal::NoSuchConference
             | Refusal::NoSuchParty
@@ -229,6 +233,7 @@ impl Refusal {
             Refusal::NobodyToHear => "Nobody of ours would hear it.",
             Refusal::CannotRejoin => "Who has left may not come back.",
             Refusal::Stale => "Somebody else has changed the conference meanwhile; look again.",
+            Refusal::NoTrunk => "No trunk takes the call.",
             Refusal::Busy => "The server is busy; try again.",
             Refusal::Draining => "The server is shutting down.",
         }

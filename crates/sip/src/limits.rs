@@ -163,3 +163,18 @@ pub const PATTERN_BYTES_MAX: usize = 128;
 
 /// Longest name that is looked up in the routes, in bytes; a longer one fits none.
 pub const PATTERN_TEXT_MAX: usize = 255;
+
+/// Challenges to one call, or one registration, of ours that are answered: one by the peer, one by
+/// a proxy before it, and each once more with a fresh nonce.
+pub const CHALLENGES_ANSWERED_MAX: u8 = 4;
+
+/// Calls with a trunk at once, where nothing else is said: a primary rate interface has 30.
+pub const TRUNK_CALLS: usize = 30;
+
+/// Calls with a trunk that begin in one second, where nothing else is said: what carriers allow
+/// small customers.
+pub const TRUNK_CALLS_PER_SECOND: u32 = 5;
+
+/// How long a call waits for any response of a trunk, where nothing else is said. A proxy that is
+/// there says 100 within 200 ms (RFC 3261 §8.2.6.1); this leaves time for three losses.
+pub const TRUNK_PATIENCE: Duration = Duration::from_secs(4);

@@ -54,6 +54,7 @@ impl Switchboard {
         let Command { id, conference, by, mut verb, if_revision } = command;
         self.tell_colleagues(&mut verb);
         let answer = self.check(&verb).and_then(|()| {
+            self.may_have_called(&verb)?;
             let known = match conference {
                 ConferenceRef::Id(conference) => Ok(conference),
                 ConferenceRef::Name(name) => self.names.get(&name).copied().ok_or(name),
@@ -121,8 +122,7 @@ impl Switchboard {
     pub(crate) fn tell_colleagues(&self, verb: &mut Verb) {
         let Some(target) = verb.target_mut() else { return };
         if let Target::Address(address) = target
-            && let Ok(callee) = crate::signal::callable(address, &self.config.sip.listeners)
-            && self.own_user(&callee.uri).is_some()
+            && self.is_user(address)
         {
             *target = Target::Colleague(std::mem::take(address));
         }

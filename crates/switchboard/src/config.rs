@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use model::{ConferenceName, Profile, TapRate};
 
+use crate::audio::TrunkAudio;
+
 /// A room's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
@@ -25,6 +27,8 @@ pub struct Config {
     pub sip: sip::Config,
     /// Rooms with settings of their own.
     pub rooms: BTreeMap<ConferenceName, Room>,
+    /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.
+    pub trunk_audio: BTreeMap<String, TrunkAudio>,
     /// The settings of every other room.
     pub any_room: Room,
     /// An instant of the caller's clock …
@@ -38,6 +42,11 @@ impl Config {
     /// The settings of a room.
     pub(crate) fn room(&self, name: &ConferenceName) -> &Room {
         self.rooms.get(name).unwrap_or(&self.any_room)
+    }
+
+    /// What is agreed on with a trunk.
+    pub(crate) fn audio_of(&self, trunk: &str) -> Option<&TrunkAudio> {
+        self.trunk_audio.get(trunk)
     }
 
     /// The calendar's time at an instant [ms since the Unix epoch].

@@ -64,8 +64,9 @@ impl Switchboard {
         let local = self.local_for(&target);
         let stage = Stage::Opening(Purpose::Dial(target));
         let (session, signalling, said) = (None, None, String::new());
-        let keys = KeyWay::Unheard;
-        self.legs.insert(leg, Leg { conference, party, session, signalling, stage, said, keys });
+        let (caller, keys) = (None, KeyWay::Unheard);
+        let leg_there = Leg { conference, party, session, signalling, stage, said, caller, keys };
+        self.legs.insert(leg, leg_there);
         self.order(MediaOrder::Open { leg, conference, local });
     }
 
@@ -98,6 +99,7 @@ impl Switchboard {
 
     fn hang_up(&mut self, now: Instant, id: LegId, reason: LeaveReason) {
         self.stop_hunt(now, id);
+        self.stop_seizing(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.referral_progress(now, id, status_of_leaving(reason));
         match leg.stage {

@@ -8,53 +8,57 @@ use std::time::Instant;
 
 use model::command::{Entrant, Target};
 use model::{
-    Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LegId, Refusal, Verb,
+    Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LegId,
+    Refusal, Verb,
 };
-use sip::message::{Host, NameAddr, Uri};
+use sip::access::{Destination, Origin};
+use sip::message::{Host, Uri};
 use sip::{Invite, SessionEvent, SessionId};
 
 use crate::switchboard::Switchboard;
+use crate::way::Way;
 
 impl Switchboard {
-    /// The user that an address of ours names.
-    pub(crate) fn own_user(&self, target: &Uri) -> Option<String> {
-        let Uri::Sip(uri) = target else { return None };
-        let name = uri.user.as_deref()?;
-        let port = uri.port.unwrap_or(5060);
-        let listeners = &self.config.sip.listeners;
-        let mut at_port = listeners.iter().map(|(_, own)| own).filter(|own| own.port() == port);
-        let ours = match &uri.host {
-            Host::Name(name) => *name == self.config.sip.access.realm,
-            Host::Ip(ip) if self.config.sip.advertised == Some(*ip) => at_port.next().is_some(),
-            Host::Ip(ip) => at_port.any(|own| own.ip() == *ip),
-        };
-        (ours && self.config.sip.access.users.contains_key(name)).then(|| name.to_owned())
-    }
-
-    /// A caller wants a user: both get a conference of their own. If the user cannot be called,
-    /// there was none.
-    pub(crate) fn call_user(
+    /// A caller wants a user, or a number outside: both sides get a conference of their own. If the
+    /// other side cannot be called, there was none.
+    pub(crate) fn call_pair(
         &mut self,
         now: Instant,
-        user: &str,
+        destination: &Destination,
         caller: Entrant,
     ) -> Result<ConferenceId, Refusal> {
-        if self.sip.bindings(now, user).is_empty() {
-            return Err(Refusal::NotReachable);
-        }
+        let callee = match destination {
+            Destination::User(user) if self.sip.bindings(now, user).is_empty() => {
+                return Err(Refusal::NotReachable);
+            }
+            Destination::User(name) | Destination::Conference(name) => name,
+            Destination::Number { number, .. } => number,
+        };
+        let callee = Uri::sip(callee, Host::Name(self.config.sip.access.realm.clone()), None);
         let name = format!("call-{:016x}", self.chance.draw());
         let name = ConferenceName::parse(&name).map_err(|_| Refusal::BadName)?;
-        let callee = Uri::sip(user, Host::Name(self.config.sip.access.realm.clone()), None);
         let by = Author::Party(caller.party);
         let id = self.enter_alone(now, name, by, Verb::Enter(caller))?;
         self.pairs.insert(id);
         let invite = Verb::Invite { target: Target::Colleague(callee.to_string()), role: None };
         let command = CommandId(self.chance.draw());
-        if let Err(refusal) = self.conference_command(now, id, command, Author::System, invite) {
-            self.end_conference(now, id);
-            return Err(refusal);
+        match self.conference_command(now, id, command, Author::System, invite) {
+            Ok(accepted) => self.goes(&accepted, Way::Routed(destination.clone())),
+            Err(refusal) => {
+                self.end_conference(now, id);
+                return Err(refusal);
+            }
         }
         Ok(id)
+    }
+
+    /// The party that a command has called is called that way.
+    pub(crate) fn goes(&mut self, accepted: &Accepted, way: Way) {
+        let conference = self.conferences.get(&accepted.conference);
+        let party = accepted.party.and_then(|party| conference?.party(party));
+        if let Some(leg) = party.map(|party| party.leg) {
+            self.ways.insert(leg, way);
+        }
     }
 
     fn enter_alone(
@@ -71,12 +75,16 @@ impl Switchboard {
 
     /// Calls every phone of a user for one leg; false if none could be called.
     pub(crate) fn hunt(&mut self, now: Instant, leg: LegId, user: &str, offer: &[u8]) -> bool {
-        let from = self.caller_for(leg);
+        let caller = self.caller_for(leg);
+        let from = caller.at(&self.config.sip.access.realm);
         let mut rung = Vec::new();
         for binding in self.sip.bindings(now, user) {
             let invite = Invite {
                 flow: Some(binding.flow),
                 path: binding.path,
+                callee: Some(Origin::User(user.to_owned())),
+                max_forwards: caller.max_forwards,
+                headers: caller.headers_within(),
                 ..Invite::new(binding.contact, from.clone(), offer.to_vec())
             };
             if let Ok(session) = self.sip.invite(now, invite) {
@@ -89,29 +97,6 @@ impl Switchboard {
             self.hunts.insert(leg, rung);
         }
         any
-    }
-
-    /// As whom a user is called: the one who calls, if it is a call of two, else the conference.
-    fn caller_for(&self, leg: LegId) -> NameAddr {
-        let conference = self.legs.get(&leg).map(|leg| leg.conference);
-        let found = conference.and_then(|id| self.conferences.get(&id));
-        let realm = Host::Name(self.config.sip.access.realm.clone());
-        let Some(found) = found else { return NameAddr::new("", Uri::sip("", realm, None)) };
-        let mut others = found.parties().iter().filter(|party| party.leg != leg);
-        match (self.pairs.contains(&found.id()), others.next()) {
-            (true, Some(caller)) => {
-                let address = caller.address.parse::<Uri>().ok();
-                let user = address.as_ref().and_then(Uri::user).unwrap_or("");
-                let display = caller.display_name.as_deref().unwrap_or("");
-                NameAddr::new(display, Uri::sip(user, realm, None))
-            }
-            (true | false, _) => {
-                let id = found.id();
-                let named = self.names.iter().find(|(_, named)| **named == id);
-                let name = named.map_or("", |(name, _)| name.as_str());
-                NameAddr::new("", Uri::sip(name, realm, None))
-            }
-        }
     }
 
     /// Takes what a phone that is one of several says; true if that is all that it means.

@@ -6,6 +6,7 @@ use model::{ConferenceId, PartyId};
 use sip::SessionId;
 use wire::sdp::{Description, Local, Negotiated};
 
+use crate::caller::Caller;
 use crate::digits::KeyWay;
 
 /// A leg as signalling sees it.
@@ -20,6 +21,8 @@ pub(crate) struct Leg {
     pub(crate) stage: Stage,
     /// Our last session description, so that one that says the same is known.
     pub(crate) said: String,
+    /// Who is at its other end, if it came in.
+    pub(crate) caller: Option<Box<Caller>>,
     /// How its keys come.
     pub(crate) keys: KeyWay,
 }

@@ -4,6 +4,8 @@
 //! ([`Input`]) and yields what is to be done ([`Output`]); it reads no clock, opens no socket and
 //! is the same machine in the server and in the rehearsal.
 
+mod audio;
+mod caller;
 mod calls;
 mod commands;
 mod config;
@@ -17,9 +19,12 @@ mod reason;
 mod referral;
 mod registrations;
 mod roster;
+mod seizure;
 mod signal;
 mod switchboard;
 mod text;
+mod way;
 
+pub use audio::{KeyKind, TrunkAudio};
 pub use config::{Config, Room};
 pub use switchboard::{Deadline, Input, Output, Switchboard};

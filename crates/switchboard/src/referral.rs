@@ -18,11 +18,11 @@ use model::command::Target;
 use model::{
     Accepted, Author, CommandId, ConferenceId, LeaveReason, LegId, PartyId, Refusal, Verb,
 };
-use sip::access::Origin;
 use sip::message::{Method, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Referred, SubscriptionEvent, SubscriptionId};
 
 use crate::switchboard::Switchboard;
+use crate::way::Way;
 
 /// REFERs whose authors are told how it goes, by the leg that is being connected because of them.
 #[derive(Debug, Default)]
@@ -104,8 +104,11 @@ impl Switchboard {
             (Some(Method::Bye), _) => Verb::Remove { party: self.party_at(conference, uri)? },
             (Some(_), _) => return Err(Refusal::BadTarget),
         };
-        self.may_dial(referred, &verb)?;
+        let way = self.way_of(referred, &verb)?;
         let accepted = self.refer_command(now, conference, party, verb)?;
+        if let Some(way) = way {
+            self.goes(&accepted, way);
+        }
         let called = accepted.party.and_then(|called| {
             let found = self.conferences.get(&conference)?.party(called)?;
             self.legs.get(&found.leg).is_some_and(|leg| leg.session.is_none()).then_some(found.leg)
@@ -113,17 +116,13 @@ impl Switchboard {
         Ok(called.map_or(Done::Already, Done::Calling))
     }
 
-    /// Who came in by an open route, and has not said who it is, has nobody called but our users:
-    /// else anybody could place calls at our cost.
-    fn may_dial(&self, referred: &Referred, verb: &Verb) -> Result<(), Refusal> {
-        let Some(target) = verb.target().and_then(Target::address) else { return Ok(()) };
+    /// Where a REFER has somebody called, if it does: its author may do so only where it could call
+    /// itself.
+    fn way_of(&self, referred: &Referred, verb: &Verb) -> Result<Option<Way>, Refusal> {
+        let Some(target) = verb.target().and_then(Target::address) else { return Ok(None) };
         let session = referred.session.or(referred.known).ok_or(Refusal::NotAllowed)?;
-        let is_stranger = self.sip.origin(session) == Some(&Origin::Stranger);
-        let callee = crate::signal::callable(target, &self.config.sip.listeners)?;
-        match is_stranger && self.own_user(&callee.uri).is_none() {
-            true => Err(Refusal::NotAllowed),
-            false => Ok(()),
-        }
+        let (origin, known_as) = self.dialler(session);
+        self.may_dial((&origin, known_as.as_ref()), target).map(Some)
     }
 
     /// Checks what any command is checked for, then carries it out for a party.

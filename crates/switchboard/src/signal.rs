@@ -10,11 +10,13 @@ use model::{
     Affiliation, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef,
     LeaveReason, LegId, MediaOrder, PartyId, Refusal, Verb,
 };
-use sip::access::Destination;
-use sip::message::{HeaderName, Host, NameAddr, Reason, ReferTo, StatusCode, Uri};
+use sip::access::{Destination, Origin};
+use sip::message::{ExtraHeaders, HeaderName, Host, NameAddr, Reason, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Incoming, Invite, Meant, SessionEvent, SessionId, Transport};
 use wire::sdp::{self, Description, Local, Negotiated};
 
+use crate::audio::as_agreed_with;
+use crate::caller::Caller;
 use crate::calls::Placed;
 use crate::digits::KeyWay;
 use crate::leg::{Leg, Purpose, Stage};
@@ -23,17 +25,24 @@ use crate::negotiation;
 use crate::reason;
 use crate::referral::status_of_end;
 use crate::switchboard::{Output, Switchboard};
+use crate::way::Way;
 
-/// Says whether the server can call this address: a `sip:` or `sips:` URI whose transport is
-/// listened for, perhaps with the dialog there that is to be replaced.
+/// Says whether the server can call this address: a telephone number, or a `sip:` or `sips:` URI
+/// whose transport is listened for, perhaps with the dialog there that is to be replaced.
 pub(crate) fn callable(
     target: &str,
     listeners: &[(Transport, SocketAddr)],
 ) -> Result<ReferTo, Refusal> {
-    let Ok(Uri::Sip(uri)) = target.parse() else { return Err(Refusal::BadTarget) };
     let callee: ReferTo = format!("<{target}>").parse().map_err(|_| Refusal::BadTarget)?;
-    let asked = Transport::asked_by(&uri).filter(|asked| asked.reaches_out());
-    let listened = asked.is_some_and(|asked| listeners.iter().any(|(kind, _)| *kind == asked));
+    let listened = match &callee.uri {
+        Uri::Sip(uri) => {
+            let asked = Transport::asked_by(uri).filter(|asked| asked.reaches_out());
+            asked.is_some_and(|asked| listeners.iter().any(|(kind, _)| *kind == asked))
+        }
+        // It goes where the routes lead.
+        Uri::Tel(_) => true,
+        Uri::Other(_) => false,
+    };
     match listened && callee.method.is_none() {
         true => Ok(callee),
         false => Err(Refusal::BadTarget),
@@ -68,7 +77,9 @@ impl Switchboard {
         }
         // A leg that was hung up is gone from here while its BYE is still on the way.
         let Some(leg) = self.legs_by_session.get(&session).copied() else { return };
-        if self.heard_on_hunt(now, session, leg, &event) {
+        if self.heard_on_hunt(now, session, leg, &event)
+            || self.heard_on_seizure(now, session, leg, &event)
+        {
             return;
         }
         let conference = self.legs[&leg].conference;
@@ -129,7 +140,13 @@ impl Switchboard {
             None => Purpose::Offer,
         };
         let leg = LegId(self.chance.draw());
-        let (conference, party) = self.let_in(now, &incoming, session, leg)?;
+        if let Some(trunk) = incoming.origin.trunk()
+            && !self.take_place(now, trunk, leg)
+        {
+            return Err(Refusal::Busy);
+        }
+        let caller = Caller::of(&incoming, &self.config.sip.access);
+        let (conference, party) = self.let_in(now, (&incoming, &caller.shown()), session, leg)?;
         let signalling = incoming.flow.remote.ip();
         self.legs_by_session.insert(session, leg);
         self.legs.insert(
@@ -141,6 +158,7 @@ impl Switchboard {
                 signalling: Some(signalling),
                 stage: Stage::Opening(purpose),
                 said: String::new(),
+                caller: Some(Box::new(caller)),
                 keys: KeyWay::Unheard,
             },
         );
@@ -154,12 +172,12 @@ impl Switchboard {
     fn let_in(
         &mut self,
         now: Instant,
-        incoming: &Incoming,
+        (incoming, caller): (&Incoming, &NameAddr),
         session: SessionId,
         leg: LegId,
     ) -> Result<(ConferenceId, PartyId), Refusal> {
-        let display_name = display_name(&incoming.from);
-        let address = label(&address(&incoming.from.uri));
+        let display_name = display_name(caller);
+        let address = label(&address(&caller.uri));
         if let Some(Meant::Replaces(replaced)) = incoming.meant {
             let (conference, party) = self.party_of(replaced)?;
             let newcomer = Newcomer { leg, display_name, address };
@@ -177,8 +195,8 @@ impl Switchboard {
             (_, Destination::Conference(name)) => {
                 ConferenceRef::Name(self.name_for(session, name)?)
             }
-            (_, Destination::User(user)) => {
-                return Ok((self.call_user(now, user, entrant)?, party));
+            (_, destination @ (Destination::User(_) | Destination::Number { .. })) => {
+                return Ok((self.call_pair(now, destination, entrant)?, party));
             }
         };
         // Who comes back may be the party that it was.
@@ -217,6 +235,8 @@ impl Switchboard {
             None => address,
         };
         let local = negotiation::local(address, self.chance.draw());
+        let trunk = self.legs.get(&id).and_then(|leg| leg.caller.as_ref()?.trunk.as_deref());
+        let local = as_agreed_with(trunk.and_then(|name| self.config.audio_of(name)), local);
         let Some(leg) = self.legs.get_mut(&id) else {
             // The caller went while the port was being opened; hanging up closed it.
             return;
@@ -264,21 +284,36 @@ impl Switchboard {
             leg.said.clone_from(&offer);
         }
         let offer = offer.into_bytes();
-        if let Some(user) = self.own_user(&to.uri) {
-            if !self.hunt(now, id, &user, &offer) {
-                self.refuse_leg(now, id, Refusal::NotReachable);
-            }
-            return;
-        }
-        let mut invite = Invite::new(to.uri, NameAddr::new("", from), offer);
+        let mut headers = ExtraHeaders::new();
         let replaces = to.replaces.map(|name| (HeaderName::Replaces, name.to_string()));
         let referred_by = self.referrals.referred_by(id);
         let referred_by = referred_by.map(|by| (HeaderName::ReferredBy, by.to_owned()));
         for (name, value) in [replaces, referred_by].into_iter().flatten() {
-            if invite.headers.push(name, value).is_err() {
+            if headers.push(name, value).is_err() {
                 return self.refuse_leg(now, id, Refusal::BadTarget);
             }
         }
+        let way = self
+            .ways
+            .remove(&id)
+            .map_or_else(|| self.may_dial((&Origin::Trusted, None), target), Ok);
+        match way {
+            Ok(Way::Routed(Destination::User(user))) => {
+                if !self.hunt(now, id, &user, &offer) {
+                    self.refuse_leg(now, id, Refusal::NotReachable);
+                }
+                return;
+            }
+            Ok(Way::Routed(Destination::Number { choices, number })) => {
+                if !self.seize(now, id, (&choices, number), local, headers) {
+                    self.refuse_leg(now, id, Refusal::NoTrunk);
+                }
+                return;
+            }
+            Ok(Way::Routed(Destination::Conference(_)) | Way::Straight) => {}
+            Err(refusal) => return self.refuse_leg(now, id, refusal),
+        }
+        let invite = Invite { headers, ..Invite::new(to.uri, NameAddr::new("", from), offer) };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);
@@ -292,6 +327,7 @@ impl Switchboard {
 
     /// Ends a leg that cannot be connected, with the status that says why.
     fn refuse_leg(&mut self, now: Instant, id: LegId, refusal: Refusal) {
+        self.ways.remove(&id);
         let Some(leg) = self.legs.remove(&id) else { return };
         match leg.session {
             Some(session) => {

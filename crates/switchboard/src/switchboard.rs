@@ -20,6 +20,8 @@ use crate::digits::KeyWay;
 use crate::leg::Leg;
 use crate::referral::Referrals;
 use crate::roster::Watchers;
+use crate::seizure::{Seizure, TrunkUse};
+use crate::way::Way;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -128,6 +130,11 @@ pub struct Switchboard {
     pub(crate) legs_by_session: BTreeMap<SessionId, LegId>,
     /// Sessions that ring for a leg until one of them answers: the phones of a user.
     pub(crate) hunts: BTreeMap<LegId, Vec<SessionId>>,
+    /// Where legs that wait for their port are called.
+    pub(crate) ways: BTreeMap<LegId, Way>,
+    /// Calls out that no trunk has taken yet.
+    pub(crate) seizures: BTreeMap<LegId, Seizure>,
+    pub(crate) trunk_use: TrunkUse,
     /// Conferences that are calls of two: over when one of them is gone.
     pub(crate) pairs: BTreeSet<ConferenceId>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
@@ -164,6 +171,9 @@ impl Switchboard {
             legs: BTreeMap::new(),
             legs_by_session: BTreeMap::new(),
             hunts: BTreeMap::new(),
+            ways: BTreeMap::new(),
+            seizures: BTreeMap::new(),
+            trunk_use: TrunkUse::default(),
             pairs: BTreeSet::new(),
             recordings: BTreeMap::new(),
             answers: Answers::default(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::attempts::Attempts;
 use super::rates::Rates;
-use super::{Denied, Destination, Origin};
+use super::{Denied, Destination, Origin, dialled};
 use crate::arrival::Arrival;
 use crate::dialog::literal;
 use crate::digest::{Challenge, Credentials, Ha1, NonceError, Nonces};
@@ -98,7 +98,7 @@ impl Endpoint {
     /// for its requests. What is over it is dropped, for an answer would be work too.
     pub(crate) fn is_within_rate(&mut self, now: Instant, flow: &Flow, message: &[u8]) -> bool {
         let source = flow.remote.ip();
-        if message.starts_with(b"SIP/2.0 ") || self.config.access.trusts(source) {
+        if message.starts_with(b"SIP/2.0 ") || self.config.access.is_free_of_rates(flow) {
             return true;
         }
         match self.gate.rates.allow(now, &self.tokens, source) {
@@ -127,7 +127,7 @@ impl Endpoint {
             Rule::InDialog => Err(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST)),
             Rule::Known => match self.identify(now, arrival)? {
                 Origin::Stranger => Err(self.challenge(now, arrival, false)),
-                origin @ (Origin::Trusted | Origin::User(_)) => {
+                origin @ (Origin::Trusted | Origin::User(_) | Origin::Trunk(_)) => {
                     Ok(Admitted { origin, destination: None })
                 }
             },
@@ -139,7 +139,7 @@ impl Endpoint {
         let target: Uri =
             arrival.request.target.parse().map_err(|_| Refusal::bad_request("Bad Request-URI"))?;
         let origin = self.identify(now, arrival)?;
-        match self.config.access.route(&origin, target.user().unwrap_or("")) {
+        match self.config.access.route(&origin, &dialled(&target)) {
             Ok(destination) => Ok(Admitted { origin, destination: Some(destination) }),
             Err(Denied::Unknown) => Err(self.challenge(now, arrival, false)),
             Err(Denied::NoRoute) => Err(Refusal::of(StatusCode::NOT_FOUND)),
@@ -158,7 +158,10 @@ impl Endpoint {
             .filter_map(|value| Credentials::parse(&String::from_utf8_lossy(value)))
             .find(|shown| shown.realm == access.realm && access.takes(shown.algorithm));
         match for_us {
-            Some(credentials) => self.check(now, arrival, &credentials).map(Origin::User),
+            Some(credentials) => {
+                let user = self.check(now, arrival, &credentials)?;
+                Ok(self.config.access.by_password(user))
+            }
             None => Ok(access.by_source(&arrival.source)),
         }
     }
@@ -229,7 +232,7 @@ impl Endpoint {
     }
 
     /// Whether a request whose tags are those of a session comes from the other side of it: from
-    /// where the dialog is, or with the credentials of the user that opened it.
+    /// where the dialog is, or shows to be the user or the trunk that is there.
     pub(crate) fn is_from_other_side(
         &mut self,
         now: Instant,
@@ -241,11 +244,12 @@ impl Endpoint {
         if speaks_from(session, source) {
             return true;
         }
-        let opener = session.origin.user().map(str::to_owned);
-        let shown = self.identify(now, arrival);
-        if let (Some(opener), Ok(Origin::User(user))) = (opener, shown)
-            && opener == user
-        {
+        // A user's phone moves, and a trunk has several hosts.
+        let is_named = match &session.origin {
+            Origin::User(_) | Origin::Trunk(_) => Some(session.origin.clone()),
+            Origin::Stranger | Origin::Trusted => None,
+        };
+        if is_named.is_some_and(|named| self.identify(now, arrival).is_ok_and(|who| who == named)) {
             return true;
         }
         self.outbox.stats.turned_away.count("foreign source in dialog");

@@ -13,6 +13,7 @@ mod origin;
 mod pattern;
 mod rates;
 mod route;
+mod trunk;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,7 +26,8 @@ pub(crate) use gate::{Admitted, Gate};
 pub use network::{Network, NetworkError};
 pub use origin::Origin;
 pub use pattern::{Pattern, PatternError, Template};
-pub use route::{Denied, Destination, From, Route, Target};
+pub use route::{Choice, Denied, Destination, From, Route, Target};
+pub use trunk::{NumberScheme, Rewrite, Trunk, TrunkHeaders, dialled, is_number, is_of_trust};
 
 /// Who may do what.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Access {
     pub md5: bool,
     /// By name, what is kept of each password.
     pub users: BTreeMap<String, Secrets>,
+    /// Other SIP systems, by name.
+    pub trunks: BTreeMap<String, Trunk>,
     /// Networks whose hosts are asked for no password, and are not held to a rate.
     pub trusted: Vec<Network>,
     /// Who reaches what, the first that fits. None at all: every user and every conference, for
@@ -51,6 +55,7 @@ impl Access {
             realm: "convoke".to_owned(),
             md5: true,
             users: BTreeMap::new(),
+            trunks: BTreeMap::new(),
             trusted: Network::loopback().to_vec(),
             routes: Vec::new(),
         }
@@ -64,9 +69,28 @@ impl Access {
 
     /// Who a request comes from, by its source alone.
     pub(crate) fn by_source(&self, flow: &Flow) -> Origin {
-        match self.trusts(flow.remote.ip()) {
-            true => Origin::Trusted,
-            false => Origin::Stranger,
+        let trunk = self.trunks.iter().find(|(_, trunk)| trunk.sends_from(flow));
+        match (trunk, self.trusts(flow.remote.ip())) {
+            (Some((name, _)), _) => Origin::Trunk(name.clone()),
+            (None, true) => Origin::Trusted,
+            (None, false) => Origin::Stranger,
+        }
+    }
+
+    /// Who has shown the password of a user.
+    pub(crate) fn by_password(&self, user: String) -> Origin {
+        let is_its = |trunk: &Trunk| trunk.user.as_deref() == Some(&user);
+        match self.trunks.iter().find(|(_, trunk)| is_its(trunk)) {
+            Some((name, _)) => Origin::Trunk(name.clone()),
+            None => Origin::User(user),
+        }
+    }
+
+    /// Whether a source has no rate: it is trusted, or a trunk's.
+    pub(crate) fn is_free_of_rates(&self, flow: &Flow) -> bool {
+        match self.by_source(flow) {
+            Origin::Trusted | Origin::Trunk(_) => true,
+            Origin::Stranger | Origin::User(_) => false,
         }
     }
 

@@ -9,6 +9,8 @@ pub enum Origin {
     Trusted,
     /// A user that has shown its password.
     User(String),
+    /// A trunk, by its source or by a password.
+    Trunk(String),
 }
 
 impl Origin {
@@ -17,7 +19,16 @@ impl Origin {
     pub fn user(&self) -> Option<&str> {
         match self {
             Origin::User(name) => Some(name),
-            Origin::Stranger | Origin::Trusted => None,
+            Origin::Stranger | Origin::Trusted | Origin::Trunk(_) => None,
+        }
+    }
+
+    /// The trunk's name.
+    #[must_use]
+    pub fn trunk(&self) -> Option<&str> {
+        match self {
+            Origin::Trunk(name) => Some(name),
+            Origin::Stranger | Origin::Trusted | Origin::User(_) => None,
         }
     }
 }

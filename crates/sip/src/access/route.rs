@@ -23,6 +23,8 @@ pub enum From {
     Any,
     /// Users that have shown their password, and trusted hosts.
     User,
+    /// That trunk.
+    Trunk(String),
 }
 
 /// Where a route leads, with holes for what its pattern captures.
@@ -32,6 +34,20 @@ pub enum Target {
     Conference(Template),
     /// To a user's phones. A name that is no user's is left to the next route.
     User(Template),
+    /// Out by one of these trunks, to that number. What comes from a trunk goes out again only by a
+    /// route that names it.
+    Number(Vec<Choice>, Template),
+}
+
+/// One of the trunks that a number can be called by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// Its name.
+    pub trunk: String,
+    /// The lowest is tried first (RFC 2782).
+    pub priority: u16,
+    /// Of those with one priority, it comes first that often in proportion.
+    pub weight: u32,
 }
 
 /// Where a call goes.
@@ -41,6 +57,13 @@ pub enum Destination {
     Conference(String),
     /// To the phones of that user.
     User(String),
+    /// Out to a number.
+    Number {
+        /// The trunks that it can be called by.
+        choices: Vec<Choice>,
+        /// The number, as it is written here.
+        number: String,
+    },
 }
 
 /// Why a call goes nowhere.
@@ -60,6 +83,13 @@ impl Access {
     /// # Errors
     /// [`Denied`].
     pub fn route(&self, origin: &Origin, name: &str) -> Result<Destination, Denied> {
+        let name = &match origin {
+            Origin::Trunk(trunk) => {
+                let trunk = self.trunks.get(trunk);
+                trunk.map_or_else(|| name.to_owned(), |trunk| trunk.written_here(name))
+            }
+            Origin::Stranger | Origin::Trusted | Origin::User(_) => name.to_owned(),
+        };
         let found = self.routes.iter().find_map(|route| self.follow(route, origin, name));
         let found = match found {
             None if self.routes.is_empty() => self.without_routes(origin, name),
@@ -67,16 +97,21 @@ impl Access {
         };
         found.ok_or(match origin {
             Origin::Stranger => Denied::Unknown,
-            Origin::Trusted | Origin::User(_) => Denied::NoRoute,
+            Origin::Trusted | Origin::User(_) | Origin::Trunk(_) => Denied::NoRoute,
         })
     }
 
     /// Where one route leads, if it is for that origin and name.
     fn follow(&self, route: &Route, origin: &Origin, name: &str) -> Option<Destination> {
+        let leads_out = matches!(route.to, Target::Number(..));
         let lets_in = match (&route.from, origin) {
-            (From::Any, Origin::Stranger) => route.open,
-            (From::User, Origin::Stranger) => false,
+            (From::Any, Origin::Stranger) => route.open && !leads_out,
+            (From::User | From::Trunk(_), Origin::Stranger) => false,
             (From::Any | From::User, Origin::Trusted | Origin::User(_)) => true,
+            (From::Any, Origin::Trunk(_)) => !leads_out,
+            (From::Trunk(named), Origin::Trunk(name)) => named == name,
+            (From::Trunk(_), Origin::Trusted | Origin::User(_))
+            | (From::User, Origin::Trunk(_)) => false,
         };
         if !lets_in {
             return None;
@@ -88,6 +123,10 @@ impl Access {
                 let user = template.fill(&captures);
                 self.users.contains_key(&user).then_some(Destination::User(user))
             }
+            Target::Number(choices, template) => {
+                let (choices, number) = (choices.clone(), template.fill(&captures));
+                Some(Destination::Number { choices, number })
+            }
         }
     }
 
@@ -96,8 +135,12 @@ impl Access {
         let name = name.to_owned();
         match (origin, self.users.contains_key(&name)) {
             (Origin::Stranger, _) => None,
-            (Origin::Trusted | Origin::User(_), true) => Some(Destination::User(name)),
-            (Origin::Trusted | Origin::User(_), false) => Some(Destination::Conference(name)),
+            (Origin::Trusted | Origin::User(_) | Origin::Trunk(_), true) => {
+                Some(Destination::User(name))
+            }
+            (Origin::Trusted | Origin::User(_) | Origin::Trunk(_), false) => {
+                Some(Destination::Conference(name))
+            }
         }
     }
 }

@@ -54,7 +54,16 @@ impl Endpoint {
         origin: &Origin,
     ) -> Result<String, Refusal> {
         let user = arrival.to.uri.user().unwrap_or("").to_owned();
-        if origin.user().is_some_and(|shown| shown != user) {
+        let may = match origin {
+            Origin::User(shown) => *shown == user,
+            Origin::Trusted => true,
+            Origin::Trunk(name) => {
+                let trunk = self.config.access.trunks.get(name);
+                trunk.is_some_and(|trunk| trunk.user.as_ref() == Some(&user))
+            }
+            Origin::Stranger => false,
+        };
+        if !may {
             return Err(Refusal::of(StatusCode::FORBIDDEN));
         }
         if !self.config.access.users.contains_key(&user) {

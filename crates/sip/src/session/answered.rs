@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::Flow;
 use crate::inspect::description;
-use crate::limits::{PHRASE_BYTES_MAX, PRACKS_MAX};
+use crate::limits::{ANSWER_WAIT_MAX, PHRASE_BYTES_MAX, PRACKS_MAX};
 use crate::message::{HeaderName, Method, NameAddr, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -26,7 +26,9 @@ impl Endpoint {
         };
         match &mut session.state {
             State::Calling { invite: ours, heard, .. } if *ours == invite => {
-                *heard = true;
+                if !std::mem::replace(heard, true) {
+                    self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
+                }
                 self.call_answered(now, (invite, id), flow, response);
             }
             State::Up(Exchange::OurOffer { invite: ours, .. }) if *ours == invite => {
@@ -77,6 +79,9 @@ impl Endpoint {
         if status == StatusCode::SESSION_INTERVAL_TOO_SMALL
             && self.call_with_longer_interval(now, id, &response.headers)
         {
+            return;
+        }
+        if self.call_with_credentials(now, id, flow, response) {
             return;
         }
         // §4.3 of RFC 3263: 503 says to try another server.

@@ -1,16 +1,19 @@
 //! We call (RFC 3261 §13.2.1), at one address after the other (RFC 3263 §4.3).
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Dialling, SessionError, SessionId, SessionTimer, State};
+use crate::access::Origin;
 use crate::dialog::{Dialog, literal};
+use crate::digest::Account;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
 use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, MAX_FORWARDS, TARGETS_MAX};
 use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, Uri};
 use crate::reply::attach;
+use crate::session::authorize::Showing;
 
 /// A call to be made.
 #[derive(Clone, Debug)]
@@ -27,6 +30,12 @@ pub struct Invite {
     /// The way it goes, where that is known: a phone that has registered is reached along the flow
     /// of its REGISTER. Nothing is looked up then.
     pub flow: Option<Flow>,
+    /// Who is reached that way, if that is known: a user whose phone has registered, or a trunk.
+    pub callee: Option<Origin>,
+    /// Our account with whom the INVITE goes to, shown if it asks. Nobody else gets an answer.
+    pub account: Option<Account>,
+    /// How long the call waits for any response before it counts as not answered.
+    pub patience: Duration,
     /// Proxies that it passes on the way, the nearest first (RFC 3327).
     pub path: Vec<NameAddr>,
     /// Hops it may take: 70, or one less than the call had that it is made for (RFC 7332 §3).
@@ -40,8 +49,19 @@ impl Invite {
     #[must_use]
     pub fn new(to: Uri, from: NameAddr, offer: Vec<u8>) -> Invite {
         let headers = ExtraHeaders::new();
-        let (route, flow, path, max_forwards) = (None, None, Vec::new(), MAX_FORWARDS);
-        Invite { to, from, offer, route, flow, path, max_forwards, headers }
+        Invite {
+            to,
+            from,
+            offer,
+            route: None,
+            flow: None,
+            callee: None,
+            account: None,
+            patience: ANSWER_WAIT_MAX,
+            path: Vec::new(),
+            max_forwards: MAX_FORWARDS,
+            headers,
+        }
     }
 }
 
@@ -72,21 +92,27 @@ impl Endpoint {
         let flow = flow.ok_or(SessionError::Unreachable)?;
         let hop = (hop.host.clone(), hop.port);
         let dialog = self.dialog_for(&invite, flow);
-        let Invite { offer, route, path, max_forwards, headers, .. } = invite;
+        let Invite { offer, route, callee, account, patience, path, max_forwards, headers, .. } =
+            invite;
         let addresses = Vec::new();
         let interval_raises = 0;
         let dialling = Dialling {
             route,
             flow: known,
+            showing: account.map(Showing::new),
             path,
             transport,
             offer,
             max_forwards,
             headers,
             interval_raises,
+            patience,
             addresses,
         };
         let id = self.open_session(dialog, State::Resolving(dialling));
+        if let (Some(session), Some(callee)) = (self.sessions.get_mut(&id), callee) {
+            session.origin = callee;
+        }
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
             _ if known.is_some() => self.call_resolved(now, id, &[flow.remote]),
@@ -152,6 +178,9 @@ impl Endpoint {
             return false;
         }
         let address = dialling.addresses.remove(0);
+        if let Some(showing) = &mut dialling.showing {
+            showing.forget();
+        }
         let dialling = dialling.clone();
         let flow = dialling.flow.or_else(|| self.config.flow_to(dialling.transport, address));
         let Some(flow) = flow else { return false };
@@ -160,7 +189,14 @@ impl Endpoint {
         true
     }
 
-    fn send_invite(&mut self, now: Instant, id: SessionId, dialling: Dialling, flow: Flow) {
+    pub(super) fn send_invite(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        mut dialling: Dialling,
+        flow: Flow,
+    ) {
+        let cnonce = self.tokens.tag();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
         let mut request = session.dialog.request(Method::Invite, session.dialog.local_cseq);
@@ -175,9 +211,13 @@ impl Endpoint {
         self.introduce(&mut request.headers, &flow, &HeaderName::From, secure);
         self.ask_interval(id, &mut request.headers);
         dialling.headers.append_to(&mut request.headers);
+        if let Some(showing) = &mut dialling.showing {
+            showing.show(&mut request, &cnonce);
+        }
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());
         let signed = self.sign(request, &flow);
         let invite = self.clients.start(now, &mut self.outbox, signed, flow, Some(id));
+        self.agenda.set((id, SessionTimer::NoAnswer), now + dialling.patience);
         if let Some(session) = self.sessions.get_mut(&id) {
             let early = Vec::new();
             session.state = State::Calling { dialling, invite, heard: false, early };

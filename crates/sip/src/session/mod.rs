@@ -7,6 +7,7 @@
 mod accept;
 mod ack;
 mod answered;
+pub(crate) mod authorize;
 mod bye;
 mod cancel;
 mod compose;
@@ -43,6 +44,7 @@ use crate::event::{EndCause, SessionEvent};
 use crate::flow::{Flow, Transport};
 use crate::message::{ExtraHeaders, HeaderName, Headers, Method, NameAddr, Reason, Uri};
 use crate::reply::Pending;
+use crate::session::authorize::Showing;
 use crate::session::prack::Early;
 use crate::session::progress::Progress;
 use crate::session::timer::has_option;
@@ -81,7 +83,7 @@ pub enum SessionError {
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Who opened it; a call of ours has no user.
+    /// Who is on the other side, as far as it has been shown: who opened it, or whom we called.
     pub(crate) origin: Origin,
     pub(crate) dialog: Dialog,
     pub(crate) state: State,
@@ -146,6 +148,8 @@ pub(crate) struct Dialling {
     pub(crate) route: Option<Uri>,
     /// The way it goes, where that is known.
     pub(crate) flow: Option<Flow>,
+    /// Whom we show ourselves as, if we are asked.
+    pub(crate) showing: Option<Showing>,
     /// Proxies on that way.
     pub(crate) path: Vec<NameAddr>,
     pub(crate) transport: Transport,
@@ -155,6 +159,8 @@ pub(crate) struct Dialling {
     pub(crate) headers: ExtraHeaders,
     /// How often a longer session interval was asked for.
     pub(crate) interval_raises: u8,
+    /// How long it waits for any response.
+    pub(crate) patience: Duration,
     /// Addresses that have not been tried, best first.
     pub(crate) addresses: Vec<SocketAddr>,
 }
@@ -286,10 +292,22 @@ impl Session {
 }
 
 impl Endpoint {
-    /// Who opened a session; ours are from somebody that is trusted. `None` if it is over.
+    /// Who is on the other side of a session, as far as it has been shown: by what opened it, by
+    /// whom we called, or by where it is. `None` if it is over.
     #[must_use]
-    pub fn origin(&self, id: SessionId) -> Option<&Origin> {
-        self.sessions.get(&id).map(|session| &session.origin)
+    pub fn origin(&self, id: SessionId) -> Option<Origin> {
+        let session = self.sessions.get(&id)?;
+        Some(match &session.origin {
+            Origin::Stranger => self.config.access.by_source(&session.dialog.flow),
+            known @ (Origin::Trusted | Origin::User(_) | Origin::Trunk(_)) => known.clone(),
+        })
+    }
+
+    /// The address by which a session that others opened has called us.
+    #[must_use]
+    pub fn dialled_as(&self, id: SessionId) -> Option<&Uri> {
+        let dialog = &self.sessions.get(&id)?.dialog;
+        Some(&dialog.local.uri).filter(|_| !dialog.ours)
     }
 
     /// Adds a session; its dialog can be found from then on.
@@ -300,7 +318,7 @@ impl Endpoint {
         self.ids_by_dialog.insert((dialog.call_id.clone(), tag), id);
         let interval_s = Some(self.config.session_expires_s);
         let (peer, said, min_se_s) = (Peer::default(), None, None);
-        let origin = Origin::Trusted;
+        let origin = Origin::Stranger;
         let session = Session { origin, dialog, state, peer, said, interval_s, min_se_s };
         self.sessions.insert(id, session);
         id

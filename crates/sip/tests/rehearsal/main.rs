@@ -12,5 +12,6 @@ mod stranger;
 mod subscriptions;
 mod timers;
 mod torture;
+mod trunk;
 mod within;
 mod world;

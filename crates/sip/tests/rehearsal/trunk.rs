@@ -1,0 +1,169 @@
+//! Calls to and from trunks.
+
+use std::collections::BTreeMap;
+
+use sip::access::{Access, Choice, Destination, From, Origin, Pattern, Rewrite, Route, Target};
+use sip::access::{Template, Trunk};
+use sip::digest::{Account, Algorithm, Challenge, Credentials, Ha1, Password};
+use sip::message::{HeaderName, Message, Request, parse};
+use sip::{EndCause, Invite, SessionEvent, SessionId};
+
+use crate::knock::{Knocker, codes, guarded};
+
+const TRUNK: &str = "198.51.100.1:5060";
+
+fn pattern(text: &str) -> Pattern {
+    text.parse().expect("a pattern")
+}
+
+fn carrier_first() -> Choice {
+    Choice { trunk: "carrier".to_owned(), priority: 0, weight: 1 }
+}
+
+/// What [`guarded`] has, and the trunk `carrier` at 198.51.100.0/24, whose numbers begin with 00.
+fn with_trunk() -> Access {
+    let e164 = pattern("00%");
+    let rewrite = Rewrite { to: Template::parse("+$1", &e164).expect("a template"), pattern: e164 };
+    let source = ("198.51.100.0/24".parse().expect("a network"), None);
+    let carrier = Trunk { sources: vec![source], inbound: vec![rewrite], ..Trunk::at(None) };
+    let number = pattern("+%");
+    let to = Template::parse("+$1", &number).expect("a template");
+    let out = Target::Number(vec![carrier_first()], to);
+    let did = pattern("+4930%");
+    let desk = Template::parse("desk-$1", &did).expect("a template");
+    let by_trunk = From::Trunk("carrier".to_owned());
+    let routes = vec![
+        Route { from: by_trunk, pattern: did, to: Target::Conference(desk), open: false },
+        Route { from: From::Any, pattern: number, to: out, open: true },
+    ];
+    Access { trunks: BTreeMap::from([("carrier".to_owned(), carrier)]), routes, ..guarded() }
+}
+
+fn incoming(knocker: &Knocker) -> (Origin, Destination) {
+    match knocker.world.nodes[0].told.last() {
+        Some((_, SessionEvent::Incoming(incoming))) => {
+            (incoming.origin.clone(), incoming.destination.clone())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_trunk_is_known_by_its_source_and_its_numbers_are_rewritten() {
+    let mut knocker = Knocker::at(with_trunk());
+    knocker.source = TRUNK;
+    assert_eq!(codes(&knocker.ask("INVITE", "00493077", "")), [100]);
+    let carrier = Origin::Trunk("carrier".into());
+    assert_eq!(incoming(&knocker), (carrier, Destination::Conference("desk-77".into())));
+    assert_eq!(codes(&knocker.ask("INVITE", "0044123", "")), [404], "not round to itself");
+    assert_eq!(codes(&knocker.ask("REGISTER", "alice", "")), [403]);
+}
+
+#[test]
+fn only_who_may_reaches_the_number_outside() {
+    let mut knocker = Knocker::at(with_trunk());
+    assert_eq!(codes(&knocker.ask("INVITE", "+44123", "")), [401], "though the route says open");
+    assert!(knocker.world.nodes[0].told.is_empty());
+    assert_eq!(codes(&knocker.show("INVITE", "+44123")), [100]);
+    let choices = vec![carrier_first()];
+    let out = Destination::Number { choices, number: "+44123".to_owned() };
+    assert_eq!(incoming(&knocker), (Origin::User("alice".into()), out));
+}
+
+/// Calls the trunk with an account of its own; gives what it is sent.
+fn call(knocker: &mut Knocker) -> (SessionId, Request) {
+    let account = Account {
+        user: "us".to_owned(),
+        realm: Some("carrier".to_owned()),
+        password: Password::new("secret"),
+    };
+    let to = format!("sip:0044123@{TRUNK}").parse().expect("uri");
+    let from = "<sip:alice@10.0.0.1>".parse().expect("address");
+    let invite = Invite { account: Some(account), ..Invite::new(to, from, b"offer".to_vec()) };
+    let now = knocker.world.now;
+    let id = knocker.world.nodes[0].endpoint.invite(now, invite).expect("a way");
+    (id, sent(knocker))
+}
+
+fn sent(knocker: &mut Knocker) -> Request {
+    // Anything makes the world take out what waits.
+    knocker.world.inject(0, TRUNK, b"\r\n");
+    let caught = std::mem::take(&mut knocker.world.caught);
+    let requests = caught.iter().filter_map(|(_, bytes)| match parse(bytes) {
+        Ok(Message::Request(request)) if request.method.name() == "INVITE" => Some(request),
+        Ok(_) | Err(_) => None,
+    });
+    requests.collect::<Vec<_>>().pop().expect("an INVITE")
+}
+
+fn challenge(invite: &Request, challenge: &str) -> String {
+    let line = |name: HeaderName| {
+        let value = invite.headers.text(&name).expect("a header").into_owned();
+        format!("{name}: {value}\r\n")
+    };
+    let of = [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq];
+    let lines: String = of.into_iter().map(line).collect();
+    let to = invite.headers.text(&HeaderName::To).expect("To").into_owned();
+    format!("SIP/2.0 407 Who\r\n{lines}To: {to};tag=t\r\n{challenge}Content-Length: 0\r\n\r\n")
+}
+
+fn proxy_authenticate(realm: &str, algorithm: Algorithm, stale: bool) -> String {
+    let (realm, nonce) = (realm.to_owned(), format!("{algorithm:?}{stale}"));
+    let challenge = Challenge { realm, nonce, algorithm, stale, opaque: None, counts: true };
+    format!("Proxy-Authenticate: {challenge}\r\n")
+}
+
+fn shown(invite: &Request) -> Option<Credentials> {
+    let value = invite.headers.text(&HeaderName::ProxyAuthorization)?;
+    Credentials::parse(&value)
+}
+
+#[test]
+fn a_call_that_is_challenged_shows_our_password_by_the_best_algorithm() {
+    let mut knocker = Knocker::at(with_trunk());
+    let (id, invite) = call(&mut knocker);
+    assert_eq!(shown(&invite), None, "nothing is shown to who has not asked");
+    let both = [Algorithm::Md5, Algorithm::Sha256]
+        .map(|algorithm| proxy_authenticate("carrier", algorithm, false))
+        .concat();
+    knocker.world.inject(0, TRUNK, challenge(&invite, &both).as_bytes());
+    let again = sent(&mut knocker);
+    let credentials = shown(&again).expect("credentials");
+    assert_eq!(credentials.algorithm, Algorithm::Sha256);
+    let ha1 = Ha1::of(Algorithm::Sha256, "us", "carrier", "secret");
+    assert!(credentials.show(&ha1, "INVITE"));
+    // A nonce that got old is answered anew; a password that is wrong is wrong.
+    let stale = proxy_authenticate("carrier", Algorithm::Md5, true);
+    knocker.world.inject(0, TRUNK, challenge(&again, &stale).as_bytes());
+    let third = sent(&mut knocker);
+    assert_eq!(shown(&third).expect("credentials").algorithm, Algorithm::Md5);
+    let wrong = proxy_authenticate("carrier", Algorithm::Md5, false);
+    knocker.world.inject(0, TRUNK, challenge(&third, &wrong).as_bytes());
+    match knocker.world.events_of(0, id).last() {
+        Some(SessionEvent::Ended { cause: EndCause::Rejected { status, .. } }) => {
+            assert_eq!(status.code(), 407);
+        }
+        other => panic!("{other:?}"),
+    }
+    knocker.world.settle();
+}
+
+#[test]
+fn our_password_is_shown_neither_to_another_realm_nor_to_another_host() {
+    for (realm, from) in [("evil", TRUNK), ("carrier", "203.0.113.9:5060")] {
+        let mut knocker = Knocker::at(with_trunk());
+        let (id, invite) = call(&mut knocker);
+        let asks = proxy_authenticate(realm, Algorithm::Md5, false);
+        knocker.world.caught.clear();
+        knocker.world.inject(0, from, challenge(&invite, &asks).as_bytes());
+        let leaked = knocker
+            .world
+            .caught
+            .iter()
+            .any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("Authorization"));
+        assert!(!leaked, "{realm} {from}");
+        let ended = knocker.world.events_of(0, id).into_iter().next_back();
+        assert!(matches!(ended, Some(SessionEvent::Ended { .. })), "{ended:?}");
+        knocker.world.settle();
+    }
+}

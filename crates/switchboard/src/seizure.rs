@@ -1,0 +1,261 @@
+//! Calling out by trunks: one after the other until one takes the call.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use model::LegId;
+use sip::access::{Choice, Origin, Trunk};
+use sip::message::ExtraHeaders;
+use sip::{EndCause, Invite, SessionEvent, SessionId};
+use wire::sdp::{self, Local};
+
+use crate::audio;
+use crate::leg::Stage;
+use crate::switchboard::Switchboard;
+
+/// A call out that is not taken yet.
+#[derive(Debug)]
+pub(crate) struct Seizure {
+    number: String,
+    local: Local,
+    /// What the call says whichever trunk it takes: on whose behalf it is made.
+    headers: ExtraHeaders,
+    /// Trunks that have not been tried; the last is the next.
+    left: Vec<String>,
+}
+
+/// What is used of the trunks.
+#[derive(Debug, Default)]
+pub(crate) struct TrunkUse {
+    /// By which trunk a leg goes. Legs that are gone are taken out when it is counted.
+    by_leg: BTreeMap<LegId, String>,
+    /// Calls with each trunk since a second began.
+    in_second: BTreeMap<String, (Instant, u32)>,
+    /// What has become of the calls with each trunk.
+    counts: BTreeMap<String, TrunkCounts>,
+}
+
+/// What has become of the calls with a trunk.
+#[derive(Debug, Default)]
+struct TrunkCounts {
+    /// Calls to it.
+    tried: u64,
+    /// Those that it did not take.
+    failed: u64,
+    /// Calls that there was no room for, either way.
+    full: u64,
+}
+
+impl TrunkUse {
+    fn count(&mut self, name: &str) -> &mut TrunkCounts {
+        self.counts.entry(name.to_owned()).or_default()
+    }
+
+    /// Whether a trunk has room for one more call.
+    fn has_room(&self, now: Instant, name: &str, trunk: &Trunk) -> bool {
+        let calls = self.by_leg.values().filter(|used| *used == name).count();
+        let lately = self.in_second.get(name).filter(|(began, _)| !is_over(now, *began));
+        calls < trunk.calls_max
+            && lately.is_none_or(|(_, count)| *count < trunk.calls_per_second_max)
+    }
+
+    fn take(&mut self, now: Instant, name: &str, leg: LegId) {
+        let second = self.in_second.entry(name.to_owned()).or_insert((now, 0));
+        if is_over(now, second.0) {
+            *second = (now, 0);
+        }
+        second.1 += 1;
+        self.by_leg.insert(leg, name.to_owned());
+    }
+}
+
+fn is_over(now: Instant, began: Instant) -> bool {
+    now.saturating_duration_since(began) >= Duration::from_secs(1)
+}
+
+impl Switchboard {
+    /// Takes a place on a trunk for a leg; false if it has none left.
+    pub(crate) fn take_place(&mut self, now: Instant, name: &str, leg: LegId) -> bool {
+        let legs = &self.legs;
+        self.trunk_use.by_leg.retain(|leg, _| legs.contains_key(leg));
+        let trunk = self.config.sip.access.trunks.get(name);
+        let has_room = trunk.is_some_and(|trunk| self.trunk_use.has_room(now, name, trunk));
+        if has_room {
+            self.trunk_use.take(now, name, leg);
+        } else {
+            self.trunk_use.count(name).full += 1;
+        }
+        has_room
+    }
+
+    /// Calls a number by the first of these trunks that takes it; false if none does.
+    pub(crate) fn seize(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        (choices, number): (&[Choice], String),
+        local: &Local,
+        headers: ExtraHeaders,
+    ) -> bool {
+        let mut left = self.in_drawn_order(choices);
+        left.reverse();
+        let local = local.clone();
+        self.seizures.insert(leg, Seizure { number, local, headers, left });
+        self.seize_next(now, leg)
+    }
+
+    /// The order of RFC 2782: by priority, and among equals by lot, those with more weight earlier
+    /// the more often.
+    fn in_drawn_order(&mut self, choices: &[Choice]) -> Vec<String> {
+        let mut left = choices.to_vec();
+        let mut order = Vec::new();
+        while let Some(best) = left.iter().map(|choice| choice.priority).min() {
+            let equals = |choice: &&Choice| choice.priority == best;
+            let total: u64 = left.iter().filter(equals).map(|one| u64::from(one.weight)).sum();
+            let mut drawn = self.chance.draw() % total.max(1);
+            let hit = left.iter().position(|choice| {
+                let is_hit = choice.priority == best && drawn < u64::from(choice.weight.max(1));
+                if choice.priority == best {
+                    drawn = drawn.saturating_sub(u64::from(choice.weight));
+                }
+                is_hit
+            });
+            order.push(left.remove(hit.unwrap_or(0)).trunk);
+        }
+        order
+    }
+
+    /// Tries the next trunk that has room; false if there is none.
+    fn seize_next(&mut self, now: Instant, leg: LegId) -> bool {
+        while let Some(name) = self.seizures.get_mut(&leg).and_then(|seizure| seizure.left.pop()) {
+            if self.seize_by(now, leg, &name) {
+                return true;
+            }
+        }
+        self.seizures.remove(&leg);
+        false
+    }
+
+    fn seize_by(&mut self, now: Instant, leg: LegId, name: &str) -> bool {
+        let Some(seizure) = self.seizures.get(&leg) else { return false };
+        let Some(trunk) = self.config.sip.access.trunks.get(name).cloned() else { return false };
+        let Some((to, route)) = trunk.address(&seizure.number) else { return false };
+        let caller = self.caller_for(leg);
+        let (from, mut headers) = caller.by_trunk(&trunk, &self.config.sip.access.realm);
+        for header in seizure.headers.iter() {
+            if headers.push(header.name.clone(), header.value.clone()).is_err() {
+                break;
+            }
+        }
+        let local = audio::as_agreed_with(self.config.audio_of(name), seizure.local.clone());
+        if !self.take_place(now, name, leg) {
+            return false;
+        }
+        let offer = sdp::offer(&local);
+        let invite = Invite {
+            route,
+            callee: Some(Origin::Trunk(name.to_owned())),
+            account: trunk.account.clone(),
+            patience: trunk.patience,
+            max_forwards: caller.max_forwards,
+            headers,
+            ..Invite::new(to, from, offer.clone().into_bytes())
+        };
+        self.trunk_use.count(name).tried += 1;
+        let Ok(session) = self.sip.invite(now, invite) else {
+            self.trunk_failed(leg);
+            return false;
+        };
+        self.legs_by_session.insert(session, leg);
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.session = Some(session);
+            leg.said = offer;
+            leg.stage = Stage::Offered(local);
+        }
+        true
+    }
+
+    /// A trunk did not take a call: its place is free again.
+    fn trunk_failed(&mut self, leg: LegId) {
+        if let Some(name) = self.trunk_use.by_leg.remove(&leg) {
+            self.trunk_use.count(&name).failed += 1;
+        }
+    }
+
+    /// Takes what a trunk says to a call; true if another one is tried instead.
+    pub(crate) fn heard_on_seizure(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: LegId,
+        event: &SessionEvent,
+    ) -> bool {
+        if !self.seizures.contains_key(&leg) {
+            return false;
+        }
+        match event {
+            SessionEvent::Ended { cause } if is_the_trunks_fault(cause) => {
+                self.trunk_failed(leg);
+                self.legs_by_session.remove(&session);
+                self.seize_next(now, leg)
+            }
+            SessionEvent::Ended { .. } | SessionEvent::Established { .. } => {
+                self.seizures.remove(&leg);
+                false
+            }
+            // It rings there: whoever does not answer would not answer by another trunk.
+            SessionEvent::Ringing { status, .. } if status.code() == 180 => {
+                self.seizures.remove(&leg);
+                false
+            }
+            SessionEvent::Ringing { .. }
+            | SessionEvent::Incoming(_)
+            | SessionEvent::Reoffer { .. }
+            | SessionEvent::ReofferWithdrawn
+            | SessionEvent::Reanswered { .. }
+            | SessionEvent::ReofferRefused { .. }
+            | SessionEvent::Referral { .. }
+            | SessionEvent::Info { .. }
+            | SessionEvent::Replied { .. } => false,
+        }
+    }
+
+    /// Nobody is called any more for that leg.
+    pub(crate) fn stop_seizing(&mut self, leg: LegId) {
+        self.seizures.remove(&leg);
+        self.ways.remove(&leg);
+    }
+}
+
+/// Whether another trunk may do better: this one is down, full or broken, or does not know us. A
+/// number that is busy, unknown or declined there is so anywhere.
+fn is_the_trunks_fault(cause: &EndCause) -> bool {
+    match cause {
+        EndCause::TimedOut | EndCause::TransportFailed | EndCause::Unresolved => true,
+        EndCause::Rejected { status, .. } => matches!(status.code(), 401 | 407 | 408 | 500..=599),
+        EndCause::LocalEnd
+        | EndCause::Bye { .. }
+        | EndCause::Cancelled { .. }
+        | EndCause::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_trunk_is_tried_for_what_is_not_the_numbers_fault() {
+        let rejected = |code| EndCause::Rejected {
+            status: sip::message::StatusCode::new(code).unwrap(),
+            phrase: String::new(),
+        };
+        let tried_elsewhere: Vec<u16> = [401, 403, 404, 407, 408, 480, 486, 500, 503, 600, 603]
+            .into_iter()
+            .filter(|code| is_the_trunks_fault(&rejected(*code)))
+            .collect();
+        assert_eq!(tried_elsewhere, [401, 407, 408, 500, 503]);
+        assert!(is_the_trunks_fault(&EndCause::TimedOut));
+        assert!(!is_the_trunks_fault(&EndCause::LocalEnd));
+    }
+}

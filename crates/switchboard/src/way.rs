@@ -1,0 +1,87 @@
+//! Where an address leads, and who may have it called.
+
+use model::command::Target;
+use model::{Refusal, Verb};
+use sip::SessionId;
+use sip::access::{Destination, Origin, dialled};
+use sip::message::{Host, Uri};
+
+use crate::switchboard::Switchboard;
+
+/// Where a call of ours goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Where a route leads.
+    Routed(Destination),
+    /// To the host that the address names.
+    Straight,
+}
+
+impl Switchboard {
+    /// Where somebody gets by having that address called: the one question that an INVITE, a REFER
+    /// and an invitation by the API are asked. Here, and by telephone number, everybody reaches
+    /// what the routes lead to. To any other host only who is trusted has a call made: whoever
+    /// could, might name a gateway's own address, and so call at its owner's cost.
+    ///
+    /// # Errors
+    /// [`Refusal::BadTarget`], [`Refusal::NotAllowed`].
+    pub(crate) fn may_dial(
+        &self,
+        (origin, known_as): (&Origin, Option<&Host>),
+        target: &str,
+    ) -> Result<Way, Refusal> {
+        let callee = crate::signal::callable(target, &self.config.sip.listeners)?;
+        let name = match &callee.uri {
+            Uri::Tel(_) => Some(dialled(&callee.uri)),
+            Uri::Sip(_) | Uri::Other(_) => self.own_name(&callee.uri, known_as),
+        };
+        match (name, origin) {
+            (Some(name), _) => {
+                let way = self.config.sip.access.route(origin, &name);
+                way.map(Way::Routed).map_err(|_| Refusal::NotAllowed)
+            }
+            (None, Origin::Trusted) => Ok(Way::Straight),
+            (None, Origin::Stranger | Origin::User(_) | Origin::Trunk(_)) => {
+                Err(Refusal::NotAllowed)
+            }
+        }
+    }
+
+    /// Whether whoever has the API may have somebody called as that verb says.
+    ///
+    /// # Errors
+    /// As for [`Self::may_dial`].
+    pub(crate) fn may_have_called(&self, verb: &Verb) -> Result<(), Refusal> {
+        match verb.target().and_then(Target::address) {
+            Some(target) => self.may_dial((&Origin::Trusted, None), target).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an address leads to a user of ours.
+    pub(crate) fn is_user(&self, address: &str) -> bool {
+        let way = self.may_dial((&Origin::Trusted, None), address);
+        matches!(way, Ok(Way::Routed(Destination::User(_))))
+    }
+
+    /// Who is on the other side of a session, and by which name of ours it has called us.
+    pub(crate) fn dialler(&self, session: SessionId) -> (Origin, Option<Host>) {
+        let origin = self.sip.origin(session).unwrap_or(Origin::Stranger);
+        let known_as = match self.sip.dialled_as(session) {
+            Some(Uri::Sip(uri)) => Some(uri.host.clone()),
+            Some(Uri::Tel(_) | Uri::Other(_)) | None => None,
+        };
+        (origin, known_as)
+    }
+
+    /// The name or number that an address of ours names.
+    fn own_name(&self, target: &Uri, known_as: Option<&Host>) -> Option<String> {
+        let Uri::Sip(uri) = target else { return None };
+        let ours = match &uri.host {
+            host if known_as == Some(host) => true,
+            Host::Name(name) => *name == self.config.sip.access.realm,
+            Host::Ip(_) => self.is_own_address(target),
+        };
+        uri.user.clone().filter(|_| ours)
+    }
+}

@@ -1,0 +1,127 @@
+//! The focus (RFC 4579) as a phone that is written by hand sees it: who is told of the roster, and
+//! who may add and remove others by REFER.
+
+use sip::access::{Access, Pattern, Route, Target, Template};
+use sip::message::{HeaderName, Message};
+
+use crate::house::{House, Phone, notify_in, refusal, statuses, text};
+
+#[test]
+fn a_watcher_is_told_the_whole_then_what_changes_then_the_end() {
+    let mut house = House::new();
+    let (mut alice, mut bob) = (Phone::new("alice", 1), Phone::new("bob", 2));
+    alice.join(&mut house);
+    let subscribed = alice.send(&mut house, "SUBSCRIBE", "Event: conference\r\nExpires: 600\r\n");
+    assert_eq!(statuses(&subscribed), [200]);
+    let whole = notify_in(&subscribed);
+    let body = String::from_utf8(whole.body.clone()).unwrap();
+    assert!(body.contains("state=\"full\" version=\"1\""), "{body}");
+    assert!(body.contains("sip:alice@home") && !body.contains("bob"), "{body}");
+    // While its answer is out, what happens gathers.
+    bob.join(&mut house);
+    assert_eq!(house.take(alice.address), []);
+    alice.answer(&mut house, &whole);
+    let (_, body) = alice.take_notify(&mut house);
+    assert!(body.contains("state=\"partial\" version=\"2\""), "{body}");
+    assert!(body.contains("sip:bob@home") && !body.contains("entity=\"sip:alice@home"), "{body}");
+    assert!(body.contains("<user-count>2</user-count>"), "{body}");
+    bob.send(&mut house, "BYE", "");
+    let (_, body) = alice.take_notify(&mut house);
+    assert!(body.contains("<user entity=\"sip:bob@home\" state=\"deleted\"/>"), "{body}");
+    alice.send(&mut house, "BYE", "");
+    house.run(600);
+    // The roster ends with the conference; the phone's BYE was answered before.
+    let (standing, body) = alice.take_notify(&mut house);
+    assert_eq!((standing.as_str(), body.as_str()), ("terminated;reason=noresource", ""));
+    house.run(60_000);
+    assert!(house.board.is_idle());
+}
+
+#[test]
+fn only_who_is_in_a_conference_may_watch_it() {
+    let mut house = House::new();
+    let mut alice = Phone::new("alice", 1);
+    alice.join(&mut house);
+    let event = "Event: conference\r\nExpires: 0\r\n";
+    let asked = |house: &mut House, phone: &mut Phone, more: &str| {
+        let messages = phone.send(house, "SUBSCRIBE", &format!("{event}{more}"));
+        if statuses(&messages) == [200] {
+            let notify = notify_in(&messages);
+            phone.answer(house, &notify);
+        }
+        statuses(&messages)
+    };
+    let mut stranger = Phone::new("mallory", 66);
+    assert_eq!(asked(&mut house, &mut stranger, ""), [403]);
+    // Under another's name, from elsewhere.
+    let mut liar = Phone { name: "alice", ..Phone::new("mallory", 66) };
+    liar.call_id = "lie".to_owned();
+    assert_eq!(asked(&mut house, &mut liar, ""), [403]);
+    // From the host that it called from; by naming its dialog; by guessing one.
+    assert_eq!(asked(&mut house, &mut alice.outside("o1"), ""), [200]);
+    let named = alice.target_dialog();
+    assert_eq!(asked(&mut house, &mut Phone::new("desk", 7), &named), [200]);
+    let guess = named.replace("local-tag=", "local-tag=x");
+    assert_eq!(asked(&mut house, &mut Phone::new("thief", 8), &guess), [403]);
+    let mut lost = Phone::new("lost", 9);
+    let text = lost.request("SUBSCRIBE", event, "").replace("sip:room@", "sip:nowhere@");
+    house.receive(lost.address, &text);
+    assert_eq!(statuses(&house.take(lost.address)), [404]);
+}
+
+#[test]
+fn a_participant_adds_and_removes_others_by_refer_to_the_conference() {
+    let mut house = House::new();
+    let (mut alice, bob) = (Phone::new("alice", 1), Phone::new("bob", 2));
+    alice.join(&mut house);
+    let known = alice.target_dialog();
+    let invite = format!("Refer-To: <sip:bob@{};method=INVITE>\r\n", bob.address);
+    let mut stranger = Phone::new("mallory", 66);
+    assert_eq!(statuses(&stranger.send(&mut house, "REFER", &invite)), [403]);
+    let mut outside = alice.outside("refer");
+    let messages = outside.send(&mut house, "REFER", &format!("{invite}{known}"));
+    assert_eq!(statuses(&messages), [202]);
+    let trying = notify_in(&messages);
+    assert_eq!(trying.body, b"SIP/2.0 100 Trying\r\n");
+    outside.answer(&mut house, &trying);
+    let called = house.take(bob.address);
+    let [Message::Request(call)] = &called[..] else { panic!("{called:?}") };
+    assert!(text(&call.headers, HeaderName::Contact).ends_with(";isfocus"));
+    house.receive(bob.address, &refusal(call, "486 Busy Here"));
+    let (standing, body) = alice.take_notify(&mut house);
+    assert_eq!(
+        (standing.as_str(), body.as_str()),
+        ("terminated;reason=noresource", "SIP/2.0 486 Busy Here\r\n")
+    );
+    // Now bob comes by himself, and alice has him removed.
+    let mut bob = Phone::new("bob", 3);
+    bob.join(&mut house);
+    let bye = "Refer-To: <sip:bob@home;method=BYE>\r\nRefer-Sub: false\r\n";
+    assert_eq!(statuses(&alice.send(&mut house, "REFER", bye)), [202]);
+    let messages = house.take(bob.address);
+    assert!(matches!(&messages[..], [Message::Request(bye)] if bye.method.name() == "BYE"));
+    assert_eq!(statuses(&alice.send(&mut house, "REFER", bye)), [404], "nobody is there twice");
+}
+
+/// Else anybody could place calls at our cost, or sit down in another's seat.
+#[test]
+fn a_stranger_that_came_by_an_open_route_has_nobody_called_and_takes_no_seat() {
+    let pattern: Pattern = "*".parse().unwrap();
+    let to = Target::Conference(Template::parse("$1", &pattern).unwrap());
+    let open = Route { from: sip::access::From::Any, pattern, to, open: true };
+    let mut house = House::letting_in(Access { routes: vec![open], ..Access::local() });
+    let (mut mallory, mut alice) = (Phone::new("mallory", 66), Phone::new("alice", 1));
+    mallory.join(&mut house);
+    alice.join(&mut house);
+    for method in ["", ";method=INVITE"] {
+        let canary = "10.0.1.9:5060";
+        let refer = format!("Refer-To: <sip:toll@{canary}{method}>\r\n");
+        assert_eq!(statuses(&mallory.send(&mut house, "REFER", &refer)), [403], "{method}");
+        house.run(1_000);
+        assert_eq!(house.take(canary.parse().unwrap()), []);
+    }
+    let Phone { name, call_id, tag, .. } = &alice;
+    let replaces = format!("Replaces: {call_id};to-tag={tag};from-tag=t{name}\r\n");
+    let mut thief = mallory.outside("theft");
+    assert_eq!(statuses(&thief.send(&mut house, "INVITE", &replaces)), [403]);
+}

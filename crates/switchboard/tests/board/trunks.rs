@@ -1,0 +1,299 @@
+//! Calls to and from trunks: which of them a call takes, as whom, and who may make it at all.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use model::{Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, Verb};
+use sip::access::{Access, Choice, From, Network, Pattern, Rewrite, Route, Target, Template};
+use sip::access::{Trunk, TrunkHeaders};
+use sip::message::{HeaderName, Message, Request, Uri};
+use switchboard::{KeyKind, TrunkAudio};
+use wire::sdp::Encoding;
+
+use crate::house::{House, Phone, description, refusal, reply, statuses, text};
+
+/// Three gateways, by what ends their addresses.
+const GATEWAYS: [(&str, u8); 3] = [("first", 1), ("second", 2), ("third", 3)];
+
+fn gateway(number: u8) -> SocketAddr {
+    SocketAddr::from(([10, 9, 0, number], 5060))
+}
+
+fn pattern(text: &str) -> Pattern {
+    text.parse().unwrap()
+}
+
+fn rewrite(from: &str, to: &str) -> Rewrite {
+    let pattern = pattern(from);
+    Rewrite { to: Template::parse(to, &pattern).unwrap(), pattern }
+}
+
+fn trunk(number: u8) -> Trunk {
+    let proxy = match format!("sip:{}", gateway(number)).parse() {
+        Ok(Uri::Sip(uri)) => Some(uri),
+        other => panic!("{other:?}"),
+    };
+    let source: Network = format!("10.9.0.{number}").parse().unwrap();
+    Trunk {
+        sources: vec![(source, None)],
+        inbound: vec![rewrite("0%", "+49$1")],
+        outbound: vec![rewrite("+49%", "0$1")],
+        ..Trunk::at(proxy)
+    }
+}
+
+fn route(from: From, dialled: &str, to: fn(Template) -> Target, at: &str) -> Route {
+    let pattern = pattern(dialled);
+    let to = to(Template::parse(at, &pattern).unwrap());
+    let open = matches!(to, Target::Conference(_));
+    Route { from, pattern, to, open }
+}
+
+/// The phones of 10.0.1.0/28 are trusted. Who dials 9 and a number gets out by the first gateway,
+/// else by the second, else by the third; the room is open to everybody.
+fn access() -> Access {
+    let out: fn(Template) -> Target = |number| {
+        let choices = GATEWAYS.iter().enumerate();
+        let choice = |(at, (name, _)): (usize, &(&str, u8))| Choice {
+            trunk: (*name).to_owned(),
+            priority: u16::try_from(at).unwrap(),
+            weight: 1,
+        };
+        Target::Number(choices.map(choice).collect(), number)
+    };
+    Access {
+        trunks: GATEWAYS.map(|(name, number)| (name.to_owned(), trunk(number))).into(),
+        trusted: vec!["10.0.1.0/28".parse().unwrap()],
+        routes: vec![
+            route(From::Any, "+%", out, "+$1"),
+            route(From::Any, "9%", out, "+49$1"),
+            route(From::Trunk("first".to_owned()), "+4930%", Target::Conference, "desk-$1"),
+            route(From::Any, "room", Target::Conference, "room"),
+        ],
+        ..Access::local()
+    }
+}
+
+fn with(change: impl FnOnce(&mut BTreeMap<String, Trunk>)) -> House {
+    let mut access = access();
+    change(&mut access.trunks);
+    House::letting_in(access)
+}
+
+/// The calls that have come to a gateway.
+fn calls(house: &mut House, number: u8) -> Vec<Request> {
+    let invite = |message| match message {
+        Message::Request(request) if request.method.name() == "INVITE" => Some(request),
+        Message::Request(_) | Message::Response(_) => None,
+    };
+    house.take(gateway(number)).into_iter().filter_map(invite).collect()
+}
+
+fn the_call(house: &mut House, number: u8) -> Request {
+    let calls = calls(house, number);
+    let [call] = &calls[..] else { panic!("one call at gateway {number}, not {calls:?}") };
+    call.clone()
+}
+
+fn refuse(house: &mut House, number: u8, call: &Request, status: &str) {
+    house.receive(gateway(number), &refusal(call, status));
+}
+
+fn header(call: &Request, name: HeaderName) -> String {
+    text(&call.headers, name)
+}
+
+fn methods(messages: &[Message]) -> Vec<&str> {
+    let request = |message| match message {
+        &Message::Request(Request { ref method, .. }) => Some(method.name()),
+        Message::Response(_) => None,
+    };
+    messages.iter().filter_map(request).collect()
+}
+
+#[test]
+fn a_call_goes_to_the_next_trunk_when_one_fails_and_ends_when_the_number_is_busy() {
+    let mut house = with(|_| {});
+    let mut alice = Phone::new("alice", 1);
+    alice.dial(&mut house, "930123", "");
+    let call = the_call(&mut house, 1);
+    assert_eq!(call.target, "sip:030123@10.9.0.1:5060");
+    assert!(header(&call, HeaderName::From).starts_with("<sip:alice@convoke>"));
+    assert_eq!(header(&call, HeaderName::MaxForwards), "69");
+    refuse(&mut house, 1, &call, "503 Full");
+    let call = the_call(&mut house, 2);
+    assert_eq!(call.target, "sip:030123@10.9.0.2:5060");
+    refuse(&mut house, 2, &call, "486 Busy Here");
+    assert_eq!(calls(&mut house, 3), [], "a busy number is busy everywhere");
+    assert_eq!(methods(&house.take(alice.address)), ["BYE"]);
+    house.run(70_000);
+    assert!(house.board.is_idle() || house.board.conferences().count() == 0);
+}
+
+#[test]
+fn a_trunk_that_says_nothing_is_left_for_the_next_and_one_that_rings_is_not() {
+    let mut house = with(|_| {});
+    let mut alice = Phone::new("alice", 1);
+    alice.dial(&mut house, "930123", "");
+    the_call(&mut house, 1);
+    house.run(3_900);
+    assert_eq!(calls(&mut house, 2), []);
+    house.run(200);
+    let call = the_call(&mut house, 2);
+    house.receive(gateway(2), &reply(&call, "180 Ringing", ";tag=b", "", ""));
+    house.run(10_000);
+    refuse(&mut house, 2, &call, "503 Gone");
+    assert_eq!(calls(&mut house, 3), []);
+}
+
+#[test]
+fn a_trunk_takes_as_many_calls_as_it_may_and_the_next_takes_the_rest() {
+    let mut house = with(|trunks| {
+        trunks.get_mut("first").unwrap().calls_max = 1;
+        trunks.get_mut("second").unwrap().calls_per_second_max = 1;
+        trunks.remove("third");
+    });
+    let mut answers = Vec::new();
+    for number in [1, 2, 3, 4] {
+        let mut phone = Phone::new("phone", number);
+        phone.call_id = format!("call-{}", phone.address);
+        answers.extend(statuses(&phone.call(&mut house, "930123", "")).pop());
+    }
+    assert_eq!(answers, [200, 200, 480, 480]);
+    assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (1, 1));
+    assert_eq!(house.board.stats().refusals.get("no_trunk"), Some(&2));
+    house.run(1_000);
+    // The calls that wait for an answer have been repeated.
+    calls(&mut house, 1);
+    calls(&mut house, 2);
+    let mut later = Phone::new("later", 5);
+    later.dial(&mut house, "930123", "");
+    assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (0, 1));
+}
+
+#[test]
+fn calls_from_a_trunk_beyond_its_limit_are_answered_503() {
+    let mut house = with(|trunks| trunks.get_mut("first").unwrap().calls_max = 1);
+    let caller = |name| Phone { address: gateway(1), ..Phone::new(name, 99) };
+    caller("a").dial(&mut house, "03077", "");
+    let refused = caller("b").call(&mut house, "03077", "");
+    assert!(statuses(&refused).contains(&503), "{refused:?}");
+}
+
+#[test]
+fn who_calls_is_told_to_trusted_trunks_only() {
+    let uui = "User-to-User: 56a390f3d2b7310023a2;encoding=hex\r\nX-Own: 1\r\n";
+    let identity = "P-Asserted-Identity: \"Ann\" <sip:+4930555@home>\r\n";
+    let seen = |trusted: bool, more: &str| {
+        let mut house = with(|trunks| {
+            let first = trunks.get_mut("first").unwrap();
+            first.trusted = trusted;
+            let line = (HeaderName::Other("X-Customer".into()), "4711".to_owned());
+            first.headers = TrunkHeaders { set: vec![line], ..TrunkHeaders::default() };
+        });
+        Phone::new("alice", 1).dial(&mut house, "930123", &format!("{uui}{more}"));
+        let call = the_call(&mut house, 1);
+        use HeaderName as Name;
+        let from = header(&call, Name::From);
+        let from = from.split(";tag=").next().unwrap_or_default().to_owned();
+        let (known, privacy) =
+            (header(&call, Name::PAssertedIdentity), header(&call, Name::Privacy));
+        assert_eq!(header(&call, Name::Other("X-Customer".into())), "4711");
+        assert_eq!(header(&call, Name::Other("X-Own".into())), "");
+        assert!(header(&call, Name::UserToUser).starts_with("56a3"));
+        [from, known, privacy]
+    };
+    let ann = "\"Ann\" <sip:030555@convoke>";
+    let nobody = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    assert_eq!(seen(true, identity), [ann, ann, ""]);
+    assert_eq!(seen(false, identity), [ann, "", ""]);
+    let private = format!("{identity}Privacy: id\r\n");
+    assert_eq!(seen(true, &private), [nobody, ann, "id"]);
+    assert_eq!(seen(false, &private), [nobody, "", ""]);
+    assert_eq!(seen(true, ""), ["<sip:alice@convoke>", "", ""], "nobody vouches for a From");
+}
+
+#[test]
+fn a_call_from_a_trunk_shows_the_number_that_it_vouches_for_and_none_that_is_private() {
+    let shown = |more: &str| {
+        let mut house = with(|trunks| trunks.get_mut("first").unwrap().trusted = true);
+        let mut caller = Phone { address: gateway(1), ..Phone::new("030999", 99) };
+        caller.dial(&mut house, "03077", more);
+        let conference = house.board.conferences().next().unwrap();
+        conference.parties()[0].address.clone()
+    };
+    assert_eq!(shown(""), "sip:+4930999@home");
+    let identity = "P-Asserted-Identity: <tel:030555>\r\n";
+    assert_eq!(shown(identity), "tel:+4930555");
+    let private = format!("{identity}Privacy: id\r\n");
+    assert_eq!(shown(&private), "sip:anonymous@anonymous.invalid");
+}
+
+/// Every way to have a call made that somebody else pays for.
+#[test]
+fn nobody_has_a_number_called_that_it_may_not_dial_itself() {
+    let mut house = with(|_| {});
+    let mut stranger = Phone::new("mallory", 66);
+    stranger.join(&mut house);
+    let mut trunk = Phone { address: gateway(2), ..Phone::new("trunk", 99) };
+    trunk.dial(&mut house, "room", "");
+    let mut alice = Phone::new("alice", 1);
+    alice.join(&mut house);
+    for target in
+        ["sip:9301@10.0.0.1", "sip:9301@convoke", "tel:+49301", "sip:0301@10.9.0.1", "sip:1@x.org"]
+    {
+        for method in ["", ";method=INVITE"] {
+            let refer = format!("Refer-To: <{target}{method}>\r\n");
+            for author in [&mut stranger, &mut trunk] {
+                let refused = author.send(&mut house, "REFER", &refer);
+                assert_eq!(statuses(&refused), [403], "{} {refer}", author.name);
+            }
+        }
+    }
+    let direct = Phone::new("eve", 67).call(&mut house, "9301", "");
+    assert_eq!(statuses(&direct), [401]);
+    house.run(1_000);
+    for (_, number) in GATEWAYS {
+        assert_eq!(calls(&mut house, number), [], "{number}");
+    }
+    assert_eq!(house.board.stats().refusals.get("not_allowed"), Some(&20));
+    // Who may dial it may also have it called.
+    let refer = "Refer-To: <tel:+49-30-1>\r\n";
+    assert_eq!(statuses(&alice.send(&mut house, "REFER", refer)), [202]);
+    assert_eq!(the_call(&mut house, 1).target, "sip:0301@10.9.0.1:5060");
+}
+
+#[test]
+fn the_api_calls_numbers_by_the_routes_too() {
+    let mut house = with(|_| {});
+    let invite = |house: &mut House, id, target: &str| {
+        let name = ConferenceName::parse("room").unwrap();
+        let verb = Verb::invite(target.to_owned());
+        let conference = ConferenceRef::Name(name);
+        let id = CommandId(id);
+        house.command(Command { id, conference, by: Author::Admin, verb, if_revision: None })
+    };
+    invite(&mut house, 1, "tel:+4930123").unwrap();
+    let call = the_call(&mut house, 1);
+    assert_eq!(call.target, "sip:030123@10.9.0.1:5060");
+    assert!(header(&call, HeaderName::From).starts_with("<sip:room@convoke>"));
+    assert_eq!(invite(&mut house, 2, "tel:110"), Err(Refusal::NotAllowed), "no route");
+}
+
+#[test]
+fn a_trunk_is_offered_the_codecs_and_keys_that_it_takes() {
+    let audio = TrunkAudio { codecs: vec![Encoding::Pcma], keys: KeyKind::Info };
+    let mut house = House::agreeing(access(), BTreeMap::from([("first".to_owned(), audio)]));
+    let mut alice = Phone::new("alice", 1);
+    alice.dial(&mut house, "930123", "");
+    let call = the_call(&mut house, 1);
+    let offer = String::from_utf8(call.body.clone()).unwrap();
+    assert!(offer.contains(" RTP/AVP 8 13\r\n"), "{offer}");
+    let contact = "Contact: <sip:gw@10.9.0.1>\r\nContent-Type: application/sdp\r\n";
+    let answer = description(gateway(1), "8");
+    house.receive(gateway(1), &reply(&call, "200 OK", ";tag=b", contact, &answer));
+    let acknowledged = house.take(gateway(1));
+    assert_eq!(methods(&acknowledged), ["ACK"]);
+    house.run(1_000);
+    assert_eq!(house.board.conferences().next().unwrap().parties().len(), 2);
+}

@@ -281,7 +281,7 @@ impl Phone {
                     self.sip.resolved(now, id, &[self.settings.server]);
                 }
                 sip::Output::Session(session, event) => self.session_event(now, session, event),
-                sip::Output::Security(_) | sip::Output::Registered(_) => {}
+                sip::Output::Security(_) | sip::Output::Registered(_) | sip::Output::Trunk(..) => {}
                 sip::Output::Text(id, text) => {
                     self.texts.push(text.text);
                     self.sip.answer_text(now, id, StatusCode::OK);

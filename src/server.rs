@@ -43,6 +43,7 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     let feed = Arc::new(Feed::new());
     let mut board = switchboard::Switchboard::new(board_config(&config, &gateway)?, seed());
     board.restore(Instant::now(), registered);
+    board.watch_trunks(Instant::now());
 
     let (stopping, stopped) = watch::channel(false);
     let switch = Arc::new(Server {

@@ -9,7 +9,9 @@ use api::Feed;
 use gateway::{Gateway, Inbound};
 use model::limits::{COMMANDS_QUEUED_MAX, TAP_FRAMES_QUEUED_MAX};
 use model::stats::SignalStats;
-use model::{Accepted, Command, CommandId, MediaOrder, MediaReport, RecordingId, Refusal};
+use model::{
+    Accepted, Command, CommandId, MediaOrder, MediaReport, RecordingId, Refusal, TrunkView,
+};
 use sip::access::Suspicion;
 use switchboard::{Input, Output, Switchboard};
 use tokio::sync::{mpsc, oneshot};
@@ -178,6 +180,9 @@ fn hand_on(
         // One line that a program that shuts out by address (fail2ban) can read.
         Output::Security(Suspicion { source, reason }) => {
             tracing::warn!(target: "security", %source, reason, "turned away");
+        }
+        Output::Trunk(TrunkView { name, state, registration, .. }) => {
+            tracing::info!(trunk = name, ?state, ?registration, "trunk");
         }
         Output::Media(order) => shells.workers.order(order),
         Output::Answer { id, answer } => {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sip::access::{NumberScheme, Pattern, PatternError, Rewrite, Template, Trunk, TrunkHeaders};
-use sip::access::{is_number, is_of_trust};
+use sip::access::{
+    NumberScheme, Pattern, PatternError, Rewrite, Template, Trunk, TrunkHeaders, is_number,
+    is_of_trust,
+};
 use sip::digest::{Account, Password};
+use sip::limits::REGISTER_S_MAX;
 use sip::message::{ExtraHeaders, HeaderName, SipUri, Uri};
 use switchboard::{KeyKind, TrunkAudio};
 use wire::sdp::Encoding;
@@ -60,6 +63,10 @@ struct TrunkText {
     calls_max: Option<usize>,
     calls_per_second_max: Option<u32>,
     patience_s: Option<u16>,
+    /// How often it is asked whether it is there; 0 for never.
+    probe_s: Option<u16>,
+    /// For how long our account is registered with it; left out, it is not.
+    register_s: Option<u32>,
 }
 
 /// How a number is written in the Request-URI.
@@ -110,6 +117,12 @@ impl TryFrom<TrunkText> for TrunkTable {
         if let Some(caller) = text.caller.as_ref().filter(|caller| !is_number(caller)) {
             return Err(format!("caller is a number such as +4930123, not {caller:?}"));
         }
+        if text.register_s.is_some() && (text.account.is_none() || proxy.is_none()) {
+            return Err("to be registered with a trunk takes its proxy and our account".to_owned());
+        }
+        if text.register_s.is_some_and(|s| !(60..=REGISTER_S_MAX).contains(&s)) {
+            return Err(format!("register_s is 60 to {REGISTER_S_MAX}"));
+        }
         let port = text.source_port;
         let plain = Trunk::at(proxy);
         let trunk = Trunk {
@@ -130,6 +143,12 @@ impl TryFrom<TrunkText> for TrunkTable {
             },
             calls_max: text.calls_max.unwrap_or(plain.calls_max),
             calls_per_second_max: text.calls_per_second_max.unwrap_or(plain.calls_per_second_max),
+            probe_every: match text.probe_s {
+                None => plain.probe_every,
+                Some(0) => None,
+                Some(s) => Some(Duration::from_secs(s.into())),
+            },
+            register_s: text.register_s,
             patience: text.patience_s.map_or(plain.patience, |s| Duration::from_secs(s.into())),
             ..plain
         };
@@ -264,6 +283,7 @@ mod tests {
             ("[a]\nproxy = \"sip:x\"\nheaders = { Via = \"x\" }", "writes this header itself"),
             ("[a]\nproxy = \"sip:x\"\nkeep = [\"Privacy\"]", "by `trusted` alone"),
             ("[a]\nproxy = \"sip:x\"\nstrip = [\"Contact\"]", "writes this header itself"),
+            ("[a]\nproxy = \"sip:x\"\nregister_s = 600", "our account"),
             ("[a]\nproxy = \"sip:x\"\ncaller = \"us\"", "+4930123"),
             ("[a]\nproxy = \"sip:x\"\ncodecs = [\"g729\"]", "unknown variant `g729`"),
             ("[a]\nproxy = \"sip:x\"\naccount = { user = \"u\", password_env = \"NO\" }", "NO"),

@@ -367,7 +367,7 @@ impl World {
                 }
             }
             Output::Event(event) => self.event(event),
-            Output::Registered(_) | Output::Security(_) => {}
+            Output::Registered(_) | Output::Security(_) | Output::Trunk(_) => {}
         }
     }
 

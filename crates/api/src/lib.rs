@@ -26,6 +26,7 @@ mod router;
 mod serve;
 mod socket;
 mod switch;
+mod trunks;
 
 pub use feed::Feed;
 pub use openapi::document;

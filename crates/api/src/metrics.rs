@@ -12,7 +12,7 @@ use model::stats::{
     HISTOGRAM_BOUNDS, Histogram, JITTER_US_BOUNDS, MOS_BOUNDS, MediaStats, ROUND_TRIP_US_BOUNDS,
     SignalStats, TICK_US_BOUNDS,
 };
-use model::{ConferenceView, Registration};
+use model::{ConferenceView, Registration, TrunkRegistration, TrunkState, TrunkView};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -95,6 +95,7 @@ impl Collector for Reading {
         self.program(&mut out)?;
         self.conferences(&mut out)?;
         self.signalling(&mut out)?;
+        self.trunks(&mut out)?;
         self.packets(&mut out)?;
         self.quality(&mut out)?;
         self.mixer(&mut out)
@@ -175,6 +176,31 @@ impl Reading {
             "policy_denied",
             "Commands refused, by the refusal's code",
             signal.refusals.iter().map(|(code, count)| ([("reason", *code)], *count)),
+        )
+    }
+
+    fn trunks(&self, out: &mut Out) -> fmt::Result {
+        let series = |value: fn(&TrunkView) -> u64| {
+            let trunks = self.signal.trunks.iter();
+            trunks.map(move |trunk| ([("trunk", trunk.name.as_str())], value(trunk)))
+        };
+        let gauge = |value| series(value).map(|(labels, value)| (labels, value as f64));
+        let is_up = |trunk: &TrunkView| u64::from(trunk.state == TrunkState::Up);
+        let is_registered =
+            |trunk: &TrunkView| u64::from(trunk.registration == TrunkRegistration::Registered);
+        out.gauges("trunk_up", "Trunks: 1 for one that answers", gauge(is_up))?;
+        out.gauges("trunk_registered", "Trunks: 1 if registered with", gauge(is_registered))?;
+        out.gauges("trunk_calls", "Calls with a trunk", gauge(|trunk| trunk.calls))?;
+        out.counters("trunk_calls_tried", "Calls to a trunk", series(|trunk| trunk.tried))?;
+        out.counters(
+            "trunk_calls_failed",
+            "Calls that a trunk did not take",
+            series(|trunk| trunk.failed),
+        )?;
+        out.counters(
+            "trunk_calls_full",
+            "Calls that a trunk's limits left no room for",
+            series(|trunk| trunk.full),
         )
     }
 
@@ -272,11 +298,11 @@ impl Out<'_> {
         gauge.encode(self.0.encode_descriptor(name, &stop(help), None, MetricType::Gauge)?)
     }
 
-    fn gauges<const N: usize>(
+    fn gauges<'l, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
-        series: impl IntoIterator<Item = ([(&'static str, &'static str); N], f64)>,
+        series: impl IntoIterator<Item = ([(&'static str, &'l str); N], f64)>,
     ) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, &stop(help), None, MetricType::Gauge)?;
         for (labels, value) in series {

@@ -9,7 +9,9 @@ use model::{Event, EventKind};
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::{conferences, events, metrics, parties, probes, problem, recordings, registrations};
+use crate::{
+    conferences, events, metrics, parties, probes, problem, recordings, registrations, trunks,
+};
 
 /// The table of contents.
 #[derive(OpenApi)]
@@ -50,6 +52,7 @@ use crate::{conferences, events, metrics, parties, probes, problem, recordings, 
         events::follow_conference,
         events::follow_all,
         registrations::list_registrations,
+        trunks::list_trunks,
         probes::about,
         probes::healthz,
         probes::readyz,

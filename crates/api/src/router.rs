@@ -19,7 +19,7 @@ use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::switch::Switch;
 use crate::{
-    conferences, events, metrics, openapi, page, parties, probes, recordings, registrations,
+    conferences, events, metrics, openapi, page, parties, probes, recordings, registrations, trunks,
 };
 
 /// All routes. `names` are the host names that the server goes by, besides loopback names and IP
@@ -51,6 +51,7 @@ fn rest() -> Router<Api> {
         .route("/api/v1/events", get(events::follow_all))
         .route("/api/v1/recordings/{recording}", get(recordings::download_recording))
         .route("/api/v1/registrations", get(registrations::list_registrations))
+        .route("/api/v1/trunks", get(trunks::list_trunks))
         .route("/api/v1/conferences", get(conferences::list_conferences))
         .route(CONFERENCE, get(conferences::show_conference).delete(conferences::end_conference))
         .route(&below("events"), get(events::follow_conference))

@@ -20,6 +20,7 @@ pub mod role;
 pub mod routing;
 pub mod stats;
 pub mod tap;
+pub mod trunk;
 pub mod view;
 
 pub use action::Action;
@@ -38,4 +39,5 @@ pub use registration::Registration;
 pub use role::{Affiliation, Relation, Role};
 pub use routing::{EarGroup, Gain, Hearing, Place, Routing, VoiceGroup};
 pub use tap::{TapFrame, TapRate};
+pub use trunk::{TrunkRegistration, TrunkState, TrunkView};
 pub use view::{ConferenceView, PartyState, PartyView, RecordingView};

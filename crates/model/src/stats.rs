@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Quality;
+use crate::{Quality, TrunkView};
 
 /// Upper bounds of the tick-time histogram's buckets \[µs\]; one more bucket holds the rest.
 pub const TICK_US_BOUNDS: [u64; 12] =
@@ -160,4 +160,6 @@ pub struct SignalStats {
     pub refusals: BTreeMap<&'static str, u64>,
     /// How calls were.
     pub quality: QualityStats,
+    /// The trunks, by name.
+    pub trunks: Vec<TrunkView>,
 }

@@ -26,6 +26,7 @@ use crate::subscription::Subscriptions;
 use crate::text::TextId;
 use crate::token::Tokens;
 use crate::transaction::{Clients, Failed, Heard, Servers};
+use crate::trunks::Trunks;
 
 /// A SIP endpoint without sockets or clock: bytes and times in, [`Output`] out.
 ///
@@ -51,6 +52,7 @@ pub struct Endpoint {
     pub(crate) texts_taken: u64,
     /// REFERs of ours that are under way.
     pub(crate) referrals: BTreeMap<SessionId, Referral>,
+    pub(crate) trunks: Trunks,
     pub(crate) sessions_opened: u64,
     pub(crate) lookups_asked: u64,
 }
@@ -62,6 +64,7 @@ impl Endpoint {
     pub fn new(config: Config, seed: u64) -> Endpoint {
         let tokens = Tokens::new(seed);
         Endpoint {
+            trunks: Trunks::new(&config.access.trunks),
             config,
             gate: Gate::new(&tokens),
             registrar: Registrar::default(),
@@ -120,6 +123,9 @@ impl Endpoint {
 
     /// A lookup is done: the addresses in the order to be tried, none if there are none.
     pub fn resolved(&mut self, now: Instant, id: ResolveId, addresses: &[SocketAddr]) {
+        if self.trunk_resolved(now, id, addresses) {
+            return;
+        }
         if let Some(session) = self.ids_by_lookup.remove(&id) {
             self.call_resolved(now, session, addresses);
         }
@@ -136,8 +142,9 @@ impl Endpoint {
         let session = self.agenda.next().map(|(at, (_, timer))| (at, timer.why()));
         let registrar = self.registrar.next_deadline();
         let subscription = self.subscriptions.next_deadline();
+        let trunks = self.trunks.next_deadline();
         let machines = [self.clients.next_deadline(), self.servers.next_deadline()];
-        [session, registrar, subscription]
+        [session, registrar, subscription, trunks]
             .into_iter()
             .chain(machines)
             .flatten()
@@ -157,6 +164,7 @@ impl Endpoint {
         while let Some((id, timer)) = self.agenda.pop(now) {
             self.session_timeout(now, id, timer);
         }
+        self.trunks_due(now);
         while let Some(id) = self.subscriptions.due(now) {
             self.expire_subscription(now, id);
         }
@@ -180,7 +188,8 @@ impl Endpoint {
     }
 
     fn client_failed(&mut self, now: Instant, failed: &Failed) {
-        if !self.notify_answered(now, failed.id, None) {
+        if !self.trunk_answered(now, failed.id, None) && !self.notify_answered(now, failed.id, None)
+        {
             self.request_failed(now, failed);
         }
     }
@@ -359,7 +368,9 @@ impl Endpoint {
             Heard::Stray => self.outbox.stats.strays += 1,
             Heard::Absorbed => {}
             Heard::Report { id, user, method } => {
-                if !self.notify_answered(now, id, Some(response)) {
+                if !self.trunk_answered(now, id, Some((&flow, response)))
+                    && !self.notify_answered(now, id, Some(response))
+                {
                     self.request_answered(now, (id, user, &method), flow, response);
                 }
             }

@@ -9,6 +9,7 @@ use crate::registrar::Registration;
 use crate::session::{InquiryId, Meant, SessionId};
 use crate::subscription::{SubscriptionEvent, SubscriptionId};
 use crate::text::{Text, TextId};
+use crate::trunks::Standing;
 
 /// Something the shell or the user of the endpoint has to do or know.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +40,8 @@ pub enum Output {
     Registered(Registration),
     /// Somebody tried what it may not: for whoever watches, or shuts out by address.
     Security(Suspicion),
+    /// What is known of a trunk, by its name, has changed.
+    Trunk(String, Standing),
     /// Something happened to a subscription.
     Subscription(SubscriptionId, SubscriptionEvent),
     /// Somebody sent a text; it waits for its answer.

@@ -34,6 +34,7 @@ mod subscription;
 mod text;
 mod token;
 mod transaction;
+mod trunks;
 
 pub use config::Config;
 pub use endpoint::Endpoint;
@@ -47,3 +48,4 @@ pub use subscription::{
     SubscriptionId,
 };
 pub use text::{Text, TextId};
+pub use trunks::{Reach, Registered, Standing};

@@ -178,3 +178,13 @@ pub const TRUNK_CALLS_PER_SECOND: u32 = 5;
 /// How long a call waits for any response of a trunk, where nothing else is said. A proxy that is
 /// there says 100 within 200 ms (RFC 3261 §8.2.6.1); this leaves time for three losses.
 pub const TRUNK_PATIENCE: Duration = Duration::from_secs(4);
+
+/// How often a trunk is asked whether it is there, where nothing else is said.
+pub const TRUNK_PROBED_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a registration that failed waits to be tried again: soon enough after an outage, and
+/// seldom enough not to be taken for somebody who guesses.
+pub const REGISTER_AGAIN: Duration = Duration::from_secs(60);
+
+/// Longest registration of ours with a trunk that is taken at its word, in seconds: a day.
+pub const REGISTER_S_MAX: u32 = 86_400;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use model::LegId;
+use model::{LegId, TrunkRegistration, TrunkState, TrunkView};
 use sip::access::{Choice, Origin, Trunk};
 use sip::message::ExtraHeaders;
-use sip::{EndCause, Invite, SessionEvent, SessionId};
+use sip::{EndCause, Invite, Reach, Registered, SessionEvent, SessionId};
 use wire::sdp::{self, Local};
 
 use crate::audio;
@@ -36,7 +36,7 @@ pub(crate) struct TrunkUse {
 }
 
 /// What has become of the calls with a trunk.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct TrunkCounts {
     /// Calls to it.
     tried: u64,
@@ -148,7 +148,8 @@ impl Switchboard {
             }
         }
         let local = audio::as_agreed_with(self.config.audio_of(name), seizure.local.clone());
-        if !self.take_place(now, name, leg) {
+        let is_out = self.sip.standing(name).is_some_and(|standing| standing.is_out());
+        if is_out || !self.take_place(now, name, leg) {
             return false;
         }
         let offer = sdp::offer(&local);
@@ -217,6 +218,39 @@ impl Switchboard {
             | SessionEvent::Referral { .. }
             | SessionEvent::Info { .. }
             | SessionEvent::Replied { .. } => false,
+        }
+    }
+
+    /// The trunks as they are shown.
+    pub(crate) fn trunk_views(&self) -> Vec<TrunkView> {
+        let names = self.config.sip.access.trunks.keys();
+        names.map(|name| self.trunk_view(name)).collect()
+    }
+
+    pub(crate) fn trunk_view(&self, name: &String) -> TrunkView {
+        let standing = self.sip.standing(name).expect("a trunk of the configuration is known");
+        let lives = |leg: &LegId| self.legs.contains_key(leg);
+        let by_leg = self.trunk_use.by_leg.iter();
+        let calls = by_leg.filter(|(leg, used)| *used == name && lives(leg)).count() as u64;
+        let TrunkCounts { tried, failed, full } =
+            self.trunk_use.counts.get(name).copied().unwrap_or_default();
+        TrunkView {
+            name: name.clone(),
+            state: match standing.reach {
+                Reach::Unknown => TrunkState::Unknown,
+                Reach::Up => TrunkState::Up,
+                Reach::Down => TrunkState::Down,
+            },
+            registration: match standing.registered {
+                Registered::NotAsked => TrunkRegistration::NotAsked,
+                Registered::Trying => TrunkRegistration::Trying,
+                Registered::Yes => TrunkRegistration::Registered,
+                Registered::No => TrunkRegistration::Failed,
+            },
+            calls,
+            tried,
+            failed,
+            full,
         }
     }
 

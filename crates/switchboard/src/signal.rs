@@ -63,6 +63,9 @@ impl Switchboard {
                 sip::Output::Subscription(id, event) => self.subscription(now, id, event),
                 sip::Output::Text(id, text) => self.text(now, id, *text),
                 sip::Output::Session(session, event) => self.session(now, session, event),
+                sip::Output::Trunk(name, _) => {
+                    self.outputs.push_back(Output::Trunk(self.trunk_view(&name)));
+                }
                 sip::Output::Registered(registration) => self.registered(registration),
                 sip::Output::Security(suspicion) => {
                     self.outputs.push_back(Output::Security(suspicion));

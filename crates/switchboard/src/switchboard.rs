@@ -8,7 +8,7 @@ use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
 use model::{
     Accepted, Chance, Command, CommandId, ConferenceId, ConferenceName, Event, LegId, MediaOrder,
-    MediaReport, PartyId, Quality, RecordingId, Refusal, Registration,
+    MediaReport, PartyId, Quality, RecordingId, Refusal, Registration, TrunkView,
 };
 use sip::access::Suspicion;
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
@@ -88,6 +88,8 @@ pub enum Output {
     Registered(Registration),
     /// Somebody tried what it may not.
     Security(Suspicion),
+    /// What is known of a trunk has changed.
+    Trunk(TrunkView),
     /// An order to media.
     Media(MediaOrder),
     /// The answer to a command.
@@ -187,6 +189,12 @@ impl Switchboard {
         }
     }
 
+    /// Begins to probe the trunks, and to register with those that want it.
+    pub fn watch_trunks(&mut self, now: Instant) {
+        self.sip.watch_trunks(now);
+        self.drain_sip(now);
+    }
+
     /// Takes in what happened. What follows comes by [`Self::poll`].
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         match input {
@@ -277,6 +285,7 @@ impl Switchboard {
             turned_away: sip.turned_away.iter().collect(),
             refusals: self.refusals.clone(),
             quality: self.quality,
+            trunks: self.trunk_views(),
         }
     }
 

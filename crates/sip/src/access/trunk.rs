@@ -37,6 +37,10 @@ pub struct Trunk {
     pub calls_per_second_max: u32,
     /// How long a call waits for any response before the next trunk is tried.
     pub patience: Duration,
+    /// How often it is asked whether it is there; `None` for never.
+    pub probe_every: Option<Duration>,
+    /// For how long our registration with it is asked for \[s\]; `None` if it wants none.
+    pub register_s: Option<u32>,
 }
 
 /// How a number is written in a Request-URI.
@@ -107,6 +111,8 @@ impl Trunk {
             calls_max: crate::limits::TRUNK_CALLS,
             calls_per_second_max: crate::limits::TRUNK_CALLS_PER_SECOND,
             patience: crate::limits::TRUNK_PATIENCE,
+            probe_every: Some(crate::limits::TRUNK_PROBED_EVERY),
+            register_s: None,
         }
     }
 

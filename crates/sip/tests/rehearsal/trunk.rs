@@ -1,12 +1,13 @@
 //! Calls to and from trunks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sip::access::{Access, Choice, Destination, From, Origin, Pattern, Rewrite, Route, Target};
 use sip::access::{Template, Trunk};
 use sip::digest::{Account, Algorithm, Challenge, Credentials, Ha1, Password};
-use sip::message::{HeaderName, Message, Request, parse};
-use sip::{EndCause, Invite, SessionEvent, SessionId};
+use sip::message::{HeaderName, Message, Request, Uri, parse};
+use sip::{EndCause, Invite, Reach, Registered, SessionEvent, SessionId, Standing};
 
 use crate::knock::{Knocker, codes, guarded};
 
@@ -70,33 +71,41 @@ fn only_who_may_reaches_the_number_outside() {
     assert_eq!(incoming(&knocker), (Origin::User("alice".into()), out));
 }
 
+fn account() -> Account {
+    let (user, realm) = ("us".to_owned(), Some("carrier".to_owned()));
+    Account { user, realm, password: Password::new("secret") }
+}
+
 /// Calls the trunk with an account of its own; gives what it is sent.
 fn call(knocker: &mut Knocker) -> (SessionId, Request) {
-    let account = Account {
-        user: "us".to_owned(),
-        realm: Some("carrier".to_owned()),
-        password: Password::new("secret"),
-    };
     let to = format!("sip:0044123@{TRUNK}").parse().expect("uri");
     let from = "<sip:alice@10.0.0.1>".parse().expect("address");
-    let invite = Invite { account: Some(account), ..Invite::new(to, from, b"offer".to_vec()) };
+    let invite = Invite { account: Some(account()), ..Invite::new(to, from, b"offer".to_vec()) };
     let now = knocker.world.now;
     let id = knocker.world.nodes[0].endpoint.invite(now, invite).expect("a way");
     (id, sent(knocker))
 }
 
 fn sent(knocker: &mut Knocker) -> Request {
-    // Anything makes the world take out what waits.
-    knocker.world.inject(0, TRUNK, b"\r\n");
+    knocker.world.wake(0);
+    asked(knocker, "INVITE").pop().expect("an INVITE")
+}
+
+/// The requests of that method that have gone out since it was asked last.
+fn asked(knocker: &mut Knocker, method: &str) -> Vec<Request> {
     let caught = std::mem::take(&mut knocker.world.caught);
     let requests = caught.iter().filter_map(|(_, bytes)| match parse(bytes) {
-        Ok(Message::Request(request)) if request.method.name() == "INVITE" => Some(request),
+        Ok(Message::Request(request)) if request.method.name() == method => Some(request),
         Ok(_) | Err(_) => None,
     });
-    requests.collect::<Vec<_>>().pop().expect("an INVITE")
+    requests.collect()
 }
 
 fn challenge(invite: &Request, challenge: &str) -> String {
+    answer(invite, "407 Who", challenge)
+}
+
+fn answer(invite: &Request, status: &str, more: &str) -> String {
     let line = |name: HeaderName| {
         let value = invite.headers.text(&name).expect("a header").into_owned();
         format!("{name}: {value}\r\n")
@@ -104,7 +113,7 @@ fn challenge(invite: &Request, challenge: &str) -> String {
     let of = [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq];
     let lines: String = of.into_iter().map(line).collect();
     let to = invite.headers.text(&HeaderName::To).expect("To").into_owned();
-    format!("SIP/2.0 407 Who\r\n{lines}To: {to};tag=t\r\n{challenge}Content-Length: 0\r\n\r\n")
+    format!("SIP/2.0 {status}\r\n{lines}To: {to};tag=t\r\n{more}Content-Length: 0\r\n\r\n")
 }
 
 fn proxy_authenticate(realm: &str, algorithm: Algorithm, stale: bool) -> String {
@@ -166,4 +175,96 @@ fn our_password_is_shown_neither_to_another_realm_nor_to_another_host() {
         assert!(matches!(ended, Some(SessionEvent::Ended { .. })), "{ended:?}");
         knocker.world.settle();
     }
+}
+
+/// A server that watches the trunk at [`TRUNK`].
+fn watching(register_s: Option<u32>) -> Knocker {
+    let mut access = with_trunk();
+    let proxy = match format!("sip:{TRUNK}").parse() {
+        Ok(Uri::Sip(uri)) => Some(uri),
+        other => panic!("{other:?}"),
+    };
+    let account = Some(account());
+    let probe_every = register_s.is_none().then_some(Duration::from_secs(30));
+    let trunk = Trunk { account, probe_every, register_s, ..Trunk::at(proxy) };
+    access.trunks.insert("carrier".to_owned(), trunk);
+    let mut knocker = Knocker::at(access);
+    let now = knocker.world.now;
+    knocker.world.nodes[0].endpoint.watch_trunks(now);
+    knocker.world.run_ms(1);
+    knocker
+}
+
+fn standing(knocker: &Knocker) -> Standing {
+    knocker.world.nodes[0].endpoint.standing("carrier").expect("a trunk")
+}
+
+#[test]
+fn a_trunk_is_up_while_it_answers_whatever_it_answers_and_down_when_it_is_silent() {
+    let mut knocker = watching(None);
+    assert_eq!(standing(&knocker).reach, Reach::Unknown);
+    for (status, reach) in [
+        ("200 OK", Reach::Up),
+        ("404 Not Found", Reach::Up),
+        ("503 Full", Reach::Down),
+        ("405 No", Reach::Up),
+    ] {
+        let probe = asked(&mut knocker, "OPTIONS").pop().expect("a probe");
+        assert_eq!(probe.target, format!("sip:{TRUNK}"));
+        knocker.world.inject(0, TRUNK, answer(&probe, status, "").as_bytes());
+        assert_eq!(standing(&knocker).reach, reach, "{status}");
+        assert_eq!(standing(&knocker).is_out(), reach == Reach::Down);
+        knocker.world.run_ms(30_001);
+    }
+    knocker.world.run_ms(33_000);
+    assert_eq!(standing(&knocker).reach, Reach::Down);
+    let told: Vec<Reach> = knocker.world.standings.iter().map(|(_, it)| it.reach).collect();
+    assert_eq!(told, [Reach::Up, Reach::Down, Reach::Up, Reach::Down], "what is news");
+}
+
+#[test]
+fn we_register_with_our_password_and_again_before_it_is_over() {
+    let mut knocker = watching(Some(600));
+    let register = |knocker: &mut Knocker| asked(knocker, "REGISTER").pop().expect("a REGISTER");
+    let answered = |knocker: &mut Knocker, request: &Request, status: &str, more: &str| {
+        knocker.world.inject(0, TRUNK, answer(request, status, more).as_bytes());
+    };
+    let first = register(&mut knocker);
+    assert_eq!(standing(&knocker).registered, Registered::Trying);
+    assert_eq!(first.headers.text(&HeaderName::To).as_deref(), Some("<sip:us@198.51.100.1>"));
+    assert_eq!((shown(&first), first.target.as_str()), (None, "sip:198.51.100.1:5060"));
+    let brief = "Min-Expires: 900\r\n";
+    answered(&mut knocker, &first, "423 Brief", brief);
+    let longer = register(&mut knocker);
+    assert_eq!(longer.headers.text(&HeaderName::Expires).as_deref(), Some("900"));
+    answered(
+        &mut knocker,
+        &longer,
+        "407 Who",
+        &proxy_authenticate("carrier", Algorithm::Md5, false),
+    );
+    let showing = register(&mut knocker);
+    let ha1 = Ha1::of(Algorithm::Md5, "us", "carrier", "secret");
+    assert!(shown(&showing).expect("credentials").show(&ha1, "REGISTER"));
+    let contact = showing.headers.text(&HeaderName::Contact).expect("Contact").into_owned();
+    let granted = format!("Contact: <sip:other@x>;expires=7, {contact};expires=100\r\n");
+    answered(&mut knocker, &showing, "200 OK", &granted);
+    assert_eq!(standing(&knocker).registered, Registered::Yes);
+    knocker.world.run_ms(74_000);
+    assert_eq!(asked(&mut knocker, "REGISTER"), []);
+    knocker.world.run_ms(2_000);
+    let again = register(&mut knocker);
+    assert_eq!(again.headers.text(&HeaderName::CallId), first.headers.text(&HeaderName::CallId));
+    assert_eq!(shown(&again).and_then(|it| it.counted).map(|(count, _)| count), Some(2));
+    // Our password is not good any more: it is not shown again and again.
+    let refuses = proxy_authenticate("carrier", Algorithm::Md5, false);
+    answered(&mut knocker, &again, "407 Who", &refuses);
+    assert_eq!(
+        (standing(&knocker).registered, standing(&knocker).is_out()),
+        (Registered::No, true)
+    );
+    knocker.world.run_ms(59_000);
+    assert_eq!(asked(&mut knocker, "REGISTER"), []);
+    knocker.world.run_ms(2_000);
+    assert_eq!(shown(&register(&mut knocker)), None);
 }

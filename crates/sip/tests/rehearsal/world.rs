@@ -11,7 +11,7 @@ use sip::framing::{Item, Splitter};
 use sip::message::{HeaderName, Message, NameAddr, Reason, Request, StatusCode, Uri, parse};
 use sip::{
     Alive, Config, ConnectionId, Endpoint, Flow, Invite, Output, Registration, SessionError,
-    SessionEvent, SessionId, SubscriptionEvent, SubscriptionId, Text, TextId, Transport,
+    SessionEvent, SessionId, Standing, SubscriptionEvent, SubscriptionId, Text, TextId, Transport,
 };
 
 /// A small generator for the network's luck (splitmix64); the endpoints have their own.
@@ -70,6 +70,8 @@ pub(crate) struct World {
     pub(crate) suspicions: Vec<Suspicion>,
     /// What the registrars told of.
     pub(crate) registrations: Vec<Registration>,
+    /// What was told of trunks.
+    pub(crate) standings: Vec<(String, Standing)>,
     /// Every message between nodes.
     pub(crate) written: Vec<Vec<u8>>,
     /// Messages still to be lost: sender's name and beginning of the summary.
@@ -103,6 +105,7 @@ impl World {
             caught: Vec::new(),
             suspicions: Vec::new(),
             registrations: Vec::new(),
+            standings: Vec::new(),
             written: Vec::new(),
             doomed: Vec::new(),
             vanished: Vec::new(),
@@ -280,6 +283,7 @@ impl World {
                     let addresses = [self.nodes[1].address];
                     self.nodes[node].endpoint.resolved(self.now, id, &addresses);
                 }
+                Output::Trunk(name, standing) => self.standings.push((name, standing)),
                 Output::Security(suspicion) => {
                     self.note(format!("{}: {suspicion:?}", self.nodes[node].name));
                     self.suspicions.push(suspicion);

@@ -117,6 +117,7 @@ impl House {
                 | Output::Event(_)
                 | Output::Quality { .. }
                 | Output::Registered(_)
+                | Output::Trunk(_)
                 | Output::Security(_) => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use model::{Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, Verb};
+use model::{Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, TrunkState, Verb};
 use sip::access::{Access, Choice, From, Network, Pattern, Rewrite, Route, Target, Template};
 use sip::access::{Trunk, TrunkHeaders};
 use sip::message::{HeaderName, Message, Request, Uri};
@@ -296,4 +296,32 @@ fn a_trunk_is_offered_the_codecs_and_keys_that_it_takes() {
     assert_eq!(methods(&acknowledged), ["ACK"]);
     house.run(1_000);
     assert_eq!(house.board.conferences().next().unwrap().parties().len(), 2);
+}
+
+#[test]
+fn a_trunk_that_is_down_is_passed_over_and_shown_so() {
+    let mut house = with(|_| {});
+    house.board.watch_trunks(house.now);
+    house.run(0);
+    let answer = |house: &mut House, number, status: &str| {
+        let messages = house.take(gateway(number));
+        let [Message::Request(probe)] = &messages[..] else { panic!("{messages:?}") };
+        assert_eq!(probe.method.name(), "OPTIONS");
+        house.receive(gateway(number), &reply(probe, status, ";tag=p", "", ""));
+    };
+    answer(&mut house, 1, "503 Out of Order");
+    answer(&mut house, 2, "200 OK");
+    Phone::new("alice", 1).dial(&mut house, "930123", "");
+    assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (0, 1));
+    let trunks = house.board.stats().trunks;
+    let shown: Vec<_> =
+        trunks.iter().map(|it| (it.name.as_str(), it.state, it.calls, it.tried)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("first", TrunkState::Down, 0, 0),
+            ("second", TrunkState::Up, 1, 1),
+            ("third", TrunkState::Unknown, 0, 0),
+        ]
+    );
 }

@@ -1,0 +1,260 @@
+//! What we do with trunks besides calls: ask whether they are there (OPTIONS, RFC 3261 §11), and
+//! register with those that want it (§10.2).
+//!
+//! ```text
+//!  due ─► looked up ─► request ─► final response ─► standing of the trunk ─► due again
+//!                         ▲── 401, 407: the same with our answer ──┘
+//! ```
+
+mod probe;
+mod register;
+mod standing;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+pub use standing::{Reach, Registered, Standing};
+
+use crate::access::Trunk;
+use crate::agenda::Agenda;
+use crate::dialog::{Dialog, literal};
+use crate::endpoint::Endpoint;
+use crate::event::{Output, ResolveId};
+use crate::flow::{Flow, Transport};
+use crate::message::{Host, NameAddr, Response, Uri};
+use crate::session::authorize::{Showing, is_same_host};
+use crate::transaction::TransactionId;
+
+/// What is done again and again with a trunk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Task {
+    Probe,
+    Register,
+}
+
+/// One task with one trunk, by its place among the trunks.
+type Errand = (usize, Task);
+
+/// What is kept of an errand from one request to the next.
+#[derive(Debug)]
+struct Course {
+    /// Call-ID, tag and number: one course for as long as the server runs (§10.2.4).
+    dialog: Dialog,
+    showing: Option<Showing>,
+    /// How long a registration is asked for \[s\].
+    expires_s: u32,
+}
+
+/// What is done with trunks, and what is known of them.
+#[derive(Debug)]
+pub(crate) struct Trunks {
+    /// In the order of their names, which never changes.
+    names: Vec<String>,
+    standings: Vec<Standing>,
+    courses: BTreeMap<Errand, Course>,
+    by_transaction: BTreeMap<TransactionId, Errand>,
+    by_lookup: BTreeMap<ResolveId, Errand>,
+    agenda: Agenda<Errand>,
+}
+
+impl Trunks {
+    pub(crate) fn new(trunks: &BTreeMap<String, Trunk>) -> Trunks {
+        Trunks {
+            names: trunks.keys().cloned().collect(),
+            standings: trunks.values().map(Standing::at_first).collect(),
+            courses: BTreeMap::new(),
+            by_transaction: BTreeMap::new(),
+            by_lookup: BTreeMap::new(),
+            agenda: Agenda::new(),
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        self.agenda.next().map(|(at, (_, task))| {
+            let why = match task {
+                Task::Probe => "trunk to be probed",
+                Task::Register => "registration with a trunk",
+            };
+            (at, why)
+        })
+    }
+}
+
+impl Endpoint {
+    /// Begins to probe the trunks, and to register with those that want it. Without this they are
+    /// only called.
+    pub fn watch_trunks(&mut self, now: Instant) {
+        for place in 0..self.trunks.names.len() {
+            let trunk = self.trunk_at(place);
+            let (probed, registers) = (trunk.probe_every.is_some(), trunk.register_s.is_some());
+            let takes_calls = trunk.proxy.is_some();
+            for (task, is_asked) in [(Task::Probe, probed), (Task::Register, registers)] {
+                if is_asked && takes_calls {
+                    self.trunks.agenda.set((place, task), now);
+                }
+            }
+        }
+    }
+
+    /// What is known of a trunk; `None` if there is none of that name.
+    #[must_use]
+    pub fn standing(&self, trunk: &str) -> Option<Standing> {
+        let place = self.trunks.names.iter().position(|name| name == trunk)?;
+        Some(self.trunks.standings[place])
+    }
+
+    fn trunk_at(&self, place: usize) -> &Trunk {
+        let name = &self.trunks.names[place];
+        self.config.access.trunks.get(name).expect("the trunks are those of the configuration")
+    }
+
+    /// Does what is due with trunks.
+    pub(crate) fn trunks_due(&mut self, now: Instant) {
+        while let Some(errand) = self.trunks.agenda.pop(now) {
+            self.run_errand(now, errand);
+        }
+    }
+
+    fn run_errand(&mut self, now: Instant, errand: Errand) {
+        let Some(proxy) = self.trunk_at(errand.0).proxy.clone() else { return };
+        let Some(transport) = Transport::asked_by(&proxy) else {
+            return self.errand_failed(now, errand);
+        };
+        if let Some((_, address)) = literal(&Uri::Sip(proxy.clone())) {
+            return self.errand_resolved(now, errand, &[address]);
+        }
+        let Host::Name(host) = proxy.host else { return };
+        let id = ResolveId(self.lookups_asked);
+        self.lookups_asked += 1;
+        self.trunks.by_lookup.insert(id, errand);
+        self.outbox.push(Output::Resolve { id, host, port: proxy.port, transport });
+    }
+
+    /// A lookup is done; false if it was none of ours.
+    pub(crate) fn trunk_resolved(
+        &mut self,
+        now: Instant,
+        id: ResolveId,
+        addresses: &[SocketAddr],
+    ) -> bool {
+        let Some(errand) = self.trunks.by_lookup.remove(&id) else { return false };
+        self.errand_resolved(now, errand, addresses);
+        true
+    }
+
+    fn errand_resolved(&mut self, now: Instant, errand: Errand, addresses: &[SocketAddr]) {
+        let trunk = self.trunk_at(errand.0);
+        let transport = trunk.proxy.as_ref().and_then(Transport::asked_by);
+        let flow = transport.and_then(|transport| {
+            addresses.iter().find_map(|address| self.config.flow_to(transport, *address))
+        });
+        let Some(flow) = flow else { return self.errand_failed(now, errand) };
+        let fresh = self.course(errand, flow);
+        let course = self.trunks.courses.entry(errand).or_insert(fresh);
+        if !is_same_host(&course.dialog.flow, &flow)
+            && let Some(showing) = &mut course.showing
+        {
+            showing.forget();
+        }
+        course.dialog.flow = flow;
+        self.send_errand(now, errand);
+    }
+
+    /// The course of an errand as it begins.
+    fn course(&mut self, (place, task): Errand, flow: Flow) -> Course {
+        let (call_id, tag) = (self.tokens.call_id(), self.tokens.tag());
+        let trunk = self.trunk_at(place);
+        let proxy = trunk.proxy.clone().expect("an errand goes to where calls go");
+        let target = Uri::Sip(proxy.clone());
+        let user = trunk.account.as_ref().map_or("", |account| account.user.as_str());
+        let us = NameAddr::new("", Uri::sip(user, proxy.host.clone(), None));
+        let remote = match task {
+            Task::Probe => NameAddr::new("", target.clone()),
+            Task::Register => us.clone(),
+        };
+        let dialog = Dialog {
+            call_id,
+            ours: true,
+            local: us.with_tag(&tag),
+            remote,
+            local_cseq: 0,
+            remote_cseq: None,
+            remote_target: target,
+            routes: Vec::new(),
+            flow,
+            appears_as: None,
+            pinned: false,
+        };
+        Course {
+            dialog,
+            showing: trunk.account.clone().map(Showing::new),
+            expires_s: trunk.register_s.unwrap_or(0),
+        }
+    }
+
+    fn send_errand(&mut self, now: Instant, errand: Errand) {
+        let cnonce = self.tokens.tag();
+        let Some(course) = self.trunks.courses.get_mut(&errand) else { return };
+        let flow = course.dialog.flow;
+        course.dialog.local_cseq += 1;
+        let mut request = match errand.1 {
+            Task::Probe => probe::request(&course.dialog),
+            Task::Register => register::request(&course.dialog, course.expires_s, &self.config),
+        };
+        if let Some(showing) = &mut course.showing {
+            showing.show(&mut request, &cnonce);
+        }
+        let signed = self.sign(request, &flow);
+        let transaction = self.clients.start(now, &mut self.outbox, signed, flow, None);
+        self.trunks.by_transaction.insert(transaction, errand);
+    }
+
+    /// A request to a trunk was answered, or not in time: `None`. False if it was none of ours.
+    pub(crate) fn trunk_answered(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        answer: Option<(&Flow, &Response)>,
+    ) -> bool {
+        let Some(&errand) = self.trunks.by_transaction.get(&transaction) else { return false };
+        let Some((from, response)) = answer else {
+            self.trunks.by_transaction.remove(&transaction);
+            self.errand_failed(now, errand);
+            return true;
+        };
+        if response.status.is_provisional() {
+            return true;
+        }
+        self.trunks.by_transaction.remove(&transaction);
+        let Some(course) = self.trunks.courses.get_mut(&errand) else { return true };
+        let is_theirs = is_same_host(&course.dialog.flow, from);
+        let showing = course.showing.as_mut().filter(|_| is_theirs);
+        if showing.is_some_and(|showing| showing.take(response)) {
+            self.send_errand(now, errand);
+            return true;
+        }
+        match errand.1 {
+            Task::Probe => self.probed(now, errand.0, Some(response.status)),
+            Task::Register => self.registered_at(now, errand.0, response),
+        }
+        true
+    }
+
+    /// Nothing could be sent, or nothing came.
+    fn errand_failed(&mut self, now: Instant, (place, task): Errand) {
+        match task {
+            Task::Probe => self.probed(now, place, None),
+            Task::Register => self.registration_failed(now, place),
+        }
+    }
+
+    /// Something is known of a trunk; told if it is news.
+    fn stands(&mut self, place: usize, standing: Standing) {
+        if self.trunks.standings[place] != standing {
+            self.trunks.standings[place] = standing;
+            let name = self.trunks.names[place].clone();
+            self.outbox.push(Output::Trunk(name, standing));
+        }
+    }
+}

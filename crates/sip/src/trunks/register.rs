@@ -1,0 +1,78 @@
+//! Registering with a trunk.
+
+use std::time::{Duration, Instant};
+
+use super::{Registered, Standing, Task};
+use crate::config::Config;
+use crate::dialog::Dialog;
+use crate::endpoint::Endpoint;
+use crate::limits::{REGISTER_AGAIN, REGISTER_S_MAX};
+use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode};
+
+pub(super) fn request(dialog: &Dialog, expires_s: u32, config: &Config) -> Request {
+    let mut request = dialog.request(Method::Register, dialog.local_cseq);
+    request.headers.push(HeaderName::Contact, contact(dialog, config));
+    request.headers.push(HeaderName::Expires, expires_s.to_string());
+    request
+}
+
+/// Where calls to our account are to go.
+fn contact(dialog: &Dialog, config: &Config) -> String {
+    config.contact(&dialog.flow, dialog.local.uri.user().unwrap_or(""), false)
+}
+
+impl Endpoint {
+    pub(super) fn registered_at(&mut self, now: Instant, place: usize, response: &Response) {
+        let errand = (place, Task::Register);
+        if response.status.is_success() {
+            let Some(course) = self.trunks.courses.get(&errand) else { return };
+            let ours = contact(&course.dialog, &self.config);
+            let granted_s = granted_s(&response.headers, &ours).unwrap_or(course.expires_s);
+            self.registration_stands(place, Registered::Yes);
+            // In time for a second try before it is over, if the first is lost.
+            let again = Duration::from_secs(u64::from(granted_s.min(REGISTER_S_MAX))) * 3 / 4;
+            return self.trunks.agenda.set(errand, now + again.max(Duration::from_secs(1)));
+        }
+        let longer_s = match response.status {
+            StatusCode::INTERVAL_TOO_BRIEF => number(&response.headers, &HeaderName::MinExpires),
+            _ => None,
+        };
+        let course = self.trunks.courses.get_mut(&errand);
+        match (course, longer_s.filter(|s| *s <= REGISTER_S_MAX)) {
+            (Some(course), Some(longer_s)) if longer_s > course.expires_s => {
+                course.expires_s = longer_s;
+                self.send_errand(now, errand);
+            }
+            (_, Some(_) | None) => self.registration_failed(now, place),
+        }
+    }
+
+    /// Tried again after a while, from the beginning: the trunk may have lost our nonce, or been
+    /// told our password meanwhile.
+    pub(super) fn registration_failed(&mut self, now: Instant, place: usize) {
+        self.registration_stands(place, Registered::No);
+        let account = self.trunk_at(place).account.clone();
+        if let Some(course) = self.trunks.courses.get_mut(&(place, Task::Register)) {
+            course.showing = account.map(crate::session::authorize::Showing::new);
+        }
+        self.trunks.agenda.set((place, Task::Register), now + REGISTER_AGAIN);
+    }
+
+    fn registration_stands(&mut self, place: usize, registered: Registered) {
+        self.stands(place, Standing { registered, ..self.trunks.standings[place] });
+    }
+}
+
+/// How long our binding lasts (§10.2.4): its own Contact tells, or Expires for all.
+fn granted_s(headers: &Headers, ours: &str) -> Option<u32> {
+    let ours = ours.parse::<NameAddr>().ok()?.uri;
+    let contacts = headers.values(&HeaderName::Contact);
+    let bindings = contacts.iter().filter_map(|value| value.parse::<NameAddr>().ok());
+    let own = bindings.into_iter().find(|binding| binding.uri == ours);
+    let told = own.and_then(|own| own.params.value("expires")?.parse().ok());
+    told.or_else(|| number(headers, &HeaderName::Expires))
+}
+
+fn number(headers: &Headers, name: &HeaderName) -> Option<u32> {
+    headers.text(name)?.trim().parse().ok()
+}

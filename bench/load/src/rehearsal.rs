@@ -85,6 +85,7 @@ fn terms(remote: SocketAddr) -> Connection {
         remote,
         rtcp: Rtcp::Shared,
         voip_metrics: false,
+        srtp: None,
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,

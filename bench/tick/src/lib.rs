@@ -80,6 +80,7 @@ fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
         remote,
         rtcp: Rtcp::Shared,
         voip_metrics: false,
+        srtp: None,
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,

@@ -217,6 +217,11 @@ impl Reading {
                 "Datagrams that are not RTP, or not from the leg's source",
                 media.packets_refused,
             ),
+            (
+                "srtp_packets_unauthentic",
+                "Packets from a leg's source that were not made with its key",
+                media.packets_unauthentic,
+            ),
             ("rtp_send_errors", "Sends that the kernel refused", media.send_errors),
             (
                 "recording_frames_lost",

@@ -64,6 +64,8 @@ pub(crate) struct Spoilt {
     pub(crate) late: u64,
     /// Frames that were made up, at least in part.
     pub(crate) concealed: u64,
+    /// Packets that were not made with its key.
+    pub(crate) unauthentic: u64,
 }
 
 /// How a leg's codec is agreed.
@@ -282,6 +284,7 @@ impl Control {
             packets_expected: count.expected,
             packets_received: count.received,
             packets_late: spoilt.late,
+            packets_unauthentic: spoilt.unauthentic,
             frames_concealed: spoilt.concealed,
             loss_percent: rounded(loss_percent, 10.0),
             jitter_ms: rounded(ms(self.reception.jitter()), 10.0),
@@ -320,7 +323,7 @@ mod tests {
 
     const LISTENING: Listening = Listening {
         coding: CODING,
-        spoilt: Spoilt { late: 0, concealed: 0 },
+        spoilt: Spoilt { late: 0, concealed: 0, unauthentic: 0 },
         delay_ms: 24,
         asked: false,
     };
@@ -464,7 +467,7 @@ mod tests {
         assert_eq!(control.quality(0, Spoilt::default(), CODING), None);
         hear(&mut control, 0, 200);
         hear(&mut control, 210, 40);
-        let spoilt = Spoilt { late: 15, concealed: 20 };
+        let spoilt = Spoilt { late: 15, concealed: 20, unauthentic: 3 };
         let quality = control.quality(5 * SECOND_US, spoilt, CODING).unwrap();
         assert_eq!((quality.packets_expected, quality.packets_received), (250, 240));
         assert_eq!((quality.packets_late, quality.loss_percent), (15, 10.0));

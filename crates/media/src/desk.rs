@@ -316,6 +316,7 @@ mod tests {
             remote: "192.0.2.1:4000".parse().unwrap(),
             rtcp: model::Rtcp::Nowhere,
             voip_metrics: false,
+            srtp: None,
             source: Source::Signalled { signalling: "192.0.2.1".parse().unwrap() },
             sends: true,
             receives: true,

@@ -24,6 +24,7 @@
 //! | packets into frames, concealment, the delay kept | `playout`, `fifo`, `stretch` |
 //! | silence that need not be decoded | `hush` |
 //! | a leg's media end, and what is sent to it | `port`, `outgoing` |
+//! | packets that only the two ends can read | `srtp` |
 //! | who hears whom, with sums | `plan` |
 //! | encoders, private and shared | `voice` |
 //! | who gets a speaker's own payloads | `way`, `crowd` |
@@ -55,6 +56,7 @@ mod quality;
 mod rate;
 mod reception;
 mod source;
+mod srtp;
 mod stage;
 mod stretch;
 mod tap;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use wire::rtp::{self, HEADER_BYTES, Header};
+use wire::srtp::Outbound;
 
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_PACKETS_MAX};
 use crate::stage::PortKey;
@@ -70,41 +71,59 @@ impl Outbox {
         })
     }
 
-    /// Adds an RTCP compound; false if it does not fit.
+    /// Adds an RTCP compound, protected if there is a key; false if it does not fit.
     pub(crate) fn push_control(
         &mut self,
         port: PortKey,
         remote: SocketAddr,
         compound: &[u8],
+        key: Option<&mut Outbound>,
     ) -> bool {
-        let (start, length) = (self.bytes.len(), compound.len());
-        if self.entries.len() == OUTBOX_PACKETS_MAX || start + length > OUTBOX_BYTES_MAX {
-            return false;
-        }
-        self.bytes.extend_from_slice(compound);
-        self.entries.push(Entry { port, remote, start: start as u32, length: length as u32 });
-        true
+        let overhead = key.as_ref().map_or(0, |key| key.control_overhead());
+        self.add(port, remote, compound.len() + overhead, |room| {
+            room[..compound.len()].copy_from_slice(compound);
+            key.is_none_or(|key| key.protect_control(room).is_ok())
+        })
     }
 
-    /// Adds an RTP packet; false if it does not fit.
+    /// Adds an RTP packet, protected if there is a key; false if it does not fit.
     pub(crate) fn push(
         &mut self,
         port: PortKey,
         remote: SocketAddr,
         header: &Header,
         payload: &[u8],
+        key: Option<&mut Outbound>,
     ) -> bool {
         let length = HEADER_BYTES + payload.len();
+        let overhead = key.as_ref().map_or(0, |key| key.overhead());
+        self.add(port, remote, length + overhead, |room| {
+            rtp::write_header(room, header);
+            room[HEADER_BYTES..length].copy_from_slice(payload);
+            key.is_none_or(|key| key.protect(room).is_ok())
+        })
+    }
+
+    /// Adds a datagram of that length if there is room for it, and if it can be written.
+    fn add(
+        &mut self,
+        port: PortKey,
+        remote: SocketAddr,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> bool,
+    ) -> bool {
         let start = self.bytes.len();
         if self.entries.len() == OUTBOX_PACKETS_MAX || start + length > OUTBOX_BYTES_MAX {
             return false;
         }
-        let mut head = [0; HEADER_BYTES];
-        rtp::write_header(&mut head, header);
-        self.bytes.extend_from_slice(&head);
-        self.bytes.extend_from_slice(payload);
-        self.entries.push(Entry { port, remote, start: start as u32, length: length as u32 });
-        true
+        self.bytes.resize(start + length, 0);
+        let written = write(&mut self.bytes[start..]);
+        if written {
+            self.entries.push(Entry { port, remote, start: start as u32, length: length as u32 });
+        } else {
+            self.bytes.truncate(start);
+        }
+        written
     }
 }
 
@@ -126,13 +145,13 @@ mod tests {
         let mut outbox = Outbox::new();
         let remote = "192.0.2.1:4000".parse().unwrap();
         let mut pushed = 0;
-        while outbox.push(PortKey(7), remote, &HEADER, &[9; 1_200]) {
+        while outbox.push(PortKey(7), remote, &HEADER, &[9; 1_200], None) {
             pushed += 1;
         }
         assert_eq!(pushed, OUTBOX_BYTES_MAX / 1_212);
         assert_eq!(outbox.len(), pushed);
         assert!(outbox.iter().all(|datagram| datagram.bytes.len() == 1_212));
         outbox.clear();
-        assert!(outbox.is_empty() && outbox.push(PortKey(7), remote, &HEADER, &[9; 160]));
+        assert!(outbox.is_empty() && outbox.push(PortKey(7), remote, &HEADER, &[9; 160], None));
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use model::{Chance, Connection};
 use wire::rtp::Header;
+use wire::srtp::Outbound;
 
 use crate::control::Sent;
 use crate::ledger::Ledger;
@@ -28,14 +29,17 @@ pub(crate) struct Outgoing {
     /// Packets and payload \[bytes\] so far.
     packets: u32,
     pub(crate) octets: u32,
+    /// What protects it, if SRTP is agreed on.
+    pub(crate) key: Option<Box<Outbound>>,
 }
 
 impl Outgoing {
-    /// RFC 3550 section 5.1: all three counters begin at random.
+    /// RFC 3550 section 5.1: all three counters begin at random. The sequence begins in the lower
+    /// half, so that who misses the first packets does not miss a wrap (RFC 3711 section 3.3.1).
     pub(crate) fn new(chance: &mut Chance) -> Outgoing {
         Outgoing {
             ssrc: chance.draw() as u32,
-            sequence: chance.draw() as u16,
+            sequence: chance.draw() as u16 & 0x7fff,
             timestamp: chance.draw() as u32,
             marker: true,
             held: 0,
@@ -43,6 +47,7 @@ impl Outgoing {
             tick: None,
             packets: 0,
             octets: 0,
+            key: None,
         }
     }
 
@@ -131,7 +136,8 @@ impl Sender<'_> {
             return;
         }
         let header = outgoing.header(payload_type, offset);
-        if self.outbox.push(self.key, self.remote, &header, payload) {
+        let key = outgoing.key.as_deref_mut();
+        if self.outbox.push(self.key, self.remote, &header, payload, key) {
             self.ledger.stats.packets_out += 1;
             outgoing.packets = outgoing.packets.wrapping_add(1);
             outgoing.octets = outgoing.octets.wrapping_add(payload.len() as u32);

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use audio::{Activity, AutomaticGain, CodecError, Decoder, Resampler};
 use model::{Chance, Connection, LegId, MediaReport, Rtcp};
+use wire::limits::SRTP_BYTES_MAX;
 use wire::rtp::{Packet, Rtp, classify};
+use wire::srtp::{Inbound, Outbound, SrtpError};
 use wire::telephone_event::Event;
 
 use crate::control::{Coding, Control, Sent, Spoilt};
@@ -17,6 +19,7 @@ use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
 use crate::rate::{Rate, audio_codec, forwards, has_memory};
 use crate::source::SourceGate;
+use crate::srtp;
 use crate::stage::{MixerKey, PortKey};
 use crate::timeline::Timeline;
 use crate::voice::{LOSS_PERCENT_UNKNOWN, PrivateVoice, loss_percent_told};
@@ -45,6 +48,29 @@ impl Port {
 
     /// Takes a datagram that came for this leg.
     pub(crate) fn receive(
+        &mut self,
+        remote: SocketAddr,
+        arrival_us: u64,
+        bytes: &[u8],
+        ledger: &mut Ledger,
+    ) {
+        let Some(link) = self.link.as_mut().filter(|link| link.inbound.is_some()) else {
+            return self.receive_plain(remote, arrival_us, bytes, ledger);
+        };
+        let mut opened = [0; SRTP_BYTES_MAX];
+        match link.unprotect(remote, bytes, &mut opened) {
+            Ok(length) => self.receive_plain(remote, arrival_us, &opened[..length], ledger),
+            Err(SrtpError::Replayed) => ledger.stats.packets_duplicate += 1,
+            Err(SrtpError::Unauthentic) => {
+                link.spoilt.unauthentic += 1;
+                ledger.stats.packets_unauthentic += 1;
+            }
+            Err(SrtpError::Malformed | SrtpError::WornOut) => ledger.stats.packets_refused += 1,
+        }
+    }
+
+    /// Takes a datagram that is not protected, or not any more.
+    fn receive_plain(
         &mut self,
         remote: SocketAddr,
         arrival_us: u64,
@@ -96,8 +122,9 @@ impl Port {
 
     /// What was agreed takes the place of what was; that comes back.
     pub(crate) fn connect(&mut self, mut link: Box<Link>) -> Option<Box<Link>> {
-        let before = self.link.take();
-        if let Some(before) = &before {
+        let mut before = self.link.take();
+        srtp::succeed(&mut self.outgoing.key, &mut link.outbound, |key| *key.key());
+        if let Some(before) = &mut before {
             link.succeed(before);
             self.control.recode();
         }
@@ -155,7 +182,8 @@ impl Port {
         let sent = self.outgoing.sent(now_us, link.clock_hz());
         let mut bytes = [0; RTCP_BYTES_MAX];
         let Some(length) = write(&mut self.control, now_us, sent, &mut bytes) else { return };
-        if outbox.push_control(key, remote, &bytes[..length]) {
+        let protection = self.outgoing.key.as_deref_mut();
+        if outbox.push_control(key, remote, &bytes[..length], protection) {
             ledger.stats.rtcp_packets_out += 1;
         }
     }
@@ -175,6 +203,10 @@ pub(crate) struct Standing {
 pub struct Link {
     pub(crate) terms: Connection,
     pub(crate) gate: SourceGate,
+    /// What takes the protection off its packets.
+    inbound: Option<Box<Inbound>>,
+    /// What protects ours, until the port takes it; then what did so before, if another did.
+    outbound: Option<Box<Outbound>>,
     timeline: Timeline,
     pub(crate) playout: PlayoutBuffer,
     keys: Keys,
@@ -213,6 +245,8 @@ impl Link {
         let resampler = |to: Rate| (to != rate).then(|| Resampler::new(rate.hz(), to.hz()));
         Ok(Link {
             gate: SourceGate::new(&terms),
+            inbound: srtp::inbound(&terms),
+            outbound: srtp::outbound(&terms),
             timeline: Timeline::new(codec),
             playout: PlayoutBuffer::new(Decoder::new(codec)?),
             keys: Keys::new(&terms, rate),
@@ -234,9 +268,12 @@ impl Link {
         })
     }
 
-    /// Whether other terms can be met with the same decoder and encoder.
+    /// Whether other terms can be met with the same decoder and encoder, and the same keys.
     pub(crate) fn suits(before: &Connection, after: &Connection) -> bool {
-        before.codec == after.codec && before.fec == after.fec && Keys::suit(before, after)
+        before.codec == after.codec
+            && before.fec == after.fec
+            && before.srtp == after.srtp
+            && Keys::suit(before, after)
     }
 
     /// Takes other terms for the same codec.
@@ -249,7 +286,9 @@ impl Link {
     }
 
     /// Goes on where the link with another codec was.
-    pub(crate) fn succeed(&mut self, before: &Link) {
+    pub(crate) fn succeed(&mut self, before: &mut Link) {
+        srtp::succeed(&mut before.inbound, &mut self.inbound, |key| *key.key());
+        std::mem::swap(&mut before.inbound, &mut self.inbound);
         self.gate = before.gate.clone();
         self.gate.amend(&self.terms);
         self.gain = before.gain.at_rate(self.rate().hz());
@@ -292,6 +331,28 @@ impl Link {
         let flags = usize::from(self.talking) ^ usize::from(self.terms.ptime_ms) ^ place;
         let gate = usize::from(self.gate.is_open()) ^ self.timeline.touch();
         frame ^ flags ^ gate ^ self.playout.touch() ^ self.voice.until as usize
+    }
+
+    /// Takes the protection off a packet; how long it is without. Only a packet that comes from
+    /// where the leg's may is worth that; until it is authentic nothing else is learnt from it.
+    fn unprotect(
+        &mut self,
+        remote: SocketAddr,
+        bytes: &[u8],
+        opened: &mut [u8; SRTP_BYTES_MAX],
+    ) -> Result<usize, SrtpError> {
+        let inbound = self.inbound.as_mut().ok_or(SrtpError::Malformed)?;
+        let opened = opened.get_mut(..bytes.len()).ok_or(SrtpError::Malformed)?;
+        opened.copy_from_slice(bytes);
+        match classify(bytes) {
+            Packet::Rtp if self.gate.may_show(remote) => inbound.unprotect(opened),
+            Packet::Rtcp if self.gate.fits_control(remote, self.terms.rtcp) => {
+                inbound.unprotect_control(opened)
+            }
+            Packet::Rtp | Packet::Rtcp | Packet::Stun | Packet::Dtls | Packet::Unknown => {
+                Err(SrtpError::Malformed)
+            }
+        }
     }
 
     /// Takes a datagram; false if it is not one for this leg.

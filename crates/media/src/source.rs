@@ -128,6 +128,15 @@ impl SourceGate {
         }
     }
 
+    /// Whether a packet that shows its key may come from there: also from another port of the
+    /// host, to which a NAT may have moved the stream.
+    pub(crate) fn may_show(&self, remote: SocketAddr) -> bool {
+        match self.window {
+            Window::Open => self.fits(remote),
+            Window::Latched(address) => canonical(remote).ip() == address.ip(),
+        }
+    }
+
     /// Whether the source is still to be learnt.
     pub(crate) fn is_open(&self) -> bool {
         self.window == Window::Open
@@ -190,6 +199,7 @@ mod tests {
             remote: remote.parse().unwrap(),
             rtcp: model::Rtcp::Nowhere,
             voip_metrics: false,
+            srtp: None,
             source: Source::Signalled { signalling: signalling.parse().unwrap() },
             sends: true,
             receives: true,

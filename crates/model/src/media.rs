@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConferenceId, LegId, Quality, RecordingId, Routing, TapRate};
+use crate::{ConferenceId, LegId, Quality, RecordingId, Routing, Srtp, TapRate};
 
 /// The codecs that a leg can speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct Connection {
     /// Tell the far end how it is heard, by RTCP XR (RFC 3611). Who sends such reports itself is
     /// told in any case.
     pub voip_metrics: bool,
+    /// The keys of SRTP; none where packets are plain.
+    pub srtp: Option<Srtp>,
     /// From where media may come.
     pub source: Source,
     /// We send audio.

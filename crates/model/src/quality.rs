@@ -13,6 +13,9 @@ pub struct Quality {
     pub packets_received: u64,
     /// Those that came after their time.
     pub packets_late: u64,
+    /// Packets that were not made with the party's key, where its audio is protected by SRTP.
+    #[serde(default)]
+    pub packets_unauthentic: u64,
     /// Frames of 20 ms in which sound was made up.
     pub frames_concealed: u64,
     /// Packets that did not come, or too late \[percent\].

@@ -23,6 +23,8 @@ pub struct MediaStats {
     pub packets_duplicate: u64,
     /// Datagrams from a source that is not the leg's, or that are not RTP.
     pub packets_refused: u64,
+    /// Packets of SRTP and SRTCP from a leg's source that were not made with its key.
+    pub packets_unauthentic: u64,
     /// Frames made up where a packet was missing.
     pub frames_concealed: u64,
     /// Payloads decoded.
@@ -60,6 +62,7 @@ impl MediaStats {
         self.packets_late += other.packets_late;
         self.packets_duplicate += other.packets_duplicate;
         self.packets_refused += other.packets_refused;
+        self.packets_unauthentic += other.packets_unauthentic;
         self.frames_concealed += other.frames_concealed;
         self.decodes += other.decodes;
         self.encodes += other.encodes;

@@ -245,6 +245,7 @@ mod tests {
                 remote: phone.local_addr().unwrap(),
                 rtcp: model::Rtcp::Nowhere,
                 voip_metrics: false,
+                srtp: None,
                 source: Source::Signalled { signalling: LOCAL },
                 sends: true,
                 receives: true,

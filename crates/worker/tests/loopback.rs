@@ -99,6 +99,7 @@ impl Phone {
             remote: self.socket.local_addr().unwrap(),
             rtcp: model::Rtcp::Nowhere,
             voip_metrics: false,
+            srtp: None,
             source: Source::Signalled { signalling: LOCAL },
             sends: true,
             receives: true,

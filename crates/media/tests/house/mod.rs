@@ -18,6 +18,7 @@ use model::{
 };
 use wire::rtcp::{Report, ReportBlock, SenderInfo};
 use wire::rtp::{Header, Packet, Rtp, classify, write_header};
+use wire::srtp::{Inbound, KeySource, MasterKey, Outbound, Suite};
 
 /// What telephones speak: tones that no harmonic of another meets.
 pub const TONES_HZ: [f64; 8] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0, 877.0, 953.0];
@@ -48,6 +49,60 @@ pub enum Swell {
     Out,
 }
 
+/// The far end's side of SRTP.
+pub struct Protection {
+    /// For what it sends.
+    pub key: MasterKey,
+    pub server_key: MasterKey,
+    pub outbound: Outbound,
+    pub inbound: Inbound,
+}
+
+impl Protection {
+    pub fn new(suite: Suite, seed: u8) -> Protection {
+        let mut source = KeySource::new([seed; 32]);
+        let (key, server_key) = (source.draw(suite), source.draw(suite));
+        let (outbound, inbound) = (Outbound::new(&key), Inbound::new(&server_key));
+        Protection { key, server_key, outbound, inbound }
+    }
+
+    fn terms(&self) -> model::Srtp {
+        let suite = match self.key.suite() {
+            Suite::AeadAes128Gcm => model::SrtpSuite::AeadAes128Gcm,
+            Suite::Aes256CmHmacSha1_80 => model::SrtpSuite::Aes256CmHmacSha1_80,
+            Suite::AesCm128HmacSha1_80 => model::SrtpSuite::AesCm128HmacSha1_80,
+            Suite::AesCm128HmacSha1_32 => model::SrtpSuite::AesCm128HmacSha1_32,
+        };
+        let key = |key: &MasterKey| model::SrtpKey(*key.bytes());
+        model::Srtp { suite, ours: key(&self.server_key), theirs: key(&self.key) }
+    }
+
+    pub fn protected(&mut self, plain: &[u8]) -> Vec<u8> {
+        let mut bytes = plain.to_vec();
+        match classify(plain) {
+            Packet::Rtcp => {
+                bytes.resize(plain.len() + self.outbound.control_overhead(), 0);
+                self.outbound.protect_control(&mut bytes).unwrap();
+            }
+            _ => {
+                bytes.resize(plain.len() + self.outbound.overhead(), 0);
+                self.outbound.protect(&mut bytes).unwrap();
+            }
+        }
+        bytes
+    }
+
+    fn opened(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        let length = match classify(&bytes) {
+            Packet::Rtcp => self.inbound.unprotect_control(&mut bytes),
+            _ => self.inbound.unprotect(&mut bytes),
+        };
+        bytes.truncate(length.expect("what is sent is protected with the key that was agreed"));
+        bytes
+    }
+}
+
 /// The far end of a leg. It sends a packet every packet time and keeps what it hears.
 pub struct Phone {
     pub address: SocketAddr,
@@ -71,6 +126,8 @@ pub struct Phone {
     pub headers: Vec<(u16, u32, bool)>,
     /// RTCP that it was sent.
     pub told: Vec<Vec<u8>>,
+    /// Its SRTP, if it has any.
+    pub srtp: Option<Protection>,
     sent: u64,
     /// When it sends its next packet [µs].
     pub next_us: f64,
@@ -100,6 +157,7 @@ impl Phone {
             heard: Vec::new(),
             headers: Vec::new(),
             told: Vec::new(),
+            srtp: None,
             sent: 0,
             next_us: 1_000.0 + (leg * 3_777 % 20_000) as f64,
             encoder: Encoder::new(settings).unwrap(),
@@ -115,6 +173,12 @@ impl Phone {
     pub fn speaking_hz(mut self, frequency_hz: f64, amplitude: i16) -> Phone {
         let rate_hz = audio_codec(self.codec).rate_hz();
         self.sine = Some(Sine::new(frequency_hz, amplitude, rate_hz));
+        self
+    }
+
+    /// Its packets are protected, with keys of its own.
+    pub fn protected(mut self, suite: Suite) -> Phone {
+        self.srtp = Some(Protection::new(suite, self.ssrc as u8));
         self
     }
 
@@ -136,6 +200,7 @@ impl Phone {
             remote: self.address,
             rtcp: Rtcp::Shared,
             voip_metrics: false,
+            srtp: self.srtp.as_ref().map(Protection::terms),
             source: Source::Signalled { signalling: self.address.ip() },
             sends: true,
             receives: true,
@@ -175,10 +240,17 @@ impl Phone {
         self.sequence = self.sequence.wrapping_add(1);
         let ticks = codec.rtp_clock_hz() / 1_000 * u32::from(self.ptime_ms);
         self.timestamp = self.timestamp.wrapping_add(ticks);
-        bytes
+        match &mut self.srtp {
+            Some(srtp) => srtp.protected(&bytes),
+            None => bytes,
+        }
     }
 
     pub fn hear(&mut self, bytes: &[u8]) {
+        let bytes = match &mut self.srtp {
+            Some(srtp) => &srtp.opened(bytes)[..],
+            None => bytes,
+        };
         if classify(bytes) == Packet::Rtcp {
             self.told.push(bytes.to_vec());
             return;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use model::SrtpPolicy;
 use serde::Deserialize;
 use sip::access::{Access, Choice, From, Network, Pattern, PatternError, Route, Target, Template};
 use sip::digest::{Algorithm, Ha1, Secrets};
@@ -48,6 +49,8 @@ pub struct User {
     md5: Option<Ha1>,
     sha256: Option<Ha1>,
     password_env: Option<String>,
+    /// Whether its audio is protected by SRTP, where that is not as for others.
+    pub(crate) srtp: Option<SrtpPolicy>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,7 @@ struct UserText {
     ha1_md5: Option<String>,
     ha1_sha256: Option<String>,
     password_env: Option<String>,
+    srtp: Option<SrtpPolicy>,
 }
 
 impl TryFrom<UserText> for User {
@@ -74,7 +78,7 @@ impl TryFrom<UserText> for User {
                     .to_owned(),
             );
         }
-        Ok(User { md5, sha256, password_env: text.password_env })
+        Ok(User { md5, sha256, password_env: text.password_env, srtp: text.srtp })
     }
 }
 
@@ -211,7 +215,7 @@ pub(crate) fn access(
         None => Vec::new(),
     };
     let mut kept = BTreeMap::new();
-    for (name, User { md5, sha256, password_env }) in users {
+    for (name, User { md5, sha256, password_env, srtp: _ }) in users {
         let secrets = match password_env {
             None => Secrets { md5, sha256 },
             Some(at) => match variable(&at) {

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use model::limits::PARTIES_PER_CONFERENCE_MAX;
-use model::{ConferenceName, TapRate};
+use model::{ConferenceName, SrtpPolicy, TapRate};
 use serde::Deserialize;
 use sip::access::Access;
 
@@ -53,6 +53,10 @@ pub struct Config {
     pub profiles: Profiles,
     /// What is agreed on with each trunk.
     pub trunk_audio: BTreeMap<String, TrunkAudio>,
+    /// Whether audio is protected by SRTP, of who is not named …
+    pub srtp: SrtpPolicy,
+    /// … and of users by name.
+    pub srtp_by_user: BTreeMap<String, SrtpPolicy>,
     /// The settings of a room that is not named.
     pub room: Room,
     /// The settings of named rooms.
@@ -188,6 +192,8 @@ struct File {
     #[serde(default)]
     http_names: Vec<String>,
     #[serde(default)]
+    srtp: SrtpPolicy,
+    #[serde(default)]
     access: AccessTable,
     #[serde(default)]
     users: BTreeMap<String, User>,
@@ -272,12 +278,16 @@ impl Config {
             ([], Some(Addresses::Several(addresses))) => addresses,
             (addresses, _) => addresses.to_vec(),
         };
+        let srtp_of = |(name, user): (&String, &User)| Some((name.clone(), user.srtp?));
+        let srtp_by_user = file.users.iter().filter_map(srtp_of).collect();
         let named = (file.users, file.trunks);
         let variable = |name: &str| std::env::var(name).ok();
         let (access, trunk_audio) =
             crate::access::access(file.access, named, file.routes, variable)?;
         Ok(Config {
             sip,
+            srtp: file.srtp,
+            srtp_by_user,
             tls: file.tls,
             websocket: file.websocket,
             http: options.http.or(file.http).unwrap_or(loopback(8080)),
@@ -384,6 +394,8 @@ mod tests {
         assert!(interval.contains("line 1") && interval.contains("90 to"), "{interval}");
         let io = wrong("media_io = \"kqueue\"\n");
         assert!(io.contains("line 1") && io.contains("io_uring"), "{io}");
+        let srtp = wrong("[users.a]\npassword_env = \"A\"\nsrtp = \"maybe\"\n");
+        assert!(srtp.contains("line 3") && srtp.contains("`required`"), "{srtp}");
         let name = wrong("[rooms.\"a b\"]\nrecord = true\n");
         assert!(name.contains("line 1") && name.contains("letters, digits"), "{name}");
     }

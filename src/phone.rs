@@ -5,6 +5,7 @@
 //! time it takes time and bytes as arguments and yields what is to be sent.
 
 mod requests;
+mod srtp;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler};
 use sip::message::{ExtraHeaders, Host, NameAddr, StatusCode, Uri};
 use sip::{Alive, EndCause, Endpoint, Flow, Invite, SessionEvent, SessionId, Transport};
 use wire::rtp::{Extended, Extender, Header, Placed, Rtp, write_header};
-use wire::sdp::{self, Description, Direction, Encoding, Local, Negotiated};
+use wire::sdp::{self, Description, Direction, Encoding, Local, Negotiated, Srtp};
 use wire::telephone_event::{Key, Keystroke};
 
 /// Milliseconds in a packet, and between two calls of [`Phone::tick`].
@@ -58,6 +59,8 @@ pub struct Settings {
     pub codec: Codec,
     /// What it says.
     pub voice: Voice,
+    /// What it wants of SRTP.
+    pub srtp: Srtp,
     /// Decides its tags, and its stream's first numbers.
     pub seed: u64,
 }
@@ -94,6 +97,7 @@ pub struct Phone {
     state: CallState,
     local: Local,
     agreed: Option<Negotiated>,
+    contexts: Option<srtp::Contexts>,
     mouth: Mouth,
     ear: Ear,
     outbox: VecDeque<Sent>,
@@ -116,8 +120,12 @@ impl Phone {
             sip: Endpoint::new(config, settings.seed),
             session: None,
             state: CallState::Idle,
-            local: Local::new(settings.rtp, encodings, settings.seed >> 2),
+            local: Local {
+                srtp: settings.srtp.clone(),
+                ..Local::new(settings.rtp, encodings, settings.seed >> 2)
+            },
             agreed: None,
+            contexts: None,
             mouth: Mouth::new(&settings),
             ear: Ear::new(settings.codec),
             outbox: VecDeque::new(),
@@ -213,7 +221,23 @@ impl Phone {
     /// Takes in a packet of audio.
     pub fn receive_rtp(&mut self, bytes: &[u8]) {
         let Some(agreed) = &self.agreed else { return };
+        let opened = self.contexts.as_mut().map(|contexts| contexts.open(bytes));
+        let bytes = match &opened {
+            None => bytes,
+            Some(Some(opened)) => opened,
+            Some(None) => return,
+        };
         self.ear.receive(agreed.receive_payload_type, bytes);
+    }
+
+    /// Counts its packets on from this number, as one does that has spoken for a while.
+    pub fn count_on_from(&mut self, sequence: u16) {
+        self.mouth.sequence = sequence;
+    }
+
+    /// Whether what it says and hears is protected by SRTP.
+    pub fn is_protected(&self) -> bool {
+        self.contexts.is_some()
     }
 
     /// Every 20 ms: speaks a packet, and hears what has come.
@@ -225,6 +249,10 @@ impl Phone {
         }
         if agreed.direction.sends() {
             let packet = self.mouth.packet(agreed);
+            let packet = match &mut self.contexts {
+                Some(contexts) => contexts.protect(packet),
+                None => packet,
+            };
             self.outbox.push_back(Sent::Rtp(agreed.remote, packet));
         }
     }
@@ -340,7 +368,7 @@ impl Phone {
             .and_then(|offer| sdp::answer(&offer, &self.local).ok());
         match answer {
             Some((text, agreed)) => {
-                self.agreed = Some(agreed);
+                self.agree(agreed);
                 if self.sip.accept(now, session, text.into_bytes()).is_err() {
                     self.hang_up(now);
                 }
@@ -356,8 +384,13 @@ impl Phone {
     }
 
     fn up(&mut self, agreed: Negotiated) {
-        self.agreed = Some(agreed);
+        self.agree(agreed);
         self.state = CallState::Up;
+    }
+
+    fn agree(&mut self, agreed: Negotiated) {
+        self.contexts = srtp::Contexts::agree(self.contexts.take(), agreed.srtp);
+        self.agreed = Some(agreed);
     }
 }
 
@@ -402,7 +435,8 @@ impl Mouth {
             speech: Speech::Silence,
             encoder,
             ssrc: settings.seed as u32,
-            sequence: (settings.seed >> 32) as u16,
+            // The lower half, as RFC 3711 section 3.3.1 asks.
+            sequence: (settings.seed >> 32) as u16 & 0x7fff,
             timestamp: (settings.seed >> 16) as u32,
             stroke: None,
         };

@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use api::{Facts, Feed, Gauge, Readiness, Reply, Switch};
 use gateway::Gateway;
 use model::stats::{MediaStats, SignalStats};
-use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal};
+use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal, SrtpPolicy};
 use sip::Transport;
+use switchboard::SrtpRules;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use vault::{Registrations, Vault, VaultReport};
@@ -41,7 +42,9 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     let (report, reports) = mpsc::unbounded_channel();
     let workers = Arc::new(start_workers(&config, report)?);
     let feed = Arc::new(Feed::new());
-    let mut board = switchboard::Switchboard::new(board_config(&config, &gateway)?, seed());
+    let board = board_config(&config, &gateway)?;
+    tell_of_open_keys(&board.srtp, gateway.listeners());
+    let mut board = switchboard::Switchboard::new(board, seed());
     board.restore(Instant::now(), registered);
     board.watch_trunks(Instant::now());
 
@@ -157,9 +160,29 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
         rooms,
         trunk_audio: config.trunk_audio.clone(),
         any_room: room(&config.room)?,
+        srtp: srtp_rules(config)?,
         started: Instant::now(),
         started_ms: unix_ms(),
     })
+}
+
+fn srtp_rules(config: &Config) -> Result<SrtpRules> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).context("the system has no randomness for keys")?;
+    Ok(SrtpRules { any: config.srtp, users: config.srtp_by_user.clone(), secret })
+}
+
+/// Keys travel in the signalling (RFC 4568 section 8.2): who reads that can listen.
+fn tell_of_open_keys(rules: &SrtpRules, listeners: &[(Transport, SocketAddr)]) {
+    let is_open = |transport: &Transport| match transport {
+        Transport::Udp | Transport::Tcp | Transport::Ws => true,
+        Transport::Tls | Transport::Wss => false,
+    };
+    if rules.is_ever(SrtpPolicy::Required) && listeners.iter().any(|(kind, _)| is_open(kind)) {
+        tracing::warn!(
+            "SRTP is required, and SIP is taken without TLS: its keys can be read there"
+        );
+    }
 }
 
 fn told_by_vault(report: VaultReport, inlet: &Inlet) {

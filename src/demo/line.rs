@@ -49,6 +49,7 @@ impl Lines {
                 user: name.to_lowercase(),
                 codec: *codec,
                 voice: Voice::Silence,
+                srtp: wire::sdp::Srtp::Off,
                 seed: u64::from(sip.local_addr()?.port()) << 32 | u64::from(std::process::id()),
             };
             lines.push(Line { phone: Phone::new(settings), sip, rtp });

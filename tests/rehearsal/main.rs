@@ -8,6 +8,7 @@ mod network;
 mod quality;
 mod scenes;
 mod script;
+mod srtp;
 mod studio;
 mod transfer;
 mod users;

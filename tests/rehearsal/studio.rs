@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use media::{Desk, Music, Outbox, PortKey, Stage};
 use model::limits::TAP_FRAMES_QUEUED_MAX;
+use model::stats::MediaStats;
 use model::{LegId, LocalMedia, MediaOrder, MediaReport, TapFrame};
 
 use crate::network::{Datagram, Kind};
@@ -100,6 +101,11 @@ impl Studio {
 
     pub fn reports(&mut self) -> Vec<MediaReport> {
         std::iter::from_fn(|| self.stage.next_report()).collect()
+    }
+
+    /// What media counted.
+    pub fn stats(&self) -> MediaStats {
+        *self.stage.stats()
     }
 
     pub fn ports_open(&self) -> usize {

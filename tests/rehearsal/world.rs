@@ -14,8 +14,10 @@ use model::{
     MediaOrder, PartyId, Refusal, Registration, TapRate, Verb,
 };
 use sip::{Flow, Transport};
-use switchboard::{Config, Input, Output, Room, Switchboard};
+use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard};
 use wire::rtp::{Packet, classify};
+use wire::sdp::{Keys, Srtp};
+use wire::srtp::KeySource;
 
 use crate::network::{Datagram, Kind, Network, Weather};
 use crate::studio::Studio;
@@ -63,19 +65,20 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, weather: Weather) -> World {
-        World::with_room(
-            seed,
-            weather,
-            Room {
-                record: false,
-                recording_rate: TapRate::Hz16000,
-                parties_max: 100,
-                profile: call::open(),
-            },
-        )
+        World::with_srtp(seed, weather, SrtpRules::default())
+    }
+
+    pub fn with_srtp(seed: u64, weather: Weather, srtp: SrtpRules) -> World {
+        let (record, recording_rate) = (false, TapRate::Hz16000);
+        let any_room = Room { record, recording_rate, parties_max: 100, profile: call::open() };
+        World::with_rules(seed, weather, any_room, srtp)
     }
 
     pub fn with_room(seed: u64, weather: Weather, any_room: Room) -> World {
+        World::with_rules(seed, weather, any_room, SrtpRules::default())
+    }
+
+    fn with_rules(seed: u64, weather: Weather, any_room: Room, srtp: SrtpRules) -> World {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let server: SocketAddr = SERVER.parse().unwrap();
@@ -93,6 +96,7 @@ impl World {
             rooms: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
             any_room,
+            srtp,
             started: now,
             started_ms: 1_700_000_000_000,
         };
@@ -114,6 +118,11 @@ impl World {
 
     /// A phone with this codec comes into the world, on its hook, with the tone of its number.
     pub fn guest(&mut self, codec: Codec) -> usize {
+        self.guest_with(codec, |_| Srtp::Off)
+    }
+
+    /// The same, and it wants this of SRTP.
+    pub fn guest_with(&mut self, codec: Codec, srtp: fn(Keys) -> Srtp) -> usize {
         let number = self.guests.len();
         let address = |port| SocketAddr::from(([10, 0, 1, number as u8 + 1], port));
         let settings = Settings {
@@ -124,6 +133,7 @@ impl World {
             user: format!("guest{number}"),
             codec,
             voice: Voice::Tone { frequency_hz: TONES_HZ[number], amplitude: 4_000 },
+            srtp: srtp(Keys::draw(&mut KeySource::new([number as u8 + 1; 32]))),
             seed: self.seed.wrapping_mul(31).wrapping_add(number as u64 * 0x1234_5678_9abc),
         };
         let phone = Phone::new(settings);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use model::{ConferenceName, Profile, TapRate};
 
 use crate::audio::TrunkAudio;
+use crate::srtp::SrtpRules;
 
 /// A room's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Room {
 pub struct Config {
     /// The SIP endpoint's settings.
     pub sip: sip::Config,
+    /// Who must have SRTP.
+    pub srtp: SrtpRules,
     /// Rooms with settings of their own.
     pub rooms: BTreeMap<ConferenceName, Room>,
     /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.

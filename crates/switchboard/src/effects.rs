@@ -62,10 +62,12 @@ impl Switchboard {
             return;
         };
         let local = self.local_for(&target);
+        let srtp = self.srtp_for_target(&target);
         let stage = Stage::Opening(Purpose::Dial(target));
         let (session, signalling, said) = (None, None, String::new());
         let (caller, keys) = (None, KeyWay::Unheard);
-        let leg_there = Leg { conference, party, session, signalling, stage, said, caller, keys };
+        let leg_there =
+            Leg { conference, party, session, signalling, stage, said, caller, keys, srtp };
         self.legs.insert(leg, leg_there);
         self.order(MediaOrder::Open { leg, conference, local });
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{ConferenceId, PartyId};
+use model::{ConferenceId, PartyId, SrtpPolicy};
 use sip::SessionId;
 use wire::sdp::{Description, Local, Negotiated};
 
@@ -25,6 +25,8 @@ pub(crate) struct Leg {
     pub(crate) caller: Option<Box<Caller>>,
     /// How its keys come.
     pub(crate) keys: KeyWay,
+    /// Whether its audio is protected.
+    pub(crate) srtp: SrtpPolicy,
 }
 
 /// How far a leg's audio is agreed on.

@@ -21,10 +21,12 @@ mod registrations;
 mod roster;
 mod seizure;
 mod signal;
+mod srtp;
 mod switchboard;
 mod text;
 mod way;
 
 pub use audio::{KeyKind, TrunkAudio};
 pub use config::{Config, Room};
+pub use srtp::SrtpRules;
 pub use switchboard::{Deadline, Input, Output, Switchboard};

@@ -37,6 +37,7 @@ pub(crate) fn connection(negotiated: &Negotiated, signalling: IpAddr) -> Option<
             (false, None) => Rtcp::Nowhere,
         },
         voip_metrics: negotiated.voip_metrics,
+        srtp: negotiated.srtp.as_ref().map(crate::srtp::terms),
         source: Source::Signalled { signalling },
         sends: negotiated.direction.sends() && !negotiated.remote.ip().is_unspecified(),
         receives: negotiated.direction.receives(),

@@ -163,6 +163,7 @@ impl Switchboard {
                 said: String::new(),
                 caller: Some(Box::new(caller)),
                 keys: KeyWay::Unheard,
+                srtp: self.srtp_for_caller(&incoming.origin),
             },
         );
         let local = incoming.flow.local.ip();
@@ -237,13 +238,16 @@ impl Switchboard {
             Some(advertised) => SocketAddr::new(advertised, address.port()),
             None => address,
         };
-        let local = negotiation::local(address, self.chance.draw());
-        let trunk = self.legs.get(&id).and_then(|leg| leg.caller.as_ref()?.trunk.as_deref());
-        let local = as_agreed_with(trunk.and_then(|name| self.config.audio_of(name)), local);
-        let Some(leg) = self.legs.get_mut(&id) else {
+        let session_id = self.chance.draw();
+        let Some(policy) = self.legs.get(&id).map(|leg| leg.srtp) else {
             // The caller went while the port was being opened; hanging up closed it.
             return;
         };
+        let srtp = self.draw_srtp(policy);
+        let local = Local { srtp, ..negotiation::local(address, session_id) };
+        let trunk = self.legs.get(&id).and_then(|leg| leg.caller.as_ref()?.trunk.as_deref());
+        let local = as_agreed_with(trunk.and_then(|name| self.config.audio_of(name)), local);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         // What it waited for is taken out; the stage says the most that holds already.
         let waited = std::mem::replace(&mut leg.stage, Stage::Offered(local.clone()));
         let Stage::Opening(purpose) = waited else {
@@ -393,7 +397,8 @@ impl Switchboard {
     }
 
     /// Audio is agreed on: tell media, then the conference.
-    fn agreed(&mut self, now: Instant, id: LegId, local: Local, negotiated: Negotiated) {
+    fn agreed(&mut self, now: Instant, id: LegId, mut local: Local, negotiated: Negotiated) {
+        self.renew_srtp(&mut local, &negotiated);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let placed = if leg.signalling.is_some() { Placed::Inbound } else { Placed::Outbound };
         let signalling = leg.signalling.unwrap_or(negotiated.remote.ip());

@@ -12,6 +12,7 @@ use model::{
 };
 use sip::access::Suspicion;
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
+use wire::srtp::KeySource;
 
 use crate::calls::Calls;
 use crate::commands::Answers;
@@ -126,6 +127,7 @@ pub struct Switchboard {
     pub(crate) config: Config,
     pub(crate) sip: Endpoint,
     pub(crate) chance: Chance,
+    pub(crate) keys: KeySource,
     pub(crate) conferences: BTreeMap<ConferenceId, Conference>,
     pub(crate) names: BTreeMap<ConferenceName, ConferenceId>,
     pub(crate) legs: BTreeMap<LegId, Leg>,
@@ -162,9 +164,10 @@ pub(crate) enum Life {
 impl Switchboard {
     /// A switchboard begins. `seed` decides its ids, tags and branches: the shell takes it from
     /// the operating system, a test prints it.
-    pub fn new(config: Config, seed: u64) -> Switchboard {
+    pub fn new(mut config: Config, seed: u64) -> Switchboard {
         let mut chance = Chance::new(seed);
         Switchboard {
+            keys: KeySource::new(std::mem::take(&mut config.srtp.secret)),
             sip: Endpoint::new(config.sip.clone(), chance.draw()),
             config,
             chance,

@@ -8,7 +8,7 @@ use model::{Accepted, Command, LocalMedia, MediaOrder, MediaReport, Refusal, Tap
 use sip::access::Access;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{Flow, Transport};
-use switchboard::{Config, Input, Output, Room, Switchboard, TrunkAudio};
+use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard, TrunkAudio};
 
 pub(crate) const SERVER: &str = "10.0.0.1:5060";
 
@@ -78,6 +78,7 @@ impl House {
             rooms: BTreeMap::new(),
             trunk_audio,
             any_room: room,
+            srtp: SrtpRules::default(),
             started: now,
             started_ms: 1_700_000_000_000,
         };

@@ -1,0 +1,84 @@
+//! Who must have SRTP, and the keys for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::{SrtpKey, SrtpPolicy, SrtpSuite};
+use sip::access::{Destination, Origin};
+use wire::sdp::{Keys, Local, Negotiated, Protected, Srtp};
+use wire::srtp::{MasterKey, Suite};
+
+use crate::switchboard::Switchboard;
+use crate::way::Way;
+
+/// Who must have SRTP.
+#[derive(Clone, Default)]
+pub struct SrtpRules {
+    /// Who is not named.
+    pub any: SrtpPolicy,
+    /// Users by name.
+    pub users: BTreeMap<String, SrtpPolicy>,
+    /// What keys are drawn from: random bytes of the operating system.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for SrtpRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SrtpRules { any, users, secret: _ } = self;
+        f.debug_struct("SrtpRules").field("any", any).field("users", users).finish_non_exhaustive()
+    }
+}
+
+impl SrtpRules {
+    fn of(&self, user: Option<&str>) -> SrtpPolicy {
+        user.and_then(|user| self.users.get(user)).copied().unwrap_or(self.any)
+    }
+
+    /// Whether anybody must have it.
+    #[must_use]
+    pub fn is_ever(&self, policy: SrtpPolicy) -> bool {
+        self.any == policy || self.users.values().any(|one| *one == policy)
+    }
+}
+
+impl Switchboard {
+    /// What holds for a call that comes in.
+    pub(crate) fn srtp_for_caller(&self, origin: &Origin) -> SrtpPolicy {
+        self.config.srtp.of(origin.user())
+    }
+
+    /// What holds for a call to that address.
+    pub(crate) fn srtp_for_target(&self, target: &str) -> SrtpPolicy {
+        match self.may_dial((&Origin::Trusted, None), target) {
+            Ok(Way::Routed(Destination::User(user))) => self.config.srtp.of(Some(&user)),
+            Ok(Way::Routed(_) | Way::Straight) | Err(_) => self.config.srtp.of(None),
+        }
+    }
+
+    /// What we say of it in a call's descriptions.
+    pub(crate) fn draw_srtp(&mut self, policy: SrtpPolicy) -> Srtp {
+        match policy {
+            SrtpPolicy::Off => Srtp::Off,
+            SrtpPolicy::Optional => Srtp::Optional(Keys::draw(&mut self.keys)),
+            SrtpPolicy::Required => Srtp::Required(Keys::draw(&mut self.keys)),
+        }
+    }
+
+    /// Replaces all keys that do not serve.
+    pub(crate) fn renew_srtp(&mut self, local: &mut Local, negotiated: &Negotiated) {
+        let serving = negotiated.srtp.map(|srtp| srtp.ours.suite());
+        local.srtp.renew(serving, &mut self.keys);
+    }
+}
+
+/// What media is told of the keys that were agreed on.
+pub(crate) fn terms(agreed: &Protected) -> model::Srtp {
+    let suite = match agreed.ours.suite() {
+        Suite::AeadAes128Gcm => SrtpSuite::AeadAes128Gcm,
+        Suite::Aes256CmHmacSha1_80 => SrtpSuite::Aes256CmHmacSha1_80,
+        Suite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
+        Suite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
+    };
+    let key = |key: &MasterKey| SrtpKey(*key.bytes());
+    model::Srtp { suite, ours: key(&agreed.ours), theirs: key(&agreed.theirs) }
+}

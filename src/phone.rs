@@ -230,16 +230,6 @@ impl Phone {
         self.ear.receive(agreed.receive_payload_type, bytes);
     }
 
-    /// Counts its packets on from this number, as one does that has spoken for a while.
-    pub fn count_on_from(&mut self, sequence: u16) {
-        self.mouth.sequence = sequence;
-    }
-
-    /// Whether what it says and hears is protected by SRTP.
-    pub fn is_protected(&self) -> bool {
-        self.contexts.is_some()
-    }
-
     /// Every 20 ms: speaks a packet, and hears what has come.
     pub fn tick(&mut self) {
         self.ear.play();
@@ -386,11 +376,6 @@ impl Phone {
     fn up(&mut self, agreed: Negotiated) {
         self.agree(agreed);
         self.state = CallState::Up;
-    }
-
-    fn agree(&mut self, agreed: Negotiated) {
-        self.contexts = srtp::Contexts::agree(self.contexts.take(), agreed.srtp);
-        self.agreed = Some(agreed);
     }
 }
 

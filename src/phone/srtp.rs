@@ -1,8 +1,27 @@
 //! The phone's side of SRTP.
 
 use wire::rtp::{Packet, classify};
-use wire::sdp::Protected;
+use wire::sdp::{Negotiated, Protected};
 use wire::srtp::{Inbound, Outbound};
+
+use super::Phone;
+
+impl Phone {
+    /// Counts its packets on from this number, as one does that has spoken for a while.
+    pub fn count_on_from(&mut self, sequence: u16) {
+        self.mouth.sequence = sequence;
+    }
+
+    /// Whether what it says and hears is protected by SRTP.
+    pub fn is_protected(&self) -> bool {
+        self.contexts.is_some()
+    }
+
+    pub(super) fn agree(&mut self, agreed: Negotiated) {
+        self.contexts = Contexts::agree(self.contexts.take(), agreed.srtp);
+        self.agreed = Some(agreed);
+    }
+}
 
 /// What protects what it says, and opens what it hears.
 pub(super) struct Contexts {

@@ -68,8 +68,13 @@ pub(crate) struct Phone {
 impl Caller {
     /// Dials a room.
     pub(crate) fn call(self, server: &Server, room: &str) -> Phone {
+        self.call_with(server, room, "")
+    }
+
+    /// The same, with more parameters of the account.
+    pub(crate) fn call_with(self, server: &Server, room: &str, more: &str) -> Phone {
         let account =
-            format!("<sip:{}@127.0.0.1;transport={}>;regint=0", self.name, self.transport);
+            format!("<sip:{}@127.0.0.1;transport={}>;regint=0{more}", self.name, self.transport);
         self.dial(server, room, &account)
     }
 
@@ -85,10 +90,15 @@ impl Caller {
 
     /// Waits on its hook, and answers whoever calls; gives its address, too.
     pub(crate) fn wait(self) -> (Phone, String) {
+        self.wait_with("")
+    }
+
+    /// The same, with more parameters of the account.
+    pub(crate) fn wait_with(self, more: &str) -> (Phone, String) {
         let address = free_address();
         let Caller { name, transport, .. } = self;
         let account =
-            format!("<sip:{name}@127.0.0.1;transport={transport}>;regint=0;answermode=auto");
+            format!("<sip:{name}@127.0.0.1;transport={transport}>;regint=0;answermode=auto{more}");
         let phone = self.start(&address.to_string(), &account, &[]);
         (phone, format!("sip:{name}@{address}"))
     }
@@ -167,6 +177,7 @@ impl Caller {
              module g711.so\n\
              module g722.so\n\
              module opus.so\n\
+             module srtp.so\n\
              module aufile.so\n\
              module aubridge.so\n\
              module sndfile.so\n\
@@ -191,6 +202,12 @@ impl Phone {
         let length = stream.read(&mut answer).unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]);
         assert!(answer.contains(r#""response":true,"ok":true"#), "{key}: {answer}");
+    }
+
+    /// What it wrote into its log so far.
+    pub(crate) fn said(&self) -> String {
+        let log = std::fs::read(self.folder.join("log")).unwrap();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// How much it has heard so far [ms].

@@ -19,6 +19,7 @@ mod hostile;
 mod machine;
 mod secure;
 mod shutdown;
+mod srtp;
 mod startup;
 mod transfer;
 mod trunks;

@@ -79,24 +79,22 @@ impl Protection {
 
     pub fn protected(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut bytes = plain.to_vec();
-        match classify(plain) {
-            Packet::Rtcp => {
-                bytes.resize(plain.len() + self.outbound.control_overhead(), 0);
-                self.outbound.protect_control(&mut bytes).unwrap();
-            }
-            _ => {
-                bytes.resize(plain.len() + self.outbound.overhead(), 0);
-                self.outbound.protect(&mut bytes).unwrap();
-            }
+        if classify(plain) == Packet::Rtcp {
+            bytes.resize(plain.len() + self.outbound.control_overhead(), 0);
+            self.outbound.protect_control(&mut bytes).unwrap();
+        } else {
+            bytes.resize(plain.len() + self.outbound.overhead(), 0);
+            self.outbound.protect(&mut bytes).unwrap();
         }
         bytes
     }
 
     fn opened(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
-        let length = match classify(&bytes) {
-            Packet::Rtcp => self.inbound.unprotect_control(&mut bytes),
-            _ => self.inbound.unprotect(&mut bytes),
+        let length = if classify(&bytes) == Packet::Rtcp {
+            self.inbound.unprotect_control(&mut bytes)
+        } else {
+            self.inbound.unprotect(&mut bytes)
         };
         bytes.truncate(length.expect("what is sent is protected with the key that was agreed"));
         bytes

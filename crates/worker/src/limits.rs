@@ -73,8 +73,8 @@ pub const LATE_US: u64 = 5_000;
 /// fill the far ends' buffers, so it is left out and counted.
 pub const CATCH_UP_TURNS_MAX: u64 = 40;
 
-/// Turns that a media thread goes on after its last port and conference are gone: a second, in which
-/// all that they leave behind is handed back.
+/// Turns that a media thread goes on after its last port and conference are gone: a second, in
+/// which all that they leave behind is handed back.
 pub const IDLE_TURNS: u64 = 200;
 
 /// How long a media thread that has nobody sleeps if nobody wakes it. Whoever gives an order does,

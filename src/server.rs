@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use api::{Facts, Feed, Gauge, Readiness, Reply, Switch};
 use gateway::Gateway;
 use model::stats::{MediaStats, SignalStats};
-use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal, SrtpPolicy};
+use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal};
 use sip::Transport;
 use switchboard::SrtpRules;
 use tokio::net::TcpListener;
@@ -43,7 +43,7 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     let workers = Arc::new(start_workers(&config, report)?);
     let feed = Arc::new(Feed::new());
     let board = board_config(&config, &gateway)?;
-    tell_of_open_keys(&board.srtp, gateway.listeners());
+    tell_of_open_keys(&board, gateway.listeners());
     let mut board = switchboard::Switchboard::new(board, seed());
     board.restore(Instant::now(), registered);
     board.watch_trunks(Instant::now());
@@ -173,12 +173,12 @@ fn srtp_rules(config: &Config) -> Result<SrtpRules> {
 }
 
 /// Keys travel in the signalling (RFC 4568 section 8.2): who reads that can listen.
-fn tell_of_open_keys(rules: &SrtpRules, listeners: &[(Transport, SocketAddr)]) {
+fn tell_of_open_keys(board: &switchboard::Config, listeners: &[(Transport, SocketAddr)]) {
     let is_open = |transport: &Transport| match transport {
         Transport::Udp | Transport::Tcp | Transport::Ws => true,
         Transport::Tls | Transport::Wss => false,
     };
-    if rules.is_ever(SrtpPolicy::Required) && listeners.iter().any(|(kind, _)| is_open(kind)) {
+    if board.requires_srtp() && listeners.iter().any(|(kind, _)| is_open(kind)) {
         tracing::warn!(
             "SRTP is required, and SIP is taken without TLS: its keys can be read there"
         );

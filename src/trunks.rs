@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::SrtpPolicy;
 use serde::Deserialize;
 use sip::access::{
     NumberScheme, Pattern, PatternError, Rewrite, Template, Trunk, TrunkHeaders, is_number,
@@ -60,6 +61,7 @@ struct TrunkText {
     codecs: Vec<CodecText>,
     #[serde(default)]
     dtmf: DtmfText,
+    srtp: Option<SrtpPolicy>,
     calls_max: Option<usize>,
     calls_per_second_max: Option<u32>,
     patience_s: Option<u16>,
@@ -159,6 +161,7 @@ impl TryFrom<TrunkText> for TrunkTable {
                 DtmfText::Info => KeyKind::Info,
                 DtmfText::Inband => KeyKind::Tones,
             },
+            srtp: text.srtp,
         };
         Ok(TrunkTable { trunk, audio, account: text.account })
     }
@@ -258,7 +261,8 @@ mod tests {
              caller = \"+4930\"\ninbound = [[\"00%\", \"+$1\"]]\noutbound = [[\"+%\", \"00$1\"]]\n\
              headers = { X-Customer = \"4711\" }\nkeep = [\"X-Tenant\"]\n\
              strip = [\"User-to-User\"]\n\
-             codecs = [\"pcma\", \"g722\"]\ndtmf = \"info\"\ncalls_max = 3\npatience_s = 2\n",
+             codecs = [\"pcma\", \"g722\"]\ndtmf = \"info\"\n\
+             srtp = \"required\"\ncalls_max = 3\npatience_s = 2\n",
         )
         .unwrap();
         let carrier = &trunks["carrier"];
@@ -270,7 +274,8 @@ mod tests {
         assert_eq!(carrier.headers.set[0].1, "4711");
         assert!(carrier.headers.carries(&HeaderName::Other("x-tenant".into())));
         let codecs = vec![Encoding::Pcma, Encoding::G722];
-        assert_eq!(audios["carrier"], TrunkAudio { codecs, keys: KeyKind::Info });
+        let srtp = Some(SrtpPolicy::Required);
+        assert_eq!(audios["carrier"], TrunkAudio { codecs, keys: KeyKind::Info, srtp });
     }
 
     #[test]

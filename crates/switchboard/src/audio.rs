@@ -1,5 +1,6 @@
 //! What is agreed on with a trunk, where that differs from what is agreed on with everybody.
 
+use model::SrtpPolicy;
 use wire::sdp::{Encoding, Local};
 
 /// What is agreed on with a trunk.
@@ -9,6 +10,8 @@ pub struct TrunkAudio {
     pub codecs: Vec<Encoding>,
     /// How keys go there.
     pub keys: KeyKind,
+    /// Whether it is protected by SRTP, where that is not as for others.
+    pub srtp: Option<SrtpPolicy>,
 }
 
 /// How keys go to a far end.
@@ -25,7 +28,7 @@ pub enum KeyKind {
 
 /// What we say of ourselves to a trunk.
 pub(crate) fn as_agreed_with(audio: Option<&TrunkAudio>, mut local: Local) -> Local {
-    let Some(TrunkAudio { codecs, keys }) = audio else { return local };
+    let Some(TrunkAudio { codecs, keys, srtp: _ }) = audio else { return local };
     let sounds = |one: &Encoding| !matches!(one, Encoding::ComfortNoise | Encoding::TelephoneEvent);
     if !codecs.is_empty() {
         let others = local.codecs.iter().copied().filter(|one| !sounds(one));
@@ -51,9 +54,9 @@ mod tests {
         let local = || Local::new("192.0.2.1:4000".parse().unwrap(), all.to_vec(), 1);
         assert_eq!(as_agreed_with(None, local()).codecs, all);
         let codecs = vec![Encoding::Pcma];
-        let audio = TrunkAudio { codecs: codecs.clone(), keys: KeyKind::Events };
+        let audio = TrunkAudio { codecs: codecs.clone(), ..TrunkAudio::default() };
         assert_eq!(as_agreed_with(Some(&audio), local()).codecs, [&codecs, &all[2..]].concat());
-        let audio = TrunkAudio { codecs: Vec::new(), keys: KeyKind::Info };
+        let audio = TrunkAudio { keys: KeyKind::Info, ..TrunkAudio::default() };
         assert_eq!(as_agreed_with(Some(&audio), local()).codecs, all[..3]);
     }
 }

@@ -148,10 +148,12 @@ impl Switchboard {
             }
         }
         let local = audio::as_agreed_with(self.config.audio_of(name), seizure.local.clone());
+        let srtp = self.srtp_of_trunk(name);
         let is_out = self.sip.standing(name).is_some_and(|standing| standing.is_out());
         if is_out || !self.take_place(now, name, leg) {
             return false;
         }
+        let local = Local { srtp: self.draw_srtp(srtp), ..local };
         let offer = sdp::offer(&local);
         let invite = Invite {
             route,

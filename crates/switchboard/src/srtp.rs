@@ -8,6 +8,7 @@ use sip::access::{Destination, Origin};
 use wire::sdp::{Keys, Local, Negotiated, Protected, Srtp};
 use wire::srtp::{MasterKey, Suite};
 
+use crate::config::Config;
 use crate::switchboard::Switchboard;
 use crate::way::Way;
 
@@ -29,22 +30,37 @@ impl fmt::Debug for SrtpRules {
     }
 }
 
+impl Config {
+    /// Whether anybody must have SRTP.
+    #[must_use]
+    pub fn requires_srtp(&self) -> bool {
+        let of_users = self.srtp.users.values();
+        let of_trunks = self.trunk_audio.values().filter_map(|audio| audio.srtp.as_ref());
+        let mut all = of_users.chain(of_trunks).chain([&self.srtp.any]);
+        all.any(|policy| *policy == SrtpPolicy::Required)
+    }
+}
+
 impl SrtpRules {
     fn of(&self, user: Option<&str>) -> SrtpPolicy {
         user.and_then(|user| self.users.get(user)).copied().unwrap_or(self.any)
-    }
-
-    /// Whether anybody must have it.
-    #[must_use]
-    pub fn is_ever(&self, policy: SrtpPolicy) -> bool {
-        self.any == policy || self.users.values().any(|one| *one == policy)
     }
 }
 
 impl Switchboard {
     /// What holds for a call that comes in.
     pub(crate) fn srtp_for_caller(&self, origin: &Origin) -> SrtpPolicy {
-        self.config.srtp.of(origin.user())
+        match origin {
+            Origin::Trunk(name) => self.srtp_of_trunk(name),
+            Origin::User(name) => self.config.srtp.of(Some(name)),
+            Origin::Stranger | Origin::Trusted => self.config.srtp.of(None),
+        }
+    }
+
+    /// What holds for calls with a trunk.
+    pub(crate) fn srtp_of_trunk(&self, name: &str) -> SrtpPolicy {
+        let own = self.config.audio_of(name).and_then(|audio| audio.srtp);
+        own.unwrap_or(self.config.srtp.any)
     }
 
     /// What holds for a call to that address.

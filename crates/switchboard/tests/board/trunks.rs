@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use model::{Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, TrunkState, Verb};
+use model::{
+    Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, SrtpPolicy, TrunkState,
+    Verb,
+};
 use sip::access::{Access, Choice, From, Network, Pattern, Rewrite, Route, Target, Template};
 use sip::access::{Trunk, TrunkHeaders};
 use sip::message::{HeaderName, Message, Request, Uri};
@@ -282,7 +285,8 @@ fn the_api_calls_numbers_by_the_routes_too() {
 
 #[test]
 fn a_trunk_is_offered_the_codecs_and_keys_that_it_takes() {
-    let audio = TrunkAudio { codecs: vec![Encoding::Pcma], keys: KeyKind::Info };
+    let audio =
+        TrunkAudio { codecs: vec![Encoding::Pcma], keys: KeyKind::Info, ..TrunkAudio::default() };
     let mut house = House::agreeing(access(), BTreeMap::from([("first".to_owned(), audio)]));
     let mut alice = Phone::new("alice", 1);
     alice.dial(&mut house, "930123", "");
@@ -324,4 +328,20 @@ fn a_trunk_that_is_down_is_passed_over_and_shown_so() {
             ("third", TrunkState::Unknown, 0, 0),
         ]
     );
+}
+
+#[test]
+fn a_trunk_that_must_have_srtp_is_called_with_it_and_not_heard_without() {
+    let audio = TrunkAudio { srtp: Some(SrtpPolicy::Required), ..TrunkAudio::default() };
+    let mut house = House::agreeing(access(), BTreeMap::from([("first".to_owned(), audio)]));
+    Phone::new("alice", 1).dial(&mut house, "930123", "");
+    let call = the_call(&mut house, 1);
+    let offer = |call: &Request| String::from_utf8(call.body.clone()).unwrap();
+    let protected = offer(&call);
+    assert!(protected.contains(" RTP/SAVP ") && protected.contains("a=crypto:1 "), "{protected}");
+    refuse(&mut house, 1, &call, "503 Full");
+    let plain = offer(&the_call(&mut house, 2));
+    assert!(plain.contains(" RTP/AVP ") && !plain.contains("crypto"), "{plain}");
+    let mut caller = Phone { address: gateway(1), ..Phone::new("030999", 99) };
+    assert_eq!(statuses(&caller.call(&mut house, "0307", "")).last(), Some(&488));
 }

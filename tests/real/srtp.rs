@@ -54,7 +54,7 @@ fn baresip_hears_and_is_heard_by_srtp_beside_a_plain_phone() {
             (0..3).filter(|other| *other != listener).map(Sound::Phone).collect();
         assert!(heard.contains(&others), "{listener} heard {heard:?}");
     }
-    // Before its keys are in place baresip opens its NAT with a plain packet.
+    // baresip opens its NAT by RTCP, once before its keys are in place and once after.
     let unauthentic = server.metric("convoke_srtp_packets_unauthentic_total");
     assert!(unauthentic <= 2.0, "{unauthentic} packets were not authentic");
 }

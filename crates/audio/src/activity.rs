@@ -116,10 +116,22 @@ pub fn payload_is_silence(codec: Codec, payload: &[u8]) -> bool {
     !payload.is_empty() && payload.iter().all(|byte| codes.contains(byte))
 }
 
+/// What an Opus payload's encoder thought of the first of it: voice, or none. Told without decoding
+/// it, by the first bit of what SILK codes (RFC 6716 §4.2.3); none where there is no SILK in it.
+pub fn opus_voice_flag(payload: &[u8]) -> Option<bool> {
+    /// The first configuration of CELT alone (RFC 6716 §3.1, table 2).
+    const CELT_ONLY: u8 = 16;
+    let [toc, first, ..] = payload else { return None };
+    let (configuration, frames) = (toc >> 3, toc & 3);
+    // A symbol of even odds is the range coder's first bit (RFC 6716 §4.1).
+    (configuration < CELT_ONLY && frames == 0).then_some(first & 0x80 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tone::Sine;
+    use crate::{Encoder, EncoderSettings};
 
     /// Pushes frames of 20 ms of a square wave and returns who speaks, frame by frame.
     fn speaking(activity: &mut Activity, amplitude: i16, frames: usize) -> Vec<bool> {
@@ -166,6 +178,33 @@ mod tests {
     fn a_steady_loud_tone_counts_for_ever() {
         let mut activity = Activity::new(8_000);
         assert!(speaking(&mut activity, 3_000, 120 * 50).iter().all(|speaks| *speaks));
+    }
+
+    #[test]
+    fn an_opus_payload_tells_whether_it_is_voice() {
+        // Bursts of tones as syllables are, then noise as of a quiet room.
+        let mut encoder = Encoder::new(EncoderSettings::of(Codec::Opus)).unwrap();
+        let mut sine = Sine::new(437.0, 6_000, 48_000);
+        let mut noise = 1_u32;
+        let mut voiced = |speaks: bool| {
+            let mut pcm = [0; 960];
+            if speaks {
+                sine.fill(&mut pcm);
+            }
+            for sample in &mut pcm {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *sample += (noise >> 28) as i16;
+            }
+            let mut payload = [0; 1_500];
+            let length = encoder.encode(&pcm, &mut payload);
+            opus_voice_flag(&payload[..length])
+        };
+        assert_eq!([true; 20].map(&mut voiced)[10..], [Some(true); 10]);
+        assert_eq!([false; 50].map(&mut voiced)[40..], [Some(false); 10]);
+        assert_eq!([true; 20].map(&mut voiced)[10..], [Some(true); 10]);
+        // CELT alone, several frames, nothing.
+        let others: [&[u8]; 4] = [&[16 << 3, 0xFF], &[9 << 3 | 1, 0xFF], &[9 << 3], &[]];
+        assert_eq!(others.map(opus_voice_flag), [None; 4]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod mixer;
 mod music;
 mod outbox;
 mod outgoing;
+mod passing;
 mod plan;
 mod playout;
 mod port;

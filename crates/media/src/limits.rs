@@ -96,6 +96,21 @@ pub const CONCEAL_MS_MAX: i64 = 60;
 /// what stretching needs.
 pub const FIFO_MS: usize = 240;
 
+/// Ticks for which a talker's payloads are passed on without a look at what is in them: a second,
+/// by which it may be told late that somebody fell silent whose encoder does not say so.
+pub const PASSED_TICKS_MAX: u32 = 50;
+
+/// Ticks of which the sound is looked at in between: 200 ms, in most of which somebody who speaks is
+/// loud.
+pub const LISTENED_TICKS_MIN: u32 = 10;
+
+/// Payloads that are decoded again before the first that is heard, when what was passed on is to be
+/// mixed: what Opus predicts from a frame has fallen below a hundredth four frames later.
+pub const PASSED_PACKETS_KEPT: usize = 6;
+
+/// Longest of them \[bytes\]: 128 kbit/s in packets of 20 ms. Larger ones are decoded.
+pub const PASSED_BYTES_MAX: usize = 320;
+
 /// Ticks for which a talker keeps a voice of its own after it fell silent: 2 s, so that codecs with
 /// memory switch seldom.
 pub const PRIVATE_TICKS: u64 = 100;

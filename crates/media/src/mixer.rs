@@ -37,6 +37,8 @@ pub struct Mixer {
     next: Option<Box<Plan>>,
     #[expect(clippy::vec_box, reason = "to take a tap out of its box would free in a tick")]
     taps: Vec<Box<Tap>>,
+    /// Whether anybody heard a mix in the last tick: if not, nobody's samples were needed.
+    mixes: bool,
 }
 
 /// What a mixer works with in a tick.
@@ -238,7 +240,7 @@ impl Mixer {
     /// A mixer in which nobody is.
     pub(crate) fn new(phase: u64) -> Mixer {
         let taps = Vec::with_capacity(TAPS_PER_CONFERENCE_MAX);
-        Mixer { phase, plan: Box::default(), next: None, taps }
+        Mixer { phase, plan: Box::default(), next: None, taps, mixes: true }
     }
 
     /// Reads ahead for some of the members: see [`Port::touch`].
@@ -280,18 +282,20 @@ impl Mixer {
         let room = floor.spent.len() < SPENT_QUEUED_MAX;
         match self.next.take_if(|_| room) {
             None => {
-                hear(&self.plan, None, tick, floor);
+                let needed = self.mixes || !self.taps.is_empty();
+                let passes = !needed && !somebody_joins_in(&self.plan, tick, floor);
+                hear(&self.plan, None, tick, passes, floor);
                 self.plan.sum(floor.ports, tick, floor.music);
-                choose_encoders(&mut self.plan, None, tick, floor);
+                self.mixes = choose_encoders(&mut self.plan, None, tick, floor);
                 give(&mut self.plan, None, tick, floor);
                 tap(&mut self.taps, &self.plan, None, tick, floor);
             }
             Some(mut next) => {
                 next.succeed(&mut self.plan, floor.ports);
-                hear(&next, Some(&self.plan), tick, floor);
+                hear(&next, Some(&self.plan), tick, false, floor);
                 self.plan.sum(floor.ports, tick, floor.music);
                 next.sum(floor.ports, tick, floor.music);
-                choose_encoders(&mut next, Some(&self.plan), tick, floor);
+                self.mixes = choose_encoders(&mut next, Some(&self.plan), tick, floor);
                 give(&mut next, Some(&self.plan), tick, floor);
                 tap(&mut self.taps, &next, Some(&self.plan), tick, floor);
                 step_over(&self.plan, &next, floor.ports);
@@ -308,9 +312,23 @@ fn touch(plan: &Plan, members: Range<usize>, ports: &Ports) {
     black_box(words.fold(0, |all, word| all ^ word));
 }
 
-/// Plays each leg's frame. In the tick in which the plan changes, those who left are heard a last
-/// time.
-fn hear(plan: &Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
+/// Plays the frames of all whose payloads are not passed on: whether somebody began to sound.
+fn somebody_joins_in(plan: &Plan, tick: u64, floor: &mut Floor<'_>) -> bool {
+    let time = (tick, floor.now_us);
+    let mut joins = false;
+    for member in &plan.members {
+        let link = floor.ports.link_mut(member.port, member.leg);
+        let Some(link) = link.filter(|link| !link.may_pass()) else { continue };
+        let sounded = link.sounding;
+        link.hear(member.leg, time, member.wanted, false, floor.ledger);
+        joins |= link.sounding && !sounded;
+    }
+    joins
+}
+
+/// Plays each leg's frame, or lets payloads that are only passed on go by if it `passes` them. In
+/// the tick in which the plan changes, those who left are heard a last time.
+fn hear(plan: &Plan, before: Option<&Plan>, tick: u64, passes: bool, floor: &mut Floor<'_>) {
     let time = (tick, floor.now_us);
     for (index, member) in plan.members.iter().enumerate() {
         if index % TOUCHED_LEGS == 0 && index > 0 {
@@ -319,24 +337,31 @@ fn hear(plan: &Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
         let Some(link) = floor.ports.link_mut(member.port, member.leg) else { continue };
         let old = link.standing.filter(|_| before.is_some());
         let wanted = member.wanted.or(old.map(|old| old.wanted).unwrap_or_default());
-        link.hear(member.leg, time, wanted, floor.ledger);
+        link.hear(member.leg, time, wanted, passes, floor.ledger);
     }
     for member in before.into_iter().flat_map(|before| &before.members) {
         if let Some(link) = floor.ports.link_mut(member.port, member.leg) {
-            link.hear(member.leg, time, member.wanted, floor.ledger);
+            link.hear(member.leg, time, member.wanted, false, floor.ledger);
         }
     }
 }
 
 /// Decides who needs a voice of its own, before any encoder works. Codecs without memory have time
-/// until then.
-fn choose_encoders(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
+/// until then. Returns whether anybody hears a mix.
+fn choose_encoders(
+    plan: &mut Plan,
+    before: Option<&Plan>,
+    tick: u64,
+    floor: &mut Floor<'_>,
+) -> bool {
+    let mut mixes = false;
     for index in 0..plan.members.len() {
         let member = plan.members[index];
         if !member.memory {
+            mixes = true;
             continue;
         }
-        way::decide(floor.ports, &member, plan, before);
+        mixes |= way::decide(floor.ports, &member, plan, before);
         let past = floor.past(&member);
         let Some(link) = floor.ports.link_mut(member.port, member.leg) else { continue };
         match link.voice.way.given {
@@ -347,6 +372,7 @@ fn choose_encoders(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mu
             Given::Own(..) | Given::Silence => link.voice.active = None,
         }
     }
+    mixes
 }
 
 /// The tick in which the plan changes, as one listener's ear group sees it.

@@ -20,6 +20,7 @@ use crate::hush::Hush;
 use crate::jitter::{Inserted, JitterBuffer, Waiting};
 use crate::ledger::Ledger;
 use crate::limits::{BUFFERED_MS_MAX, CONCEAL_MS_MAX, DELAY_MS_MAX};
+use crate::passing::Passing;
 use crate::stretch;
 use crate::timeline::Position;
 
@@ -117,6 +118,7 @@ pub(crate) struct PlayoutBuffer {
     long_ticks: u32,
     short_ticks: u32,
     hush: Hush,
+    passing: Passing,
 }
 
 impl PlayoutBuffer {
@@ -140,6 +142,7 @@ impl PlayoutBuffer {
             long_ticks: 0,
             short_ticks: 0,
             hush: Hush::new(),
+            passing: Passing::new(),
         }
     }
 
@@ -200,6 +203,52 @@ impl PlayoutBuffer {
             (false, _) => Playout::Silence,
             (true, true) => Playout::Concealed,
             (true, false) => Playout::Frame,
+        }
+    }
+
+    /// Lets a tick's packet go by without decoding it, if it is whole, goes on where the last one
+    /// ended, and nothing has to be done about the delay. `speaking` is how it was when the sound
+    /// was looked at last.
+    pub(crate) fn pass(
+        &mut self,
+        now: i64,
+        frame: usize,
+        speaking: bool,
+        ledger: &mut Ledger,
+    ) -> bool {
+        let Some(packet) = self.packets.first() else { return false };
+        // A delay that is longer by less than a stretch needs is shortened in silence only.
+        let steady = -SHORT_MS * self.per_ms..stretch::NEEDED_MS as i64 * self.per_ms;
+        let goes_on = self.state == State::Playing
+            && packet.position.at == self.cursor
+            && packet.samples == frame as i64
+            && !self.hush.rests()
+            && self.lag(now).is_some_and(|lag| steady.contains(&lag));
+        let payload = self.packets.payload(&packet);
+        let silent = activity::payload_is_silence(self.decoder.codec(), payload);
+        if !goes_on || silent || !self.passing.may_pass(payload, speaking) {
+            return false;
+        }
+        self.passing.pass(payload);
+        self.concealed = false;
+        (self.taken, self.missing) = (Taken::One(packet), false);
+        self.cursor = packet.end();
+        self.made_up = 0;
+        self.take(&packet, ledger);
+        true
+    }
+
+    /// Brings the decoder and what is left of its samples to where they were if nothing had gone by
+    /// undecoded. `past` gets the last tick's frame then, and stays as it is otherwise.
+    pub(crate) fn listen(&mut self, past: &mut [i16], ledger: &mut Ledger) {
+        for payload in self.passing.listen() {
+            let Some(room) = self.fifo.room(past.len()) else { break };
+            if self.decoder.decode(payload, room) != Ok(past.len()) {
+                self.decoder.conceal(room);
+            }
+            self.fifo.commit(past.len(), 0, false);
+            self.fifo.pop(past);
+            ledger.stats.decodes += 1;
         }
     }
 

@@ -96,19 +96,24 @@ impl Way {
 
 /// Whether a packet of Opus is coded as mono (RFC 6716 section 3.1): a listener is sent no more
 /// channels than the mix has.
-fn is_mono(payload: &[u8]) -> bool {
+pub(crate) fn is_mono(payload: &[u8]) -> bool {
     payload.first().is_some_and(|toc| toc & 4 == 0)
 }
 
 /// Decides what a listener is given. In the tick in which the plan changes its payloads go on only
-/// if they are the same under both.
-pub(crate) fn decide(ports: &mut Ports, member: &Member, plan: &Plan, before: Option<&Plan>) {
-    let Some(link) = ports.link_mut(member.port, member.leg) else { return };
+/// if they are the same under both. Returns whether it needs anybody's samples.
+pub(crate) fn decide(
+    ports: &mut Ports,
+    member: &Member,
+    plan: &Plan,
+    before: Option<&Plan>,
+) -> bool {
+    let Some(link) = ports.link_mut(member.port, member.leg) else { return false };
     if !forwards(link.terms.codec) || u64::from(link.terms.ptime_ms) != TICK_MS {
         link.voice.way.given = Given::Mix;
-        return;
+        return true;
     }
-    let Some(link) = ports.link(member.port, member.leg) else { return };
+    let Some(link) = ports.link(member.port, member.leg) else { return false };
     let bus = plan.bus(Some(member.ear), link.rate());
     let crowd = heard(bus, member, member.own_gain, link);
     let moved = before.is_some_and(|before| {
@@ -124,6 +129,7 @@ pub(crate) fn decide(ports: &mut Ports, member: &Member, plan: &Plan, before: Op
     if let Some(link) = ports.link_mut(member.port, member.leg) {
         link.voice.way = way;
     }
+    way.given == Given::Mix && !crowd.is_nobody()
 }
 
 /// Who is heard on a bus by somebody whose own voice is taken out of it.

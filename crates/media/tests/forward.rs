@@ -44,6 +44,29 @@ fn one_talker_among_listeners_of_its_codec_costs_no_encode() {
 }
 
 #[test]
+fn who_is_only_passed_on_is_hardly_decoded() {
+    let decodes = |world: &mut World| {
+        world.run_ms(SETTLED_MS);
+        let before = world.stats();
+        world.run_ms(10_000);
+        world.stats().decodes - before.decodes
+    };
+    // A second goes by, then six packets are decoded again and ten listened to.
+    let share = |talkers: u64| 500 * talkers * 16 / 60;
+    let one = decodes(&mut opus_room(20, 1));
+    assert!(one < share(1) + 16, "{one}");
+    let mut two = opus_room(2, 2);
+    assert!(decodes(&mut two) < share(2) + 32, "each hears nobody but the other");
+    assert_eq!(two.picture(), [(0, vec![1]), (1, vec![0])]);
+    // Whoever hears a mix needs the sound of all.
+    assert_eq!(decodes(&mut opus_room(3, 2)), 1_000);
+    let mut other = opus_room(2, 1);
+    other.enter(2, Phone::new(2, Codec::Pcmu));
+    other.route(all_together(0..3));
+    assert_eq!(decodes(&mut other), 500);
+}
+
+#[test]
 fn two_talkers_are_mixed_for_the_others_and_hear_each_other_as_they_are() {
     let mut world = opus_room(5, 2);
     world.run_ms(SETTLED_MS);

@@ -359,20 +359,17 @@ fn dialled(keys: &str) -> Vec<i16> {
 
 #[test]
 fn keys_in_the_sound_are_heard_where_no_events_were_agreed_also_of_somebody_muted() {
-    let mut world = pair(Phone::new(0, Codec::Pcmu).saying(dialled("12#")));
+    let dialling = |keys| Phone::new(0, Codec::Pcmu).saying(dialled(keys));
+    let mut world = pair(dialling("12#").without_events());
     world.run_ms(1_500);
     assert_eq!(digits(&world), "12#");
     // With events agreed, tones are sound like any other.
-    let mut world = pair(Phone::new(0, Codec::Pcmu).saying(dialled("12#")));
-    let event =
-        TelephoneEvent { payload_type: 96, receive_payload_type: 101, clock_rate_hz: 8_000 };
-    let terms = Connection { telephone_event: Some(event), ..world.phone(0).terms() };
-    world.order(MediaOrder::Connect { leg: LegId(0), connection: terms });
+    let mut world = pair(dialling("12#"));
     world.run_ms(1_500);
     assert_eq!(digits(&world), "");
     // Nobody else is in the room, so nobody hears the phone.
     let mut world = World::new();
-    world.enter(0, Phone::new(0, Codec::Pcmu).saying(dialled("*9")));
+    world.enter(0, dialling("*9").without_events());
     world.route(all_together([0]));
     world.run_ms(1_500);
     assert_eq!(digits(&world), "*9");

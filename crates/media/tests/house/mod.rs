@@ -14,7 +14,7 @@ use model::routing::TapPlace;
 use model::stats::MediaStats;
 use model::{
     Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport,
-    Place, RecordingId, Routing, Rtcp, Source, VoiceGroup,
+    Place, RecordingId, Routing, Rtcp, Source, TelephoneEvent, VoiceGroup,
 };
 use wire::rtcp::{Report, ReportBlock, SenderInfo};
 use wire::rtp::{Header, Packet, Rtp, classify, write_header};
@@ -106,6 +106,8 @@ pub struct Phone {
     pub address: SocketAddr,
     pub codec: Codec,
     pub ptime_ms: u16,
+    /// How it says its keys; none where they are in its sound.
+    pub telephone_event: Option<TelephoneEvent>,
     pub sine: Option<Sine>,
     /// Samples that it says first.
     pub words: std::vec::IntoIter<i16>,
@@ -139,10 +141,13 @@ impl Phone {
     }
 
     pub fn with_settings(leg: u64, codec: Codec, settings: EncoderSettings) -> Phone {
+        let clock_rate_hz = if codec == Codec::Opus { 48_000 } else { 8_000 };
+        let event = TelephoneEvent { payload_type: 101, receive_payload_type: 101, clock_rate_hz };
         Phone {
             address: SocketAddr::from(([192, 0, 2, 1], 10_000 + leg as u16)),
             codec,
             ptime_ms: 20,
+            telephone_event: Some(event),
             sine: None,
             words: Vec::new().into_iter(),
             swell: None,
@@ -161,6 +166,12 @@ impl Phone {
             encoder: Encoder::new(settings).unwrap(),
             decoder: Decoder::new(audio_codec(codec)).unwrap(),
         }
+    }
+
+    /// Its keys are in its sound.
+    pub fn without_events(mut self) -> Phone {
+        self.telephone_event = None;
+        self
     }
 
     /// It speaks the tone of that number.
@@ -192,7 +203,7 @@ impl Phone {
             codec: self.codec,
             payload_type,
             receive_payload_type: payload_type,
-            telephone_event: None,
+            telephone_event: self.telephone_event,
             ptime_ms: self.ptime_ms,
             fec: false,
             remote: self.address,

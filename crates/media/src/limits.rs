@@ -100,8 +100,8 @@ pub const FIFO_MS: usize = 240;
 /// by which it may be told late that somebody fell silent whose encoder does not say so.
 pub const PASSED_TICKS_MAX: u32 = 50;
 
-/// Ticks of which the sound is looked at in between: 200 ms, in most of which somebody who speaks is
-/// loud.
+/// Ticks of which the sound is looked at in between: 200 ms, in most of which somebody who speaks
+/// is loud.
 pub const LISTENED_TICKS_MIN: u32 = 10;
 
 /// Payloads that are decoded again before the first that is heard, when what was passed on is to be

@@ -108,7 +108,12 @@ impl Conference {
         let Some(next) = agent.or_else(|| candidates().next()).map(|party| party.id) else {
             return;
         };
-        let following = |party: &&Party| party.stance == Stance::Beside(gone);
+        self.follow(cause, gone, next);
+    }
+
+    /// Whoever stood beside one stands beside another.
+    pub(crate) fn follow(&mut self, cause: Cause, before: PartyId, next: PartyId) {
+        let following = |party: &&Party| party.stance == Stance::Beside(before);
         let following: Vec<_> = self.parties.iter().filter(following).map(|p| p.id).collect();
         for party in following {
             self.party_mut(party).stance = Stance::Beside(next);

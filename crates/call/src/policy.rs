@@ -41,8 +41,13 @@ fn role_of(
     if let Verb::Enter(entrant) = verb {
         return Ok(role_of_entrant(profile, entrant.affiliation, parties));
     }
-    let author = parties.iter().find(|party| party.id == author);
-    author.map(|party| party.role).ok_or(Refusal::NotAllowed)
+    let author = parties.iter().find(|party| party.id == author).ok_or(Refusal::NotAllowed)?;
+    // Who is not in yet can only go, or be picked up elsewhere.
+    let before_it_is_in = matches!(verb, Verb::Remove { .. } | Verb::TakeOver { .. });
+    match author.is_connected() || before_it_is_in {
+        true => Ok(author.role),
+        false => Err(Refusal::WrongState),
+    }
 }
 
 /// The role of somebody who dials in.

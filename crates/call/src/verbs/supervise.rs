@@ -53,6 +53,9 @@ pub(crate) fn stand(
             return Err(Refusal::NoSuchParty);
         }
     };
+    if beside == Some(id) {
+        return Err(Refusal::WrongState);
+    }
     if let Some(beside) = beside {
         can_be_followed(conference, beside)?;
     }
@@ -76,6 +79,10 @@ pub(crate) fn stand(
     conference.put(cause, id, after);
     conference.party_mut(id).aim = aim(&mode);
     tell(conference, cause, id, mode);
+    if let Stance::Beside(whom) = after {
+        // Nobody follows one who follows another.
+        conference.follow(cause, id, whom);
+    }
     Ok(Done::party(id))
 }
 

@@ -1,0 +1,238 @@
+//! A conference on a stage: who is in it has a short name, and what each hears is told by names.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use call::{Conference, Effect, LegChange, Rules};
+use model::command::{Entrant, Target};
+use model::profile::Profile;
+use model::{
+    Accepted, Affiliation, Author, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView,
+    Event, EventKind, LeaveReason, LegId, PartyId, Refusal, Role, Routing, Verb, VoiceGroup,
+};
+
+pub(crate) const MUSIC: &str = "M";
+
+pub(crate) struct Stage {
+    pub(crate) conference: Conference,
+    pub(crate) view: Option<ConferenceView>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) routing: Routing,
+    pub(crate) over: bool,
+    pub(crate) hung_up: Vec<(LegId, LeaveReason)>,
+    /// Legs that are called, or that have called.
+    pub(crate) legs: BTreeSet<LegId>,
+    pub(crate) names: BTreeMap<PartyId, String>,
+    pub(crate) now_ms: u64,
+    commands: u64,
+    entered: u64,
+}
+
+pub(crate) fn profile(name: &str) -> Profile {
+    call::shipped().into_iter().find(|profile| profile.name == name).expect("it is shipped")
+}
+
+impl Stage {
+    pub(crate) fn new(profile_name: &str) -> Stage {
+        Stage::with(profile(profile_name), false)
+    }
+
+    pub(crate) fn recorded(profile_name: &str) -> Stage {
+        Stage::with(profile(profile_name), true)
+    }
+
+    pub(crate) fn with(profile: Profile, record: bool) -> Stage {
+        let name = ConferenceName::parse("desk").expect("a name");
+        let rules = Rules { parties_max: profile.parties_max, profile, record };
+        let mut stage = Stage {
+            conference: Conference::new(ConferenceId(1), name, rules, 1_000, 7),
+            view: None,
+            events: vec![],
+            routing: Routing::default(),
+            over: false,
+            hung_up: vec![],
+            legs: BTreeSet::new(),
+            names: BTreeMap::new(),
+            now_ms: 1_000,
+            commands: 0,
+            entered: 0,
+        };
+        stage.drain();
+        stage
+    }
+
+    pub(crate) fn drain(&mut self) {
+        while let Some(effect) = self.conference.poll() {
+            assert!(!self.over, "nothing follows the end: {effect:?}");
+            match effect {
+                Effect::Event(event) => {
+                    match &mut self.view {
+                        Some(view) => view.apply(&event),
+                        None => self.view = ConferenceView::begin(&event),
+                    }
+                    self.events.push(event);
+                }
+                Effect::HangUp { leg, reason } => {
+                    assert!(self.legs.remove(&leg), "{leg} is ended that is not up");
+                    self.hung_up.push((leg, reason));
+                }
+                Effect::Route(routing) => self.routing = routing,
+                Effect::Dial { leg, .. } => assert!(self.legs.insert(leg), "{leg} is called twice"),
+                Effect::Over => self.over = true,
+                Effect::OpenTap(_) | Effect::CloseTap(_) | Effect::Text { .. } => {}
+            }
+        }
+    }
+
+    pub(crate) fn ask(&mut self, by: Author, verb: Verb) -> Result<Accepted, Refusal> {
+        self.commands += 1;
+        let answer = self.conference.command(self.now_ms, CommandId(self.commands), by, verb);
+        self.drain();
+        answer
+    }
+
+    /// A party asks for something.
+    pub(crate) fn by(&mut self, party: PartyId, verb: Verb) -> Result<Accepted, Refusal> {
+        self.ask(Author::Party(party), verb)
+    }
+
+    pub(crate) fn change(&mut self, party: PartyId, change: LegChange) {
+        if let Some(leg) = self.conference.party(party).map(|party| party.leg) {
+            if matches!(change, LegChange::Gone(_)) {
+                self.legs.remove(&leg);
+            }
+            self.conference.leg_changed(self.now_ms, leg, change);
+            self.drain();
+        }
+    }
+
+    pub(crate) fn enter(
+        &mut self,
+        affiliation: Affiliation,
+        address: &str,
+    ) -> Result<PartyId, Refusal> {
+        self.entered += 1;
+        let (party, leg) = (PartyId(self.entered), LegId(self.entered));
+        let display_name = None;
+        let address = address.to_owned();
+        let entrant = Entrant { party, leg, display_name, address, affiliation };
+        self.legs.insert(leg);
+        let entered = self.ask(Author::Party(party), Verb::Enter(entrant));
+        if entered.is_err() {
+            self.legs.remove(&leg);
+        }
+        entered.map(|accepted| accepted.party.expect("who enters is a party"))
+    }
+
+    /// Somebody dials in under that name and talks.
+    pub(crate) fn join(&mut self, affiliation: Affiliation, name: &str) -> PartyId {
+        let party = self.enter(affiliation, &format!("sip:{name}@h")).expect("there is room");
+        self.names.insert(party, name.to_owned());
+        self.answer(party);
+        party
+    }
+
+    pub(crate) fn customer(&mut self) -> PartyId {
+        self.join(Affiliation::Outside, "C")
+    }
+
+    pub(crate) fn agent(&mut self, name: &str) -> PartyId {
+        self.join(Affiliation::Ours, name)
+    }
+
+    pub(crate) fn answer(&mut self, party: PartyId) {
+        self.change(party, LegChange::Connected { codec: Codec::Pcmu });
+    }
+
+    pub(crate) fn leaves(&mut self, party: PartyId) {
+        self.change(party, LegChange::Gone(LeaveReason::Left));
+    }
+
+    /// A command that calls somebody, who gets that name.
+    pub(crate) fn calls(&mut self, by: Author, verb: Verb, name: &str) -> PartyId {
+        let called = self.ask(by, verb).expect("it is allowed").party.expect("somebody is called");
+        self.names.insert(called, name.to_owned());
+        called
+    }
+
+    /// An agent consults somebody, who has not answered yet.
+    pub(crate) fn consults(&mut self, agent: PartyId, name: &str) -> PartyId {
+        let verb = Verb::Consult { party: agent, target: colleague(name), room: None };
+        self.calls(Author::Party(agent), verb, name)
+    }
+
+    pub(crate) fn role(&self, party: PartyId) -> Role {
+        self.conference.party(party).expect("it is in").role
+    }
+
+    /// The role that somebody was told to have when it was called or came.
+    pub(crate) fn role_told(&self, wanted: PartyId) -> Option<Role> {
+        self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Joined { party, role, .. } if *party == wanted => Some(*role),
+            _ => None,
+        })
+    }
+
+    fn leg(&self, party: PartyId) -> LegId {
+        self.conference.party(party).expect("it is in").leg
+    }
+
+    /// Whom a party hears, by names in order, with music among them.
+    pub(crate) fn hears(&self, listener: PartyId) -> String {
+        let ear = self.routing.place(self.leg(listener)).and_then(|place| place.ear);
+        let mut heard: Vec<&str> = self
+            .conference
+            .parties()
+            .iter()
+            .filter(|speaker| self.routing.hears(self.leg(listener), speaker.leg))
+            .map(|speaker| self.names[&speaker.id].as_str())
+            .collect();
+        if ear.is_some_and(|ear| self.routing.gain(ear, VoiceGroup::MUSIC).is_some()) {
+            heard.push(MUSIC);
+        }
+        heard.sort_unstable();
+        heard.join(" ")
+    }
+
+    /// Who is in the recording.
+    pub(crate) fn records(&self) -> String {
+        let Some(tap) = self.routing.taps.first() else { return "nothing".to_owned() };
+        let mut heard: Vec<&str> = self
+            .conference
+            .parties()
+            .iter()
+            .filter(|party| {
+                let voice = self.routing.place(party.leg).and_then(|place| place.voice);
+                voice.is_some_and(|voice| self.routing.gain(tap.ear, voice).is_some())
+            })
+            .map(|party| self.names[&party.id].as_str())
+            .collect();
+        heard.sort_unstable();
+        heard.join(" ")
+    }
+
+    /// The picture of a moment: a line for each who is in.
+    pub(crate) fn picture(&self) -> String {
+        let mut lines: Vec<String> = self
+            .conference
+            .parties()
+            .iter()
+            .filter(|party| party.is_connected())
+            .map(|party| format!("{}: {}", self.names[&party.id], self.hears(party.id)))
+            .collect();
+        lines.sort_unstable();
+        lines.join(" | ")
+    }
+
+    pub(crate) fn told(&self, kind: &EventKind) -> usize {
+        self.events.iter().filter(|event| event.kind == *kind).count()
+    }
+}
+
+pub(crate) fn colleague(name: &str) -> Target {
+    Target::Colleague(format!("sip:{name}@h"))
+}
+
+pub(crate) fn outsider(name: &str) -> Target {
+    Target::Address(format!("sip:{name}@h"))
+}

@@ -5,7 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Json, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-use model::{CommandId, ConferenceRef, Verb};
+use model::{Author, CommandId, ConferenceRef, Verb};
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -97,9 +97,14 @@ impl IdempotencyKey {
     /// The id of the command that comes with this key: the same key on the same wish gives the same
     /// id, so that it is carried out once. The wish is part of it, so that a key used again by
     /// mistake cannot be answered with what was done about another wish. None without a key.
-    pub(crate) fn command_id(&self, conference: &ConferenceRef, verb: &Verb) -> Option<CommandId> {
+    pub(crate) fn command_id(
+        &self,
+        conference: &ConferenceRef,
+        by: Author,
+        verb: &Verb,
+    ) -> Option<CommandId> {
         let key = self.0.as_ref()?;
-        Some(CommandId(hash(format!("{key} {conference:?} {verb:?}").as_bytes())))
+        Some(CommandId(hash(format!("{key} {conference:?} {by:?} {verb:?}").as_bytes())))
     }
 }
 
@@ -125,7 +130,8 @@ mod tests {
     fn a_key_on_the_same_wish_is_the_same_command() {
         let key = |text: &'static str| IdempotencyKey::parse(&HeaderValue::from_static(text));
         let id = |text, conference, verb: &Verb| {
-            key(text).unwrap().command_id(&ConferenceRef::Id(ConferenceId(conference)), verb)
+            let conference = ConferenceRef::Id(ConferenceId(conference));
+            key(text).unwrap().command_id(&conference, Author::Admin, verb)
         };
         let party = PartyId(1);
         let first = id("k1", 1, &Verb::Mute { party });

@@ -6,13 +6,13 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use model::{Author, Command, ConferenceRef, Verb};
+use model::{ConferenceRef, Verb};
 
-use crate::body::IdempotencyKey;
 use crate::feed::Feed;
 use crate::limits::{ANSWER_WAIT_MAX, EFFECT_WAIT_MAX};
 use crate::problem::Problem;
 use crate::switch::Switch;
+use crate::terms::Terms;
 
 /// What every route has at hand.
 #[derive(Clone)]
@@ -27,12 +27,11 @@ impl Api {
     /// them.
     pub(crate) async fn command(
         &self,
-        key: &IdempotencyKey,
+        terms: &Terms,
         conference: ConferenceRef,
         verb: Verb,
     ) -> Result<Response, Problem> {
-        let id = key.command_id(&conference, &verb).unwrap_or_else(|| self.switch.command_id());
-        let command = Command::new(id, conference, Author::Admin, verb);
+        let command = terms.command(conference, verb, || self.switch.command_id());
         let answer = tokio::time::timeout(ANSWER_WAIT_MAX, self.switch.command(command));
         let accepted = answer.await.map_err(|_| Problem::no_answer())??;
         let seen = self.feed.reached(accepted.conference, accepted.seq);

@@ -7,10 +7,11 @@ use model::{Accepted, ConferenceView, PartyId, Refusal, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{Asked, Body, IdempotencyKey};
+use crate::body::{Asked, Body};
 use crate::command::Api;
 use crate::place::InConference;
 use crate::problem::Problem;
+use crate::terms::Terms;
 
 /// Which conferences to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -72,7 +73,7 @@ pub(crate) async fn show_conference(
     delete,
     path = "/api/v1/conferences/{conference}",
     tag = "conferences",
-    params(InConference, IdempotencyKey),
+    params(InConference, Terms),
     responses(
         (status = 202, description = "Accepted; events tell how it goes.", body = Accepted),
         Problem,
@@ -81,9 +82,9 @@ pub(crate) async fn show_conference(
 pub(crate) async fn end_conference(
     State(api): State<Api>,
     Path(at): Path<InConference>,
-    key: IdempotencyKey,
+    terms: Terms,
 ) -> Result<Response, Problem> {
-    api.command(&key, at.conference()?, Verb::End).await
+    api.command(&terms, at.conference()?, Verb::End).await
 }
 
 /// What is written.
@@ -105,7 +106,7 @@ pub(crate) struct Writing {
     post,
     path = "/api/v1/conferences/{conference}/messages",
     tag = "conferences",
-    params(InConference, IdempotencyKey),
+    params(InConference, Terms),
     request_body = Writing,
     responses(
         (status = 202, description = "Accepted; it is on its way.", body = Accepted),
@@ -115,9 +116,9 @@ pub(crate) struct Writing {
 pub(crate) async fn write_message(
     State(api): State<Api>,
     Path(at): Path<InConference>,
-    key: IdempotencyKey,
+    terms: Terms,
     Body(writing): Body<Writing>,
 ) -> Result<Response, Problem> {
     let Writing { text, to } = writing;
-    api.command(&key, at.conference()?, Verb::Write { to, text }).await
+    api.command(&terms, at.conference()?, Verb::Write { to, text }).await
 }

@@ -8,6 +8,7 @@
 mod body;
 mod command;
 mod conferences;
+mod control;
 mod events;
 mod feed;
 mod follower;
@@ -26,6 +27,7 @@ mod router;
 mod serve;
 mod socket;
 mod switch;
+mod terms;
 mod trunks;
 
 pub use feed::Feed;

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::{
-    conferences, events, metrics, parties, probes, problem, recordings, registrations, trunks,
+    conferences, control, events, metrics, parties, probes, problem, recordings, registrations,
+    trunks,
 };
 
 /// The table of contents.
@@ -32,6 +33,7 @@ use crate::{
     tags(
         (name = "conferences", description = "What is going on."),
         (name = "parties", description = "Who is in, and what each may do."),
+        (name = "control", description = "Consulting, whispering, supervising, roles."),
         (name = "recordings", description = "The mix, as WAV."),
         (name = "events", description = "What happened, in order."),
         (name = "server", description = "The server itself."),
@@ -47,6 +49,12 @@ use crate::{
         parties::remove_party,
         parties::transfer_party,
         parties::change_party,
+        control::consult,
+        control::whisper,
+        control::pair,
+        control::appoint,
+        control::supervise,
+        control::stand,
         recordings::set_recording,
         recordings::download_recording,
         events::follow_conference,

@@ -5,14 +5,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use model::command::Target;
-use model::{Accepted, PartyView, Refusal, Verb};
+use model::{Accepted, PartyView, Refusal, Role, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{Body, IdempotencyKey};
+use crate::body::Body;
 use crate::command::Api;
 use crate::place::{InConference, OfParty};
 use crate::problem::Problem;
+use crate::terms::Terms;
 
 /// Whom to call.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -21,6 +22,16 @@ use crate::problem::Problem;
 pub(crate) struct Invitation {
     /// A SIP URI.
     target: String,
+    /// As what; without it, what the profile says. Not for transfers.
+    role: Option<Role>,
+}
+
+/// Who is meant: a SIP URI, or `queue:NAME`.
+pub(crate) fn target(text: String) -> Target {
+    match text.strip_prefix("queue:") {
+        Some(queue) => Target::Queue(queue.to_owned()),
+        None => Target::Address(text),
+    }
 }
 
 /// List parties
@@ -52,7 +63,7 @@ pub(crate) async fn list_parties(
     post,
     path = "/api/v1/conferences/{conference}/parties",
     tag = "parties",
-    params(InConference, IdempotencyKey),
+    params(InConference, Terms),
     request_body = Invitation,
     responses(
         (status = 202, description = "Accepted; Location is the invited party.", body = Accepted),
@@ -62,11 +73,12 @@ pub(crate) async fn list_parties(
 pub(crate) async fn invite_party(
     State(api): State<Api>,
     Path(at): Path<InConference>,
-    key: IdempotencyKey,
+    terms: Terms,
     Body(invitation): Body<Invitation>,
 ) -> Result<Response, Problem> {
-    let verb = Verb::invite(invitation.target);
-    api.command(&key, at.conference()?, verb).await
+    let Invitation { target: whom, role } = invitation;
+    let verb = Verb::Invite { target: target(whom), role };
+    api.command(&terms, at.conference()?, verb).await
 }
 
 /// Show a party
@@ -96,7 +108,7 @@ pub(crate) async fn show_party(
     delete,
     path = "/api/v1/conferences/{conference}/parties/{party}",
     tag = "parties",
-    params(OfParty, IdempotencyKey),
+    params(OfParty, Terms),
     responses(
         (status = 202, description = "Accepted; events tell how it goes.", body = Accepted),
         Problem,
@@ -105,9 +117,9 @@ pub(crate) async fn show_party(
 pub(crate) async fn remove_party(
     State(api): State<Api>,
     Path(at): Path<OfParty>,
-    key: IdempotencyKey,
+    terms: Terms,
 ) -> Result<Response, Problem> {
-    api.command(&key, at.conference()?, Verb::Remove { party: at.party()? }).await
+    api.command(&terms, at.conference()?, Verb::Remove { party: at.party()? }).await
 }
 
 /// Transfer a party
@@ -118,7 +130,7 @@ pub(crate) async fn remove_party(
     post,
     path = "/api/v1/conferences/{conference}/parties/{party}/transfer",
     tag = "parties",
-    params(OfParty, IdempotencyKey),
+    params(OfParty, Terms),
     request_body = Invitation,
     responses(
         (status = 202, description = "Accepted; Location is the called party.", body = Accepted),
@@ -128,12 +140,11 @@ pub(crate) async fn remove_party(
 pub(crate) async fn transfer_party(
     State(api): State<Api>,
     Path(at): Path<OfParty>,
-    key: IdempotencyKey,
+    terms: Terms,
     Body(invitation): Body<Invitation>,
 ) -> Result<Response, Problem> {
-    let target = Target::Address(invitation.target);
-    let verb = Verb::Transfer { party: at.party()?, target };
-    api.command(&key, at.conference()?, verb).await
+    let verb = Verb::Transfer { party: at.party()?, target: target(invitation.target) };
+    api.command(&terms, at.conference()?, verb).await
 }
 
 /// A path that ends with what is done to a party.
@@ -157,16 +168,29 @@ pub(crate) enum Doing {
     Hold,
     /// It comes back from hold.
     Resume,
+    /// Who waits and who is talked with change places.
+    Swap,
+    /// Who consults, who is consulted and who waits stand together.
+    Merge,
+    /// Who consults leaves the consulted one in its place.
+    Complete,
+    /// The consulted one is let go.
+    Cancel,
+    /// Its voice goes out and stays out until a supervisor lets it back in.
+    Silence,
+    /// That ends.
+    Unsilence,
 }
 
-/// Mute, unmute, hold or resume a party
+/// Do something to a party
 ///
+/// Mute, hold, consult and their like, by the last word of the path.
 /// Needs no body.
 #[utoipa::path(
     post,
     path = "/api/v1/conferences/{conference}/parties/{party}/{doing}",
     tag = "parties",
-    params(OfParty, Done, IdempotencyKey),
+    params(OfParty, Done, Terms),
     responses(
         (status = 202, description = "Accepted; events tell how it goes.", body = Accepted),
         Problem,
@@ -176,7 +200,7 @@ pub(crate) async fn change_party(
     State(api): State<Api>,
     Path(at): Path<OfParty>,
     done: Result<Path<Done>, PathRejection>,
-    key: IdempotencyKey,
+    terms: Terms,
 ) -> Result<Response, Problem> {
     let Path(done) = done.map_err(|_| Problem::not_found())?;
     let party = at.party()?;
@@ -185,6 +209,12 @@ pub(crate) async fn change_party(
         Doing::Unmute => Verb::Unmute { party },
         Doing::Hold => Verb::Hold { party },
         Doing::Resume => Verb::Resume { party },
+        Doing::Swap => Verb::Swap { party },
+        Doing::Merge => Verb::Merge { party },
+        Doing::Complete => Verb::Complete { party },
+        Doing::Cancel => Verb::Cancel { party },
+        Doing::Silence => Verb::Silence { party },
+        Doing::Unsilence => Verb::Unsilence { party },
     };
-    api.command(&key, at.conference()?, verb).await
+    api.command(&terms, at.conference()?, verb).await
 }

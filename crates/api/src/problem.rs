@@ -119,6 +119,20 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, "bad_query", detail)
     }
 
+    /// The revision cannot be read.
+    pub(crate) fn bad_if_match() -> Problem {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_if_match",
+            "If-Match is the conference's revision in quotes, or *.",
+        )
+    }
+
+    /// The party cannot be read.
+    pub(crate) fn bad_party() -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad_party", "Convoke-Party is a party's id.")
+    }
+
     /// The idempotency key cannot be read.
     pub(crate) fn bad_idempotency_key() -> Problem {
         Problem::new(

@@ -13,11 +13,12 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use utoipa::ToSchema;
 
-use crate::body::{Body, IdempotencyKey};
+use crate::body::Body;
 use crate::command::Api;
 use crate::limits::RECORDING_CHUNK_BYTES;
 use crate::place::InConference;
 use crate::problem::Problem;
+use crate::terms::Terms;
 
 /// Whether a conference shall be recorded.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -35,7 +36,7 @@ pub(crate) struct Recording {
     put,
     path = "/api/v1/conferences/{conference}/recording",
     tag = "recordings",
-    params(InConference, IdempotencyKey),
+    params(InConference, Terms),
     request_body = Recording,
     responses(
         (status = 202, description = "Accepted; Location is the recording.", body = Accepted),
@@ -45,10 +46,10 @@ pub(crate) struct Recording {
 pub(crate) async fn set_recording(
     State(api): State<Api>,
     Path(at): Path<InConference>,
-    key: IdempotencyKey,
+    terms: Terms,
     Body(recording): Body<Recording>,
 ) -> Result<Response, Problem> {
-    api.command(&key, at.conference()?, Verb::Record { on: recording.on }).await
+    api.command(&terms, at.conference()?, Verb::Record { on: recording.on }).await
 }
 
 /// Download a recording

@@ -19,7 +19,8 @@ use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::switch::Switch;
 use crate::{
-    conferences, events, metrics, openapi, page, parties, probes, recordings, registrations, trunks,
+    conferences, control, events, metrics, openapi, page, parties, probes, recordings,
+    registrations, trunks,
 };
 
 /// All routes. `names` are the host names that the server goes by, besides loopback names and IP
@@ -59,6 +60,12 @@ fn rest() -> Router<Api> {
         .route(&below("parties"), get(parties::list_parties).post(parties::invite_party))
         .route(&below("parties/{party}"), get(parties::show_party).delete(parties::remove_party))
         .route(&below("messages"), post(conferences::write_message))
+        .route(&below("supervisors"), post(control::supervise))
+        .route(&below("parties/{party}/supervision"), put(control::stand))
+        .route(&below("parties/{party}/consult"), post(control::consult))
+        .route(&below("parties/{party}/whisper"), put(control::whisper))
+        .route(&below("parties/{party}/pair"), put(control::pair))
+        .route(&below("parties/{party}/role"), put(control::appoint))
         .route(&below("parties/{party}/transfer"), post(parties::transfer_party))
         .route(&below("parties/{party}/{doing}"), post(parties::change_party))
 }

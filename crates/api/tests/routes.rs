@@ -8,8 +8,11 @@ use std::fs;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use fake::{CONFERENCE, PARTY, RECORDING, Random, World, accepted, created, event, request, text};
-use model::command::Target;
-use model::{Accepted, Author, CommandId, ConferenceId, ConferenceRef, EventKind, Refusal, Verb};
+use model::command::{Hearers, Supervision, Target};
+use model::profile::Meanwhile;
+use model::{
+    Accepted, Author, CommandId, ConferenceId, ConferenceRef, EventKind, Refusal, Role, Verb,
+};
 use serde_json::json;
 
 const STANDUP: &str = "/api/v1/conferences/standup";
@@ -92,6 +95,60 @@ async fn each_request_that_changes_something_is_one_command() {
             Some(r#"{"text": "hello"}"#),
             Verb::Write { to: None, text: "hello".to_owned() },
         ),
+        (
+            Method::POST,
+            party("/consult"),
+            Some(r#"{"target": "queue:sales", "room": "held"}"#),
+            Verb::Consult {
+                party: PARTY,
+                target: Target::Queue("sales".to_owned()),
+                room: Some(Meanwhile::Held),
+            },
+        ),
+        (
+            Method::PUT,
+            party("/whisper"),
+            Some(r#"{"to": "ours"}"#),
+            Verb::Whisper { party: PARTY, to: Some(Hearers::Ours) },
+        ),
+        (
+            Method::PUT,
+            party("/pair"),
+            Some(r#"{"with": null}"#),
+            Verb::Pair { party: PARTY, with: None },
+        ),
+        (
+            Method::PUT,
+            party("/role"),
+            Some(r#"{"role": "co_host"}"#),
+            Verb::Appoint { party: PARTY, role: Role::CoHost },
+        ),
+        (
+            Method::PUT,
+            party("/supervision"),
+            Some(r#"{"mode": {"coach": {"only": ["p0000000000007"]}}}"#),
+            Verb::Stand {
+                party: PARTY,
+                beside: None,
+                mode: Supervision::Coach(Hearers::Only([PARTY].into())),
+            },
+        ),
+        (
+            Method::POST,
+            format!("{STANDUP}/supervisors"),
+            Some(r#"{"target": "sip:eve@h", "beside": "p0000000000007", "mode": "monitor"}"#),
+            Verb::Supervise {
+                target: Target::Address("sip:eve@h".to_owned()),
+                beside: PARTY,
+                mode: Supervision::Monitor,
+            },
+        ),
+        (Method::POST, party("/swap"), None, Verb::Swap { party: PARTY }),
+        (Method::POST, party("/merge"), None, Verb::Merge { party: PARTY }),
+        (Method::POST, party("/complete"), None, Verb::Complete { party: PARTY }),
+        (Method::POST, party("/cancel"), None, Verb::Cancel { party: PARTY }),
+        (Method::POST, party("/silence"), None, Verb::Silence { party: PARTY }),
+        (Method::POST, party("/unsilence"), None, Verb::Unsilence { party: PARTY }),
         (Method::POST, party("/mute"), None, Verb::Mute { party: PARTY }),
         (Method::POST, party("/unmute"), None, Verb::Unmute { party: PARTY }),
         (Method::POST, party("/hold"), None, Verb::Hold { party: PARTY }),
@@ -112,6 +169,30 @@ async fn each_request_that_changes_something_is_one_command() {
         assert_eq!(commands[0].by, Author::Admin);
         assert_eq!(commands[0].conference, standup());
     }
+}
+
+#[tokio::test]
+async fn a_request_can_speak_for_a_party_and_name_the_revision_that_its_author_has_seen() {
+    let world = World::standup();
+    let path = format!("{STANDUP}/parties/{PARTY}/hold");
+    let with = |headers: &[(&'static str, &str)]| {
+        let mut request = request(Method::POST, &path, None);
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        request
+    };
+    let party = PARTY.to_string();
+    let headers = [("convoke-party", party.as_str()), ("if-match", "\"12\"")];
+    assert_eq!(world.send(with(&headers)).await.status(), 202);
+    let commands = world.commands();
+    assert_eq!((commands[0].by, commands[0].if_revision), (Author::Party(PARTY), Some(12)));
+    assert_eq!(world.send(with(&[("if-match", "*")])).await.status(), 202);
+    assert_eq!(world.commands()[0].if_revision, None);
+    assert_problem(&world, with(&[("if-match", "12")]), 400, "bad_if_match").await;
+    assert_problem(&world, with(&[("convoke-party", "me")]), 400, "bad_party").await;
+    world.refuse(Refusal::Stale);
+    assert_problem(&world, with(&[("if-match", "\"1\"")]), 412, "stale").await;
 }
 
 #[tokio::test]

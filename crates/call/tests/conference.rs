@@ -277,8 +277,9 @@ fn step(
     }
     let party = pick(chance);
     let by_phone = chance.draw().is_multiple_of(2);
-    let by = if by_phone { Author::Party(party) } else { Author::Admin };
     let known = expected.get_mut(&party).unwrap();
+    // Who is not in yet asks for nothing.
+    let by = if by_phone && known.connected { Author::Party(party) } else { Author::Admin };
     match chance.draw() % 8 {
         0 | 1 => {
             scene.change(party, LegChange::Connected { codec: CODEC });

@@ -327,9 +327,8 @@ impl Script {
         }
         match stage.conference.profile().ends_without {
             EndsWithout::Anybody | EndsWithout::AgentsAndCustomer => {}
-            // A trainee was an agent before it was appointed: nobody left.
             EndsWithout::Agents | EndsWithout::AgentsOrCustomer => {
-                assert!(is(|role| role == Role::Trainee), "seed {} step {at}", self.seed);
+                panic!("seed {} step {at}: no agent is left", self.seed);
             }
         }
     }

@@ -98,6 +98,7 @@ pub struct Consulting {
 
 /// What becomes of those who stand in the room while two of it consult.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Meanwhile {
     /// They are set apart from the first ring on.

@@ -17,6 +17,16 @@ pub(crate) fn appoint(
     if [before, role].iter().any(|role| matches!(role, Role::Supervisor | Role::Admin)) {
         return Err(Refusal::WrongState);
     }
+    // Whose leaving would end the conference cannot cease to be it: the end could not come.
+    let others = |is: fn(Role) -> bool| {
+        conference.parties.iter().any(|p| p.id != id && p.is_connected() && is(p.role))
+    };
+    let is_last_agent = before.is_agent() && !role.is_agent() && !others(Role::is_agent);
+    let is_customer = |role| role == Role::Customer;
+    let is_last_customer = is_customer(before) && !is_customer(role) && !others(is_customer);
+    if is_last_agent || is_last_customer {
+        return Err(Refusal::WrongState);
+    }
     if role == Role::Host {
         let hosts = conference.parties.iter().filter(|p| p.role == Role::Host && p.id != id);
         for host in hosts.map(|host| host.id).collect::<Vec<_>>() {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 #![allow(unreachable_pub, reason = "the rehearsal's modules are seen by nobody else")]
 
+mod control;
 mod network;
 mod quality;
 mod scenes;

@@ -13,7 +13,9 @@ use call::{
 };
 use model::command::{Hearers, Supervision, Target};
 use model::profile::{EndsWithout, HoldPath, Profile};
-use model::{Affiliation, Author, Chance, LeaveReason, PartyId, PartyState, Refusal, Role, Verb};
+use model::{
+    Affiliation, Author, Chance, EventKind, LeaveReason, PartyId, PartyState, Refusal, Role, Verb,
+};
 use stage::{Stage, profile};
 
 /// Scripts, unless `CONVOKE_SCRIPTS` says how many, and steps in each.
@@ -314,10 +316,9 @@ impl Script {
         let live = parties.iter().any(|party| party.is_counted());
         assert!(live || stage.over || stage.events.len() == 1, "seed {} step {at}", self.seed);
         let was = |wanted: fn(Role) -> bool| {
-            stage.events.iter().any(|event| match &event.kind {
-                model::EventKind::Joined { role, .. } => wanted(*role),
-                _ => false,
-            })
+            let joined =
+                |kind: &EventKind| matches!(kind, EventKind::Joined { role, .. } if wanted(*role));
+            stage.events.iter().any(|event| joined(&event.kind))
         };
         let is = |wanted: fn(Role) -> bool| {
             parties.iter().any(|p| p.is_connected() && p.is_counted() && wanted(p.role))

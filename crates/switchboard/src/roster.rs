@@ -321,6 +321,19 @@ mod tests {
     }
 
     #[test]
+    fn the_roster_of_phones_has_nobody_who_only_monitors() {
+        let connected = Presence::Connected { codec: Codec::Pcmu };
+        let agent = party(1, "sip:agent@h", connected);
+        let mut monitor = party(2, "sip:eve@h", connected);
+        monitor.stance = call::Stance::Beside(agent.id);
+        let mut seen = users(&[agent.clone(), monitor.clone()]);
+        assert_eq!(seen, users(std::slice::from_ref(&agent)));
+        monitor.stance = call::Stance::Room;
+        seen = users(&[agent, monitor]);
+        assert!(seen.contains_key("sip:eve@h"), "who barges in is there");
+    }
+
+    #[test]
     fn a_document_of_a_crowd_stays_within_its_bound() {
         let connected = Presence::Connected { codec: Codec::Pcmu };
         let crowd: Vec<Party> =

@@ -165,14 +165,6 @@ impl Stage {
         self.conference.party(party).expect("it is in").role
     }
 
-    /// The role that somebody was told to have when it was called or came.
-    pub(crate) fn role_told(&self, wanted: PartyId) -> Option<Role> {
-        self.events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Joined { party, role, .. } if *party == wanted => Some(*role),
-            _ => None,
-        })
-    }
-
     fn leg(&self, party: PartyId) -> LegId {
         self.conference.party(party).expect("it is in").leg
     }

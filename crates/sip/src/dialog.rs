@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::flow::{ConnectionId, Flow, Transport};
 use crate::limits::MAX_FORWARDS;
 use crate::message::{HeaderName, Headers, Host, Method, NameAddr, Request, Response, Uri};
+use crate::session::BySize;
 
 /// One dialog, or one that is about to be.
 #[derive(Clone, Debug)]
@@ -119,6 +120,12 @@ impl Dialog {
             return self.flow;
         }
         config.flow_to(transport, address).unwrap_or(self.flow)
+    }
+
+    /// How a request in this dialog goes that is too large for a datagram. Behind NAT there is
+    /// nothing that a stream could be opened to.
+    pub(crate) fn by_size(&self) -> BySize {
+        if self.pinned { BySize::AsAsked } else { BySize::Tcp }
     }
 
     /// A connection is gone: requests find another one.

@@ -188,3 +188,7 @@ pub const REGISTER_AGAIN: Duration = Duration::from_secs(60);
 
 /// Longest registration of ours with a trunk that is taken at its word, in seconds: a day.
 pub const REGISTER_S_MAX: u32 = 86_400;
+
+/// Largest request that goes by UDP where TCP can be had, in bytes (RFC 3261 §18.1.1): with its
+/// headers of UDP and IP it fits into what a path of unknown MTU carries in one piece.
+pub const DATAGRAM_BYTES_MAX: usize = 1_300;

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
+use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Via};
 use crate::reply::{ALLOW, ALLOW_EVENTS, Pending, SUPPORTED, attach, response};
-use crate::session::{SessionId, State};
+use crate::session::{BySize, SessionId, State};
 use crate::transaction::TransactionId;
 
 impl Endpoint {
@@ -18,6 +19,36 @@ impl Endpoint {
         request.headers.push_front(HeaderName::Via, via.to_string());
         request.headers.push(HeaderName::UserAgent, self.config.server_name.as_str());
         (request, branch)
+    }
+
+    /// Signs a request and sends it. One that might not fit into a datagram goes by TCP, if that
+    /// can be had, and by UDP only if it cannot (§18.1.1).
+    pub(crate) fn send_request(
+        &mut self,
+        now: Instant,
+        request: Request,
+        (flow, by_size): (Flow, BySize),
+        user: Option<SessionId>,
+    ) -> TransactionId {
+        let (signed, branch) = self.sign(request, &flow);
+        let is_large = signed.to_bytes().len() > DATAGRAM_BYTES_MAX;
+        let stream = match flow.transport {
+            Transport::Udp if is_large && by_size == BySize::Tcp => {
+                self.config.flow_to(Transport::Tcp, flow.remote)
+            }
+            Transport::Udp | Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                None
+            }
+        };
+        let Some(stream) = stream else {
+            return self.clients.start(now, &mut self.outbox, (signed, branch), flow, user);
+        };
+        let mut large = signed.clone();
+        let via = Via::new(stream.transport, self.config.own_address(&stream), &branch);
+        large.headers.set(HeaderName::Via, via.to_string());
+        let id = self.clients.start(now, &mut self.outbox, (large, branch), stream, user);
+        self.clients.may_retreat(id, (signed, flow));
+        id
     }
 
     /// Adds what a message that opens or keeps a dialog tells of us: where we are and what we
@@ -71,11 +102,11 @@ impl Endpoint {
         let mut request = session.dialog.request(method, session.dialog.local_cseq);
         let flow = session.dialog.next_hop(&self.config);
         let appears_as = session.dialog.appears_as.clone();
+        let by_size = session.dialog.by_size();
         shape(self, &mut request, &flow);
         let secure = request.is_secure();
         self.appear(&mut request.headers, &flow, appears_as.as_deref(), secure);
-        let signed = self.sign(request, &flow);
-        Some(self.clients.start(now, &mut self.outbox, signed, flow, Some(id)))
+        Some(self.send_request(now, request, (flow, by_size), Some(id)))
     }
 
     /// Sends the ACK for a 2xx to the INVITE of that transaction and number (§13.2.2.4).

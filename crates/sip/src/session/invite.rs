@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Dialling, SessionError, SessionId, SessionTimer, State};
+use super::{BySize, Dialling, SessionError, SessionId, SessionTimer, State};
 use crate::access::Origin;
 use crate::dialog::{Dialog, literal};
 use crate::digest::Account;
@@ -90,6 +90,11 @@ impl Endpoint {
             (None, None) => self.some_flow(transport),
         };
         let flow = flow.ok_or(SessionError::Unreachable)?;
+        // Behind NAT there is nothing that a stream could be opened to, and who names UDP means it.
+        let by_size = match known.is_some() || hop.params.has("transport") {
+            true => BySize::AsAsked,
+            false => BySize::Tcp,
+        };
         let hop = (hop.host.clone(), hop.port);
         let dialog = self.dialog_for(&invite, flow);
         let Invite { offer, route, callee, account, patience, path, max_forwards, headers, .. } =
@@ -106,6 +111,7 @@ impl Endpoint {
             max_forwards,
             headers,
             interval_raises,
+            by_size,
             patience,
             addresses,
         };
@@ -215,8 +221,7 @@ impl Endpoint {
             showing.show(&mut request, &cnonce);
         }
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());
-        let signed = self.sign(request, &flow);
-        let invite = self.clients.start(now, &mut self.outbox, signed, flow, Some(id));
+        let invite = self.send_request(now, request, (flow, dialling.by_size), Some(id));
         self.agenda.set((id, SessionTimer::NoAnswer), now + dialling.patience);
         if let Some(session) = self.sessions.get_mut(&id) {
             let early = Vec::new();

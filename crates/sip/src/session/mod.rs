@@ -159,10 +159,20 @@ pub(crate) struct Dialling {
     pub(crate) headers: ExtraHeaders,
     /// How often a longer session interval was asked for.
     pub(crate) interval_raises: u8,
+    pub(crate) by_size: BySize,
     /// How long it waits for any response.
     pub(crate) patience: Duration,
     /// Addresses that have not been tried, best first.
     pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// How a call goes that is too large for a datagram (RFC 3261 §18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BySize {
+    /// By TCP, if a stream can be opened.
+    Tcp,
+    /// By the transport that it was told.
+    AsAsked,
 }
 
 /// Who owes whom what for an offer, in a session that is up. One exchange at a time (RFC 3264 §4).

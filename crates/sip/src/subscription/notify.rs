@@ -67,10 +67,9 @@ impl Endpoint {
             Home::Own(dialog) => {
                 dialog.local_cseq += 1;
                 let mut request = dialog.request(Method::Notify, dialog.local_cseq);
-                let flow = dialog.next_hop(&self.config);
+                let (flow, by_size) = (dialog.next_hop(&self.config), dialog.by_size());
                 shape(self, &mut request, &flow);
-                let signed = self.sign(request, &flow);
-                Some(self.clients.start(now, &mut self.outbox, signed, flow, None))
+                Some(self.send_request(now, request, (flow, by_size), None))
             }
         };
         match sent {

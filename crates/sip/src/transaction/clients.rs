@@ -28,6 +28,8 @@ struct Client {
     flow: Flow,
     request: Request,
     bytes: Vec<u8>,
+    /// The same for a datagram, if it goes by a stream for its size alone (RFC 3261 §18.1.1).
+    retreat: Option<(Request, Flow)>,
     interval: Duration,
     user: Option<SessionId>,
     /// The ACK that each fork's 2xx got, by its To tag (RFC 3261 §13.2.2.4 has it repeated).
@@ -103,13 +105,38 @@ impl Clients {
         outbox.stats.requests_sent.count(&request.method);
         self.ids.insert(key.clone(), id);
         let acks = BTreeMap::new();
-        let client = Client { key, state, flow, request, bytes, interval: T1, user, acks };
+        let (retreat, interval) = (None, T1);
+        let client = Client { key, state, flow, request, bytes, retreat, interval, user, acks };
         self.alive.insert(id, client);
         let repeats = !flow.transport.is_reliable();
         for timer in timers.into_iter().skip(usize::from(!repeats)) {
             self.start_timer(now, id, timer);
         }
         id
+    }
+
+    /// If nothing can be sent along its flow, the request goes that way after all.
+    pub(crate) fn may_retreat(&mut self, id: TransactionId, way: (Request, Flow)) {
+        if let Some(client) = self.alive.get_mut(&id) {
+            client.retreat = Some(way);
+        }
+    }
+
+    /// Sends a request that no stream could be opened for as a datagram; false if that is not so.
+    fn retreat(&mut self, now: Instant, outbox: &mut Outbox, id: TransactionId) -> bool {
+        let Some(client) = self.alive.get_mut(&id) else { return false };
+        let repeated = match client.state {
+            State::Invite(client_invite::State::Calling) => Timer::A,
+            State::Other(client::State::Trying) => Timer::E,
+            State::Invite(_) | State::Other(_) => return false,
+        };
+        let Some((request, flow)) = client.retreat.take() else { return false };
+        client.bytes = request.to_bytes();
+        client.request = request;
+        client.flow = flow;
+        outbox.transmit(flow, client.bytes.clone());
+        self.start_timer(now, id, repeated);
+        true
     }
 
     /// Takes a response with that branch in its top Via.
@@ -191,6 +218,9 @@ impl Clients {
             .collect();
         let mut failed = Vec::new();
         for (id, user, method, state) in ids {
+            if self.retreat(now, outbox, id) {
+                continue;
+            }
             let done = match state {
                 State::Invite(_) => {
                     self.invite(now, outbox, id, client_invite::Input::TransportError, None)

@@ -3,6 +3,7 @@
 mod flows;
 mod gate;
 mod knock;
+mod large;
 mod reader;
 mod registrar;
 mod reliable;

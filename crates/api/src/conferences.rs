@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use model::{Accepted, ConferenceView, PartyId, Refusal, Verb};
+use model::{Accepted, ConferenceView, PartyId, Refusal, Role, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -45,14 +45,25 @@ pub(crate) async fn list_conferences(
     Json(&views.iter().map(AsRef::as_ref).collect::<Vec<&ConferenceView>>()).into_response()
 }
 
+/// As whom to look.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Looking {
+    /// What somebody of this role may see; without it, everything.
+    #[param(inline)]
+    r#as: Option<Role>,
+}
+
 /// Show a conference
 ///
-/// By its id also one that ended lately; by its name the live one.
+/// By its id also one that ended lately; by its name the live one. With `as=customer` without who
+/// monitors, whispers and consultations.
 #[utoipa::path(
     get,
     path = "/api/v1/conferences/{conference}",
     tag = "conferences",
-    params(InConference),
+    params(InConference, Looking),
     responses(
         (status = 200, description = "The conference.", body = ConferenceView),
         Problem,
@@ -61,9 +72,13 @@ pub(crate) async fn list_conferences(
 pub(crate) async fn show_conference(
     State(api): State<Api>,
     Path(at): Path<InConference>,
+    Asked(looking): Asked<Looking>,
 ) -> Result<Response, Problem> {
     let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
-    Ok(Json(view.as_ref()).into_response())
+    Ok(match looking.r#as {
+        Some(role) => Json(view.seen_by(role)).into_response(),
+        None => Json(view.as_ref()).into_response(),
+    })
 }
 
 /// End a conference

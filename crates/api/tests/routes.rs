@@ -45,6 +45,8 @@ async fn a_conference_is_shown_by_id_and_by_name() {
     assert_eq!(by_name["parties"][0]["codec"], "OPUS");
     assert_eq!(world.get("/api/v1/conferences/STANDUP").await.1, by_name);
     assert_eq!(world.get(&format!("/api/v1/conferences/{CONFERENCE}")).await.1, by_name);
+    assert_eq!(world.get(&format!("{STANDUP}?as=customer")).await.1, by_name);
+    assert_eq!(world.get(&format!("{STANDUP}?as=nobody")).await.0, 400);
     let (_, parties) = world.get(&format!("{STANDUP}/parties")).await;
     assert_eq!(parties, by_name["parties"]);
     let (_, party) = world.get(&format!("{STANDUP}/parties/{PARTY}")).await;

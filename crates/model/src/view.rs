@@ -240,6 +240,27 @@ impl ConferenceView {
         self.with(party, |p| p.quality = Some(quality));
     }
 
+    /// What somebody of that role may see: who monitors is there only for those who supervise, and
+    /// from outside nobody sees that there is anything to see.
+    #[must_use]
+    pub fn seen_by(&self, role: Role) -> ConferenceView {
+        let mut view = self.clone();
+        if role == Role::Admin || role == Role::Supervisor {
+            return view;
+        }
+        view.parties.retain(|party| !party.is_beside());
+        if !role.is_ours() {
+            for party in &mut view.parties {
+                party.silenced = false;
+                party.consults = None;
+                party.whispers_to = None;
+                party.paired_with = None;
+                party.supervises = None;
+            }
+        }
+        view
+    }
+
     /// A party of this view.
     pub fn party(&self, id: PartyId) -> Option<&PartyView> {
         self.parties.iter().find(|party| party.id == id)
@@ -265,6 +286,11 @@ impl ConferenceView {
 }
 
 impl PartyView {
+    /// It stands beside somebody, and is no party to what is said.
+    fn is_beside(&self) -> bool {
+        self.supervises.as_ref().is_some_and(|supervises| supervises.beside.is_some())
+    }
+
     fn called(id: PartyId, address: &str, role: Role) -> PartyView {
         PartyView {
             id,
@@ -299,6 +325,34 @@ mod tests {
             by: Author::System,
             cause: None,
             kind,
+        }
+    }
+
+    #[test]
+    fn who_monitors_is_seen_by_those_who_supervise_and_a_whisper_by_ours() {
+        let name = ConferenceName::parse("desk").unwrap();
+        let (agent, eve) = (PartyId(1), PartyId(2));
+        let first = event(1, EventKind::Created { name, profile: "expertflow".into() });
+        let mut view = ConferenceView::begin(&first).unwrap();
+        let joined = |party, role| EventKind::Joined {
+            party,
+            display_name: None,
+            address: "sip:a@h".into(),
+            codec: Codec::Pcmu,
+            role,
+        };
+        view.apply(&event(2, joined(agent, Role::Primary)));
+        view.apply(&event(3, joined(eve, Role::Supervisor)));
+        let mode = Supervision::Monitor;
+        view.apply(&event(4, EventKind::Supervised { party: eve, beside: Some(agent), mode }));
+        view.apply(&event(5, EventKind::WhisperStarted { party: agent, to: Hearers::Ours }));
+        assert_eq!(view.seen_by(Role::Supervisor), view);
+        for role in Role::ALL {
+            let seen = view.seen_by(role);
+            let sees_monitors = matches!(role, Role::Admin | Role::Supervisor);
+            assert_eq!(seen.party(eve).is_some(), sees_monitors, "{role:?}");
+            let whispers = seen.party(agent).unwrap().whispers_to.is_some();
+            assert_eq!(whispers, role.is_ours(), "{role:?}");
         }
     }
 

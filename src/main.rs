@@ -1,6 +1,6 @@
 //! The program `convoke`. Without a subcommand it serves.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,17 +60,15 @@ enum AboutProfiles {
     },
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
+#[expect(clippy::print_stderr, reason = "this is where the program complains")]
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         None => serve(&cli.options),
-        Some(Subcommands::Check { file }) => check(file).map(|said| println!("{said}")),
-        Some(Subcommands::User { name, realm }) => user(name, realm).map(|said| println!("{said}")),
-        Some(Subcommands::Profile { asked }) => {
-            about_profiles(&cli.options, asked).map(|said| println!("{}", said.trim_end()))
-        }
-        Some(Subcommands::Demo) => play(&cli.options).map(|said| println!("{said}")),
+        Some(Subcommands::Check { file }) => check(file).and_then(say),
+        Some(Subcommands::User { name, realm }) => user(name, realm).and_then(say),
+        Some(Subcommands::Profile { asked }) => about_profiles(&cli.options, asked).and_then(say),
+        Some(Subcommands::Demo) => play(&cli.options).and_then(say),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,6 +76,14 @@ fn main() -> ExitCode {
             eprintln!("convoke: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what was asked for; whoever listens may have heard enough (`convoke profile show … | head`).
+fn say(said: String) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout(), "{}", said.trim_end()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

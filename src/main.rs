@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what was asked for; whoever listens may have heard enough (`convoke profile show … | head`).
+/// Says what was asked for; who listens may have heard enough (`convoke profile show … | head`).
 fn say(said: String) -> anyhow::Result<()> {
     match writeln!(std::io::stdout(), "{}", said.trim_end()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

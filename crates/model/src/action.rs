@@ -149,6 +149,38 @@ impl Action {
     }
 }
 
+/// Who is called because of a verb, borrowed as the verb is.
+macro_rules! target_of {
+    ($verb:expr) => {
+        match $verb {
+            Verb::Invite { target, .. }
+            | Verb::Supervise { target, .. }
+            | Verb::Consult { target, .. }
+            | Verb::Transfer { target, .. } => Some(target),
+            Verb::Enter(_)
+            | Verb::Swap { .. }
+            | Verb::Merge { .. }
+            | Verb::Complete { .. }
+            | Verb::Cancel { .. }
+            | Verb::TakeOver { .. }
+            | Verb::Mute { .. }
+            | Verb::Unmute { .. }
+            | Verb::Silence { .. }
+            | Verb::Unsilence { .. }
+            | Verb::Hold { .. }
+            | Verb::Resume { .. }
+            | Verb::Remove { .. }
+            | Verb::Whisper { .. }
+            | Verb::Pair { .. }
+            | Verb::Stand { .. }
+            | Verb::Appoint { .. }
+            | Verb::Write { .. }
+            | Verb::End
+            | Verb::Record { .. } => None,
+        }
+    };
+}
+
 impl Verb {
     /// The verb without its arguments.
     pub fn action(&self) -> Action {
@@ -213,61 +245,11 @@ impl Verb {
 
     /// Who is called because of it.
     pub fn target(&self) -> Option<&Target> {
-        match self {
-            Verb::Invite { target, .. }
-            | Verb::Supervise { target, .. }
-            | Verb::Consult { target, .. }
-            | Verb::Transfer { target, .. } => Some(target),
-            Verb::Enter(_)
-            | Verb::Swap { .. }
-            | Verb::Merge { .. }
-            | Verb::Complete { .. }
-            | Verb::Cancel { .. }
-            | Verb::TakeOver { .. }
-            | Verb::Mute { .. }
-            | Verb::Unmute { .. }
-            | Verb::Silence { .. }
-            | Verb::Unsilence { .. }
-            | Verb::Hold { .. }
-            | Verb::Resume { .. }
-            | Verb::Remove { .. }
-            | Verb::Whisper { .. }
-            | Verb::Pair { .. }
-            | Verb::Stand { .. }
-            | Verb::Appoint { .. }
-            | Verb::Write { .. }
-            | Verb::End
-            | Verb::Record { .. } => None,
-        }
+        target_of!(self)
     }
 
     /// The same, to be changed.
     pub fn target_mut(&mut self) -> Option<&mut Target> {
-        match self {
-            Verb::Invite { target, .. }
-            | Verb::Supervise { target, .. }
-            | Verb::Consult { target, .. }
-            | Verb::Transfer { target, .. } => Some(target),
-            Verb::Enter(_)
-            | Verb::Swap { .. }
-            | Verb::Merge { .. }
-            | Verb::Complete { .. }
-            | Verb::Cancel { .. }
-            | Verb::TakeOver { .. }
-            | Verb::Mute { .. }
-            | Verb::Unmute { .. }
-            | Verb::Silence { .. }
-            | Verb::Unsilence { .. }
-            | Verb::Hold { .. }
-            | Verb::Resume { .. }
-            | Verb::Remove { .. }
-            | Verb::Whisper { .. }
-            | Verb::Pair { .. }
-            | Verb::Stand { .. }
-            | Verb::Appoint { .. }
-            | Verb::Write { .. }
-            | Verb::End
-            | Verb::Record { .. } => None,
-        }
+        target_of!(self)
     }
 }

@@ -56,6 +56,11 @@ const KNOWN: [(Method, &str); 14] = [
 ];
 
 impl Method {
+    /// Every method that has a name of its own here.
+    pub fn known() -> impl Iterator<Item = Method> {
+        KNOWN.iter().map(|(method, _)| method.clone())
+    }
+
     /// The method of that name; `None` unless it is a token.
     #[must_use]
     pub fn parse(name: &str) -> Option<Method> {

@@ -3,35 +3,22 @@
 use sip::access::{Access, Destination, Origin};
 use sip::digest::Algorithm;
 use sip::limits::{GUESSES_PER_SOURCE_MAX, REQUESTS_BURST_MAX};
-use sip::message::Response;
+use sip::message::{HeaderName, Method, Response};
 use sip::{Alive, SessionEvent};
 
 use crate::knock::{Knocker, challenges, codes, guarded};
 
-const METHODS: [&str; 15] = [
-    "INVITE",
-    "ACK",
-    "CANCEL",
-    "BYE",
-    "OPTIONS",
-    "INFO",
-    "UPDATE",
-    "PRACK",
-    "REGISTER",
-    "SUBSCRIBE",
-    "NOTIFY",
-    "PUBLISH",
-    "MESSAGE",
-    "REFER",
-    "FROBNICATE",
-];
+/// All that are known, and one that nobody knows.
+fn methods() -> impl Iterator<Item = Method> {
+    Method::known().chain([Method::Other("FROBNICATE".to_owned())])
+}
 
 #[test]
 fn a_stranger_gets_nothing_by_any_method_and_nothing_is_kept_of_it() {
     let mut table = String::new();
     let mut knocker = Knocker::at(guarded());
-    for method in METHODS {
-        let answers = codes(&knocker.ask(method, "alice", ""));
+    for method in methods() {
+        let answers = codes(&knocker.ask(method.name(), "alice", ""));
         table.push_str(&format!("{method} {answers:?}\n"));
         assert_eq!(knocker.alive(), Alive::default(), "{method}");
     }
@@ -65,7 +52,7 @@ fn a_user_that_shows_its_password_is_let_in_once_for_each_count() {
         let mut only = challenged[0].clone();
         only.headers = sip::message::Headers::new();
         for challenge in challenges(&challenged[0]).iter().filter(|c| c.algorithm == algorithm) {
-            let name = sip::message::HeaderName::WwwAuthenticate;
+            let name = HeaderName::WwwAuthenticate;
             only.headers.push(name, challenge.to_string());
         }
         let answer = knocker.answer(&only, "INVITE", "standup", 1);
@@ -200,15 +187,20 @@ fn a_source_over_its_rate_is_not_answered_and_others_are() {
     assert_eq!(codes(&knocker.ask("INVITE", "x", "")), [401]);
 }
 
-/// A stranger who knows everything of a call but its address.
-#[test]
-fn a_request_in_a_dialog_counts_from_its_other_side_only() {
-    let mut knocker = Knocker::at(guarded());
+/// Alice calls and is answered: the To of the dialog.
+fn called(knocker: &mut Knocker) -> String {
     assert_eq!(codes(&knocker.show("INVITE", "standup")), [100]);
     let id = knocker.world.last_session(0);
     knocker.world.accept(0, id).expect("a call that waits");
     let ok = knocker.heard().pop().expect("200");
-    let to = ok.headers.text(&sip::message::HeaderName::To).expect("To").into_owned();
+    ok.headers.text(&HeaderName::To).expect("To").into_owned()
+}
+
+/// A stranger who knows everything of a call but its address.
+#[test]
+fn a_request_in_a_dialog_counts_from_its_other_side_only() {
+    let mut knocker = Knocker::at(guarded());
+    let to = called(&mut knocker);
     let from_there = |cseq: u32, method: &str| {
         format!(
             "{method} sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9:5060;\
@@ -235,11 +227,7 @@ fn a_request_in_a_dialog_counts_from_its_other_side_only() {
 #[test]
 fn a_user_that_has_moved_ends_its_call_with_its_password() {
     let mut knocker = Knocker::at(guarded());
-    assert_eq!(codes(&knocker.show("INVITE", "standup")), [100]);
-    let id = knocker.world.last_session(0);
-    knocker.world.accept(0, id).expect("a call that waits");
-    let ok = knocker.heard().pop().expect("200");
-    let to = ok.headers.text(&sip::message::HeaderName::To).expect("To").into_owned();
+    let to = called(&mut knocker);
     knocker.source = "203.0.113.9:5060";
     let challenged = knocker.ask("INVITE", "x", "");
     let bye = |authorization: String| {

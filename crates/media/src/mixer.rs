@@ -283,7 +283,7 @@ impl Mixer {
         match self.next.take_if(|_| room) {
             None => {
                 let needed = self.mixes || !self.taps.is_empty();
-                let passes = !needed && !somebody_joins_in(&self.plan, tick, floor);
+                let passes = !needed && !hear_all_but_passed(&self.plan, tick, floor);
                 hear(&self.plan, None, tick, passes, floor);
                 self.plan.sum(floor.ports, tick, floor.music);
                 self.mixes = choose_encoders(&mut self.plan, None, tick, floor);
@@ -312,8 +312,9 @@ fn touch(plan: &Plan, members: Range<usize>, ports: &Ports) {
     black_box(words.fold(0, |all, word| all ^ word));
 }
 
-/// Plays the frames of all whose payloads are not passed on: whether somebody began to sound.
-fn somebody_joins_in(plan: &Plan, tick: u64, floor: &mut Floor<'_>) -> bool {
+/// Plays the frames of all whose payloads are not passed on. Returns whether somebody began to
+/// sound, who may have to be mixed with those.
+fn hear_all_but_passed(plan: &Plan, tick: u64, floor: &mut Floor<'_>) -> bool {
     let time = (tick, floor.now_us);
     let mut joins = false;
     for member in &plan.members {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use audio::Codec;
 use convoke::phone::CallState;
+use model::command::Readers;
 use model::{EventKind, LeaveReason};
 use sip::message::{DialogName, ExtraHeaders, HeaderName, ReferTo};
 
@@ -203,16 +204,16 @@ fn what_a_phone_writes_is_an_event_and_what_the_server_writes_reaches_phones() {
         })
         .collect();
     assert_eq!(texts, [(model::Author::Party(party), None, "I am late".to_owned())]);
-    let verb = model::Verb::Write { to: None, text: "Hello".into() };
+    let verb = model::Verb::Write { to: Readers::Everybody, text: "Hello".into() };
     world.ask("room", verb).unwrap();
     world.run(Duration::from_secs(5));
-    let verb = model::Verb::Write { to: Some(party), text: "Never mind".into() };
+    let verb = model::Verb::Write { to: Readers::Party(party), text: "Never mind".into() };
     world.ask("room", verb).unwrap();
     world.run(Duration::from_secs(5));
     assert_eq!(world.guests[0].phone.texts(), ["Hello", "Never mind"]);
     assert_eq!(world.guests[1].phone.texts(), ["Hello"]);
     for text in [String::new(), "a".repeat(4_097)] {
-        let verb = model::Verb::Write { to: None, text };
+        let verb = model::Verb::Write { to: Readers::Everybody, text };
         assert_eq!(world.ask("room", verb), Err(model::Refusal::BadText));
     }
     all_leave(&mut world);

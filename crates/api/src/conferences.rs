@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use model::command::{Hearers, Readers};
 use model::{Accepted, ConferenceView, PartyId, Refusal, Role, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -111,12 +112,15 @@ pub(crate) struct Writing {
     text: String,
     /// For whom alone; without it, for all.
     to: Option<PartyId>,
+    /// A whisper: to ours only, `"ours"` or `{"only": [ID …]}`. Not together with `to`.
+    whisper: Option<Hearers>,
 }
 
 /// Write into a conference
 ///
 /// It is an event (`message.text`), and goes to the phones of those it is for by SIP MESSAGE; many
-/// phones show no texts.
+/// phones show no texts. A whisper is another event (`whisper.text`), and nobody from outside ever
+/// sees one.
 #[utoipa::path(
     post,
     path = "/api/v1/conferences/{conference}/messages",
@@ -134,6 +138,12 @@ pub(crate) async fn write_message(
     terms: Terms,
     Body(writing): Body<Writing>,
 ) -> Result<Response, Problem> {
-    let Writing { text, to } = writing;
+    let Writing { text, to, whisper } = writing;
+    let to = match (to, whisper) {
+        (None, None) => Readers::Everybody,
+        (Some(party), None) => Readers::Party(party),
+        (None, Some(hearers)) => Readers::Whisper(hearers),
+        (Some(_), Some(_)) => return Err(Problem::bad_body("to and whisper exclude each other")),
+    };
     api.command(&terms, at.conference()?, Verb::Write { to, text }).await
 }

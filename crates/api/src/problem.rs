@@ -87,7 +87,7 @@ impl Problem {
     }
 
     /// The body is JSON, but not what this route reads.
-    pub(crate) fn bad_body(detail: String) -> Problem {
+    pub(crate) fn bad_body(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", detail)
     }
 

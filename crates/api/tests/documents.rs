@@ -232,6 +232,7 @@ fn the_page_knows_every_event() {
     let silent = [
         "dtmf.received",
         "message.text",
+        "whisper.text",
         "transfer.requested",
         "transfer.completed",
         "transfer.failed",

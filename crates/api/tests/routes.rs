@@ -8,7 +8,7 @@ use std::fs;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use fake::{CONFERENCE, PARTY, RECORDING, Random, World, accepted, created, event, request, text};
-use model::command::{Hearers, Supervision, Target};
+use model::command::{Hearers, Readers, Supervision, Target};
 use model::profile::Meanwhile;
 use model::{
     Accepted, Author, CommandId, ConferenceId, ConferenceRef, EventKind, Refusal, Role, Verb,
@@ -95,7 +95,16 @@ async fn each_request_that_changes_something_is_one_command() {
             Method::POST,
             format!("{STANDUP}/messages"),
             Some(r#"{"text": "hello"}"#),
-            Verb::Write { to: None, text: "hello".to_owned() },
+            Verb::Write { to: Readers::Everybody, text: "hello".to_owned() },
+        ),
+        (
+            Method::POST,
+            format!("{STANDUP}/messages"),
+            Some(r#"{"text": "psst", "whisper": {"only": ["p0000000000007"]}}"#),
+            Verb::Write {
+                to: Readers::Whisper(Hearers::Only([PARTY].into())),
+                text: "psst".to_owned(),
+            },
         ),
         (
             Method::POST,

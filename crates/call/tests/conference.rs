@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use call::{Conference, Effect, LegChange, PhoneKey, Presence, Rules};
-use model::command::{Entrant, Newcomer, Target};
+use model::command::{Entrant, Newcomer, Readers, Target};
 use model::{
     Affiliation, Author, Chance, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView,
     LeaveReason, LegId, PartyId, PartyState, Refusal, Verb,
@@ -472,12 +472,13 @@ fn what_is_written_is_an_event_and_reaches_phones_from_the_servers_own_people_on
     let (alice, bob) = (scene.join(1), scene.join(2));
     let write = |to| Verb::Write { to, text: "hello".into() };
     let seqs = scene.seqs.len();
-    scene.ask(Author::Party(alice), write(None)).unwrap();
+    scene.ask(Author::Party(alice), write(Readers::Everybody)).unwrap();
     assert!(scene.texts.is_empty());
-    scene.ask(Author::Admin, write(Some(bob))).unwrap();
+    scene.ask(Author::Admin, write(Readers::Party(bob))).unwrap();
     assert_eq!(scene.texts, [(LegId(2), "hello".to_owned())]);
-    scene.ask(Author::Admin, write(None)).unwrap();
+    scene.ask(Author::Admin, write(Readers::Everybody)).unwrap();
     assert_eq!(scene.texts.len(), 3);
-    assert_eq!(scene.ask(Author::Admin, write(Some(PartyId(9)))), Err(Refusal::NoSuchParty));
+    let nobody = write(Readers::Party(PartyId(9)));
+    assert_eq!(scene.ask(Author::Admin, nobody), Err(Refusal::NoSuchParty));
     assert_eq!(scene.seqs.len(), seqs + 3);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use call::{Hold, HoldReason, Party, Presence, Stance, differences, grid, judge, parse, shipped};
-use model::command::{Entrant, Supervision, Target};
+use model::command::{Entrant, Readers, Supervision, Target};
 use model::profile::{Condition, Profile};
 use model::{Action, Affiliation, Author, Codec, LegId, PartyId, Refusal, Relation, Role, Verb};
 
@@ -183,7 +183,7 @@ fn verb(action: Action, party: PartyId) -> Verb {
         Action::Supervise => Verb::Supervise { target, beside: party, mode: Supervision::Monitor },
         Action::Stand => Verb::Stand { party, beside: None, mode: Supervision::Barge },
         Action::Appoint => Verb::Appoint { party, role: Role::CoHost },
-        Action::Write => Verb::Write { to: None, text: "x".into() },
+        Action::Write => Verb::Write { to: Readers::Everybody, text: "x".into() },
         Action::End => Verb::End,
         Action::Record => Verb::Record { on: true },
     }

@@ -4,8 +4,8 @@
 mod stage;
 
 use call::LegChange;
-use model::command::{Hearers, Supervision, Target};
-use model::{Affiliation, Author, EventKind, LeaveReason, PartyId, Refusal, Role, Verb};
+use model::command::{Hearers, Readers, Supervision, Target};
+use model::{Affiliation, Author, Event, EventKind, LeaveReason, PartyId, Refusal, Role, Verb};
 use stage::{Stage, colleague, outsider};
 
 /// A customer and an agent who talk.
@@ -391,6 +391,37 @@ fn a_whisper_needs_somebody_of_ours_to_hear_it() {
     supervisor(&mut stage, agent, Supervision::Monitor);
     stage.by(agent, whisper).unwrap();
     assert_eq!(stage.picture(), "A1: C | C:  | S: A1 C", "S1.36");
+}
+
+#[test]
+fn a_whisper_in_writing_is_from_ours_to_ours() {
+    let (mut stage, customer, agent) = two("expertflow");
+    let whisper = |to| Verb::Write { to: Readers::Whisper(to), text: "Offer 10 %".into() };
+    let ours = || whisper(Hearers::Ours);
+    assert_eq!(stage.by(agent, ours()), Err(Refusal::NobodyToHear), "S1.30");
+    supervisor(&mut stage, agent, Supervision::Monitor);
+    let second = stage.agent("A2");
+    stage.by(agent, ours()).unwrap();
+    stage.by(second, whisper(Hearers::Only([agent].into()))).unwrap();
+    stage.ask(Author::Admin, ours()).unwrap();
+    let whispered = |event: &Event| {
+        let EventKind::WhisperText { to, .. } = &event.kind else { return None };
+        Some((event.by, to.clone()))
+    };
+    let told: Vec<_> = stage.events.iter().filter_map(whispered).collect();
+    let wanted = [
+        (Author::Party(agent), Hearers::Ours),
+        (Author::Party(second), Hearers::Only([agent].into())),
+        (Author::Admin, Hearers::Ours),
+    ];
+    assert_eq!(told, wanted, "S1.23");
+    for to in [Hearers::Only([customer].into()), Hearers::Only([agent].into())] {
+        assert_eq!(stage.by(agent, whisper(to)), Err(Refusal::NobodyToHear), "S1.31");
+    }
+    let mut room = Stage::new("open");
+    let (guest, other) = (room.customer(), room.join(Affiliation::Outside, "X"));
+    let to = Hearers::Only([other].into());
+    assert_eq!(room.by(guest, whisper(to)), Err(Refusal::NotAllowed), "nobody there is ours");
 }
 
 #[test]

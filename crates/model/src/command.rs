@@ -196,10 +196,10 @@ pub enum Verb {
         /// Whom.
         party: PartyId,
     },
-    /// A text for the room, or for one of it.
+    /// A text for the room, for one of it, or for ours only.
     Write {
-        /// For whom alone; none is for all.
-        to: Option<PartyId>,
+        /// For whom.
+        to: Readers,
         /// The text.
         text: String,
     },
@@ -242,6 +242,17 @@ pub enum Hearers {
     Ours,
     /// These, if they do.
     Only(BTreeSet<PartyId>),
+}
+
+/// For whom a text is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readers {
+    /// For all.
+    Everybody,
+    /// For this party alone.
+    Party(PartyId),
+    /// For ours: a whisper in writing, which nobody else ever reads.
+    Whisper(Hearers),
 }
 
 /// How a supervisor takes part.

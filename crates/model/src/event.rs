@@ -294,6 +294,14 @@ pub enum EventKind {
         /// The text, as it came.
         text: String,
     },
+    /// One of ours wrote to ours. By whom is told by `by`; nobody from outside is told at all.
+    #[serde(rename = "whisper.text")]
+    WhisperText {
+        /// To whom.
+        to: Hearers,
+        /// The text, as it came.
+        text: String,
+    },
     /// The mix is being recorded.
     #[serde(rename = "recording.started")]
     RecordingStarted {
@@ -325,7 +333,8 @@ impl EventKind {
             | EventKind::Talking { .. }
             | EventKind::Quality { .. }
             | EventKind::Digit { .. }
-            | EventKind::Text { .. } => false,
+            | EventKind::Text { .. }
+            | EventKind::WhisperText { .. } => false,
             EventKind::Created { .. }
             | EventKind::Ended { .. }
             | EventKind::Dialling { .. }

@@ -160,6 +160,7 @@ impl ConferenceView {
             EventKind::Created { .. }
             | EventKind::Digit { .. }
             | EventKind::Text { .. }
+            | EventKind::WhisperText { .. }
             | EventKind::Rejoined { .. }
             | EventKind::Stranded { .. }
             | EventKind::TransferRequested { .. }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use model::command::Readers;
 use model::{Author, CommandId, ConferenceId, LegId, PartyId, Refusal, Verb};
 use sip::message::{ExtraHeaders, Method, StatusCode};
 use sip::{Inquiry, SessionId, Text, TextId};
@@ -25,7 +26,7 @@ impl Switchboard {
     fn take_text(&mut self, now: Instant, text: Text) -> Result<(), Refusal> {
         let (conference, party) =
             self.party_of(text.session.or(text.known).ok_or(Refusal::NotAllowed)?)?;
-        let verb = Verb::Write { to: None, text: text.text };
+        let verb = Verb::Write { to: Readers::Everybody, text: text.text };
         self.check(&verb)?;
         let command = CommandId(self.chance.draw());
         self.conference_command(now, conference, command, Author::Party(party), verb).map(|_| ())

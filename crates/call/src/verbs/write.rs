@@ -1,26 +1,31 @@
-//! A text for the room: an event for whoever follows it. What the server's own people write goes to
-//! phones too; what a phone writes does not, since most phones would refuse it.
+//! A text for the room, or for ours: an event for whoever follows it. What the server's own people
+//! write goes to phones too; what a phone writes does not, since most phones would refuse it.
 
-use model::{Author, EventKind, LegId, PartyId, Refusal};
+use model::command::{Hearers, Readers};
+use model::{Author, EventKind, PartyId, Refusal};
 
-use super::Done;
+use super::{Done, whisper};
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
+use crate::party::Party;
 
 pub(crate) fn write(
     conference: &mut Conference,
     cause: Cause,
-    to: Option<PartyId>,
+    to: Readers,
     text: String,
 ) -> Result<Done, Refusal> {
-    let meant = |party: PartyId| to.is_none_or(|to| to == party);
-    let legs: Vec<LegId> = conference
-        .parties
-        .iter()
-        .filter(|party| party.is_connected() && meant(party.id))
-        .map(|party| party.leg)
-        .collect();
-    if to.is_some() && legs.is_empty() {
+    if let Readers::Whisper(to) = &to {
+        may_whisper(conference, cause.by, to)?;
+    }
+    let read_by = |party: &Party| match &to {
+        Readers::Everybody => true,
+        Readers::Party(whom) => party.id == *whom,
+        Readers::Whisper(to) => is_whispered_to(to, party) && Author::Party(party.id) != cause.by,
+    };
+    let readers = conference.parties.iter().filter(|party| party.is_connected() && read_by(party));
+    let legs: Vec<_> = readers.map(|party| party.leg).collect();
+    if let (Readers::Party(_), true) = (&to, legs.is_empty()) {
         return Err(Refusal::NoSuchParty);
     }
     match cause.by {
@@ -31,6 +36,32 @@ pub(crate) fn write(
         }
         Author::Party(_) => {}
     }
-    conference.tell(cause, EventKind::Text { to, text });
+    let kind = match to {
+        Readers::Everybody => EventKind::Text { to: None, text },
+        Readers::Party(party) => EventKind::Text { to: Some(party), text },
+        Readers::Whisper(to) => EventKind::WhisperText { to, text },
+    };
+    conference.tell(cause, kind);
     Ok(Done::default())
+}
+
+/// A whisper in writing is from ours to ours, as one by voice is.
+fn may_whisper(conference: &Conference, by: Author, to: &Hearers) -> Result<(), Refusal> {
+    let whisperer = match by {
+        Author::Party(author) => {
+            let author = conference.party(author).filter(|party| party.role.is_ours());
+            author.ok_or(Refusal::NotAllowed)?.id
+        }
+        // Nobody has this id: all of ours can read what is whispered from outside the room.
+        Author::Admin | Author::System => PartyId(0),
+    };
+    whisper::check(conference, whisperer, to)
+}
+
+fn is_whispered_to(to: &Hearers, party: &Party) -> bool {
+    party.role.is_ours()
+        && match to {
+            Hearers::Ours => true,
+            Hearers::Only(whom) => whom.contains(&party.id),
+        }
 }

@@ -124,6 +124,11 @@ impl Stage {
         entered.map(|accepted| accepted.party.expect("who enters is a party"))
     }
 
+    /// Who dialled in last, as its phone knows it.
+    pub(crate) fn last_entrant(&self) -> PartyId {
+        PartyId(self.entered)
+    }
+
     /// Somebody dials in under that name and talks.
     pub(crate) fn join(&mut self, affiliation: Affiliation, name: &str) -> PartyId {
         let party = self.enter(affiliation, &format!("sip:{name}@h")).expect("there is room");

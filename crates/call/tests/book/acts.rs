@@ -1,0 +1,451 @@
+//! What each verb does once it is allowed, and when its state forbids it.
+
+use model::command::{Hearers, Supervision, Target};
+use model::profile::{Meanwhile, Stand};
+use model::{Affiliation, Author, PartyId, Refusal, Role, Verb};
+
+use super::{At, Book, Line, Person, Says, Wait};
+
+type Done = Result<(), Refusal>;
+
+impl Book {
+    pub(super) fn act(&mut self, by: Author, verb: &Verb, called: PartyId) -> Done {
+        match verb {
+            Verb::Invite { target, role } => self.invites(by, target, *role, called),
+            Verb::Consult { party, target, room } => self.consults(*party, target, *room, called),
+            Verb::Swap { party } => self.swaps(by, *party),
+            Verb::Merge { party } => self.merges(*party),
+            Verb::Complete { party } => self.completes(*party),
+            Verb::Cancel { party } => {
+                let talk = self.talk_of(*party).ok_or(Refusal::NoConsultation)?;
+                self.leaves(talk.1);
+                Ok(())
+            }
+            Verb::Transfer { party, target } => self.transfers(*party, target, called),
+            Verb::Mute { party } => {
+                self.the(*party).muted = true;
+                Ok(())
+            }
+            Verb::Unmute { party } if self.the(*party).silenced_by.is_some() => {
+                Err(Refusal::Silenced)
+            }
+            Verb::Unmute { party } => {
+                self.the(*party).muted = false;
+                Ok(())
+            }
+            Verb::Silence { party } => {
+                self.the(*party).silenced_by = Some(by);
+                Ok(())
+            }
+            Verb::Unsilence { party } => {
+                self.the(*party).silenced_by = None;
+                Ok(())
+            }
+            Verb::Hold { party } => self.holds_apart(by, *party),
+            Verb::Resume { party } => self.resumes(by, *party),
+            Verb::Whisper { party, to } => self.whispers(*party, to.as_ref()),
+            Verb::Pair { party, with } => self.pairs(*party, *with),
+            Verb::Supervise { target, beside, mode } => {
+                self.supervises(target, *beside, mode, called)
+            }
+            Verb::Stand { party, beside, mode } => self.stands(*party, *beside, mode),
+            Verb::Appoint { party, role } => self.appoints(*party, *role),
+            Verb::Remove { party } => {
+                self.leaves(*party);
+                Ok(())
+            }
+            Verb::Write { to: None, .. } => Ok(()),
+            Verb::Write { to: Some(to), .. } => {
+                let is_there = self.find(*to).is_some_and(Person::is_up);
+                if is_there { Ok(()) } else { Err(Refusal::NoSuchParty) }
+            }
+            Verb::Record { on } => {
+                self.records = *on;
+                Ok(())
+            }
+            Verb::End => {
+                self.ends();
+                Ok(())
+            }
+            Verb::Enter(_) | Verb::TakeOver { .. } => unreachable!("no script asks for it"),
+        }
+    }
+
+    /// A phone rings.
+    fn calls(&mut self, target: &Target, person: Person) -> Done {
+        if let Target::Queue(_) = target {
+            return Err(Refusal::NoSuchQueue);
+        }
+        let one_rings = self.people.iter().any(|p| p.line == Line::Called && p.counts());
+        if self.rules.inviting.one_at_a_time && one_rings {
+            return Err(Refusal::DialInProgress);
+        }
+        self.people.push(person);
+        Ok(())
+    }
+
+    fn called(&self, id: PartyId, target: &Target, role: Option<Role>) -> Person {
+        let from = match target {
+            Target::Colleague(_) => Affiliation::Ours,
+            Target::Address(_) | Target::Queue(_) => Affiliation::Outside,
+        };
+        let role = role.unwrap_or_else(|| self.role_of_called(from));
+        let address = target.address().unwrap_or_default().to_owned();
+        Person::new(id, address, role, Line::Called)
+    }
+
+    fn invites(
+        &mut self,
+        by: Author,
+        target: &Target,
+        role: Option<Role>,
+        called: PartyId,
+    ) -> Done {
+        let inviter = if let Author::Party(id) = by { Some(id) } else { None };
+        // S4.9: in some profiles who is added is talked with in private first.
+        if let (Stand::Aside, Some(agent)) = (self.rules.inviting.first, inviter)
+            && self.present().count() > 1
+        {
+            return self.consults(agent, target, None, called);
+        }
+        self.room_for_one()?;
+        let person = Person { brought_by: inviter, ..self.called(called, target, role) };
+        self.calls(target, person)
+    }
+
+    fn consults(
+        &mut self,
+        agent: PartyId,
+        target: &Target,
+        room: Option<Meanwhile>,
+        called: PartyId,
+    ) -> Done {
+        let free = self.find(agent).is_some_and(|p| p.is_up() && p.at == At::Room);
+        if !free || self.the(agent).heir.is_some() || self.talk_with(agent).is_some() {
+            return Err(Refusal::WrongState);
+        }
+        self.room_for_one()?;
+        let (brought_by, at) = (Some(agent), At::Aside(agent));
+        let person = Person { brought_by, at, ..self.called(called, target, None) };
+        self.calls(target, person)?;
+        let talk = (agent, called, room.unwrap_or(self.rules.consulting.room));
+        self.talks.push(talk);
+        if talk.2 == Meanwhile::Held {
+            self.steps_aside(talk);
+        }
+        Ok(())
+    }
+
+    /// Those in the room wait, if the profile says so or one would be left there.
+    pub(super) fn steps_aside(&mut self, (agent, _, room): (PartyId, PartyId, Meanwhile)) {
+        self.the(agent).at = At::Aside(agent);
+        let left = self.ids(|person| person.is_up() && person.at == At::Room);
+        if room == Meanwhile::Held || left.len() == 1 {
+            let wait = Wait { by: Author::Party(agent), talk: Some(agent), stood: None };
+            left.into_iter().for_each(|id| self.the(id).at = At::Apart(wait));
+        }
+    }
+
+    /// Brings back to where they stood all of whom that holds.
+    pub(super) fn release(&mut self, is: impl Fn(&Wait) -> bool) {
+        for id in self.ids(|person| person.waits().as_ref().is_some_and(&is)) {
+            let stood = self.the(id).waits().and_then(|wait| wait.stood);
+            let still = stood.filter(|agent| self.talk_with(id).is_some_and(|t| t.0 == *agent));
+            self.the(id).at = still.map_or(At::Room, At::Aside);
+        }
+    }
+
+    /// Who waits for a consultation waits for good.
+    pub(super) fn waits_on(&mut self, agent: PartyId) {
+        for person in &mut self.people {
+            if let At::Apart(wait) = &mut person.at {
+                wait.talk = wait.talk.filter(|talk| *talk != agent);
+            }
+        }
+    }
+
+    fn joins_room(&mut self, talk: (PartyId, PartyId, Meanwhile)) {
+        self.talks.retain(|other| *other != talk);
+        (self.the(talk.0).at, self.the(talk.1).at) = (At::Room, At::Room);
+    }
+
+    fn swaps(&mut self, by: Author, agent: PartyId) -> Done {
+        let Some(talk) = self.talk_of(agent) else { return self.swaps_others(by, agent) };
+        let expert = self.find(talk.1).expect("a consultation has two");
+        if !expert.is_up() || !self.find(agent).is_some_and(Person::is_up) {
+            return Err(Refusal::WrongState);
+        }
+        match (self.the(agent).at, self.the(talk.1).at) {
+            (At::Aside(_), At::Aside(_)) => {
+                self.the(agent).at = At::Room;
+                self.release(|wait| wait.talk == Some(agent));
+                let by = Author::Party(agent);
+                let wait = Wait { by, talk: Some(agent), stood: Some(agent) };
+                self.the(talk.1).at = At::Apart(wait);
+            }
+            (At::Room, At::Apart(_)) => {
+                self.the(talk.1).at = At::Aside(agent);
+                self.steps_aside(talk);
+            }
+            _ => return Err(Refusal::WrongState),
+        }
+        Ok(())
+    }
+
+    /// S4.31, S4.32: of three, who waits and who does not change places.
+    fn swaps_others(&mut self, by: Author, agent: PartyId) -> Done {
+        if !self.is_at(agent, At::Room) {
+            return Err(Refusal::WrongState);
+        }
+        let others: Vec<(PartyId, At)> =
+            self.present().filter(|p| p.id != agent).map(|p| (p.id, p.at)).collect();
+        let (apart, wait, there) = match others[..] {
+            [(one, At::Apart(wait)), (other, At::Room)]
+            | [(other, At::Room), (one, At::Apart(wait))] => (one, wait, other),
+            [_, _] => return Err(Refusal::WrongState),
+            _ => return Err(Refusal::NotThreeParties),
+        };
+        self.the(apart).at = At::Room;
+        self.the(there).at = At::Apart(Wait { by, stood: None, ..wait });
+        Ok(())
+    }
+
+    /// The consultation of somebody, if who is consulted has come.
+    fn answered(&self, agent: PartyId) -> Result<(PartyId, PartyId, Meanwhile), Refusal> {
+        let talk = self.talk_of(agent).ok_or(Refusal::NoConsultation)?;
+        let came = self.find(talk.1).is_some_and(Person::is_up);
+        if came { Ok(talk) } else { Err(Refusal::NoConsultation) }
+    }
+
+    fn merges(&mut self, agent: PartyId) -> Done {
+        if self.talk_of(agent).is_none() {
+            // S4.31: Join releases all.
+            let any = self.people.iter().any(|person| person.waits().is_some());
+            self.release(|_| true);
+            return if any { Ok(()) } else { Err(Refusal::NoConsultation) };
+        }
+        let talk = self.answered(agent)?;
+        self.joins_room(talk);
+        self.release(|wait| wait.by == Author::Party(agent));
+        Ok(())
+    }
+
+    fn completes(&mut self, agent: PartyId) -> Done {
+        let talk = self.answered(agent)?;
+        self.joins_room(talk);
+        self.release(|wait| wait.by == Author::Party(agent));
+        self.passes_role(agent, talk.1);
+        self.leaves(agent);
+        Ok(())
+    }
+
+    fn transfers(&mut self, party: PartyId, target: &Target, called: PartyId) -> Done {
+        let person = self.the(party);
+        if !person.is_up() || !person.counts() || person.heir.is_some() {
+            return Err(Refusal::WrongState);
+        }
+        let newcomer = Person { brought_by: Some(party), ..self.called(called, target, None) };
+        self.calls(target, newcomer)?;
+        self.the(party).heir = Some(called);
+        Ok(())
+    }
+
+    fn holds_apart(&mut self, by: Author, party: PartyId) -> Done {
+        let person = self.the(party);
+        let stood = match person.at {
+            _ if !person.is_up() => return Err(Refusal::WrongState),
+            At::Beside(_) => return Err(Refusal::WrongState),
+            At::Apart(wait) => wait.stood,
+            At::Aside(agent) => Some(agent),
+            At::Room => None,
+        };
+        person.at = At::Apart(Wait { by, talk: None, stood });
+        Ok(())
+    }
+
+    fn resumes(&mut self, by: Author, party: PartyId) -> Done {
+        let person = self.the(party).clone();
+        let Some(wait) = person.waits() else {
+            let only_the_phone_can = !person.is_up() || person.own_hold;
+            return if only_the_phone_can { Err(Refusal::WrongState) } else { Ok(()) };
+        };
+        if !person.is_up() {
+            return Err(Refusal::WrongState);
+        }
+        // Who is consulted waits while the room is talked with: it comes to both.
+        if let Some(talk) = self.talk_with(party)
+            && talk.1 == party
+            && self.is_at(talk.0, At::Room)
+        {
+            self.joins_room(talk);
+        }
+        // S4.12: who stands aside and wants one of those who wait to hear brings both there.
+        if let (Some(agent), Author::Party(author)) = (wait.talk, by)
+            && self.is_at(author, At::Aside(agent))
+            && let Some(talk) = self.talk_of(agent).filter(|talk| talk.1 != party)
+        {
+            self.joins_room(talk);
+            self.waits_on(agent);
+        }
+        if let At::Apart(wait) = self.the(party).at {
+            let still = wait.stood.filter(|a| self.talk_with(party).is_some_and(|t| t.0 == *a));
+            self.the(party).at = still.map_or(At::Room, At::Aside);
+        }
+        Ok(())
+    }
+
+    /// S1.31: a whisper names nobody but ours.
+    fn somebody_hears(&self, whisperer: Option<PartyId>, to: &Hearers) -> Done {
+        let is_ours = |person: &Person| {
+            Some(person.id) != whisperer && person.is_up() && person.role.is_ours()
+        };
+        let heard = match to {
+            Hearers::Ours => self.people.iter().any(is_ours),
+            Hearers::Only(whom) => {
+                let all = whom.iter().all(|id| self.find(*id).is_some_and(is_ours));
+                !whom.is_empty() && all
+            }
+        };
+        if heard { Ok(()) } else { Err(Refusal::NobodyToHear) }
+    }
+
+    fn whispers(&mut self, party: PartyId, to: Option<&Hearers>) -> Done {
+        if let Some(to) = to {
+            self.somebody_hears(Some(party), to)?;
+        }
+        let person = self.the(party);
+        let speaks = matches!(person.says, Says::ToAll | Says::Whispers(_));
+        if !person.is_up() || !person.counts() || !speaks {
+            return Err(Refusal::WrongState);
+        }
+        person.says = to.map_or(Says::ToAll, |to| Says::Whispers(to.clone()));
+        Ok(())
+    }
+
+    fn pairs(&mut self, party: PartyId, with: Option<PartyId>) -> Done {
+        let Some(with) = with else {
+            if let Says::ToOne(partner) = self.the(party).says {
+                (self.the(party).says, self.the(partner).says) = (Says::ToAll, Says::ToAll);
+            }
+            return Ok(());
+        };
+        let free = |p: &Person| p.is_up() && p.counts() && p.says == Says::ToAll;
+        let partner = self.find(with).ok_or(Refusal::NoSuchParty)?;
+        if party == with || !free(partner) || !self.find(party).is_some_and(free) {
+            return Err(Refusal::WrongState);
+        }
+        (self.the(party).says, self.the(with).says) = (Says::ToOne(with), Says::ToOne(party));
+        Ok(())
+    }
+
+    fn can_be_followed(&self, whom: PartyId) -> Done {
+        let whom = self.find(whom).ok_or(Refusal::NoSuchParty)?;
+        if whom.is_up() && whom.counts() { Ok(()) } else { Err(Refusal::WrongState) }
+    }
+
+    fn supervises(
+        &mut self,
+        target: &Target,
+        beside: PartyId,
+        mode: &Supervision,
+        called: PartyId,
+    ) -> Done {
+        self.can_be_followed(beside)?;
+        let (at, says) = match mode {
+            Supervision::Monitor => (At::Beside(beside), Says::Nothing),
+            Supervision::Coach(to) => (At::Beside(beside), Says::Whispers(to.clone())),
+            Supervision::Barge => (At::Room, Says::ToAll),
+        };
+        match mode {
+            Supervision::Monitor => {}
+            Supervision::Coach(to) => self.somebody_hears(None, to)?,
+            Supervision::Barge => self.room_for_one()?,
+        }
+        let person = self.called(called, target, Some(Role::Supervisor));
+        self.calls(target, Person { at, says, ..person })
+    }
+
+    fn stands(&mut self, id: PartyId, beside: Option<PartyId>, mode: &Supervision) -> Done {
+        let person = self.the(id).clone();
+        if person.role != Role::Supervisor {
+            return Err(Refusal::WrongState);
+        }
+        let followed = if let At::Beside(whom) = person.at { Some(whom) } else { None };
+        let whom = match (beside.or(followed), mode) {
+            (None, Supervision::Monitor | Supervision::Coach(_)) => {
+                return Err(Refusal::NoSuchParty);
+            }
+            (whom, _) => whom,
+        };
+        if whom == Some(id) {
+            return Err(Refusal::WrongState);
+        }
+        whom.map_or(Ok(()), |whom| self.can_be_followed(whom))?;
+        if let Supervision::Coach(to) = mode {
+            self.somebody_hears(Some(id), to)?;
+        }
+        let (at, says) = match (mode, whom) {
+            (Supervision::Monitor, Some(whom)) => (At::Beside(whom), Says::Nothing),
+            (Supervision::Coach(to), Some(whom)) => (At::Beside(whom), Says::Whispers(to.clone())),
+            _ => (At::Room, Says::ToAll),
+        };
+        match (followed, at) {
+            (Some(_), At::Room) => self.room_for_one()?,
+            // S4.40: of two who talk, one would be left alone.
+            (None, At::Beside(_)) if self.present().count() <= 2 => {
+                return Err(Refusal::TooFewParties);
+            }
+            _ => {}
+        }
+        (self.the(id).at, self.the(id).says) = (at, says);
+        if let At::Beside(whom) = at {
+            self.follow(id, whom);
+        }
+        Ok(())
+    }
+
+    fn appoints(&mut self, id: PartyId, role: Role) -> Done {
+        let before = self.the(id).role;
+        let above = |role| matches!(role, Role::Supervisor | Role::Admin);
+        let is_last = |is: fn(Role) -> bool| {
+            let others = self.people.iter().any(|p| p.id != id && p.is_up() && is(p.role));
+            is(before) && !is(role) && !others
+        };
+        // Its leaving would end the conference; so it cannot cease to be that.
+        let last = is_last(Role::is_agent) || is_last(|role| role == Role::Customer);
+        if above(before) || above(role) || last {
+            return Err(Refusal::WrongState);
+        }
+        if role == Role::Host {
+            let hosts = self.ids(|person| person.role == Role::Host && person.id != id);
+            hosts.into_iter().for_each(|host| self.the(host).role = Role::CoHost);
+        }
+        let person = self.the(id);
+        person.role = role;
+        if before == Role::Trainee || role == Role::Trainee {
+            person.says = if role == Role::Trainee { Says::Nothing } else { Says::ToAll };
+        }
+        Ok(())
+    }
+
+    pub(super) fn becomes_host(&mut self, inviter: PartyId) {
+        let Some(role) = self.rules.roles.inviter else { return };
+        let may = self.find(inviter).is_some_and(|person| person.role.is_agent());
+        if may && !self.people.iter().any(|person| person.role == role) {
+            self.the(inviter).role = role;
+        }
+    }
+
+    pub(super) fn passes_role(&mut self, from: PartyId, to: PartyId) {
+        let role = self.the(from).role;
+        if role.is_agent() && self.the(to).role.is_agent() {
+            self.the(to).role = role;
+        }
+    }
+
+    /// Whoever stood beside one stands beside another.
+    pub(super) fn follow(&mut self, before: PartyId, next: PartyId) {
+        let followers = self.ids(|person| person.at == At::Beside(before));
+        followers.into_iter().for_each(|id| self.the(id).at = At::Beside(next));
+    }
+}

@@ -1,0 +1,181 @@
+//! What people do next, drawn from a seed: mostly what people do, now and then anything.
+
+use model::command::{Hearers, Supervision, Target};
+use model::{Affiliation, Author, Chance, PartyId, Role, Verb};
+
+use super::{Book, Person};
+
+/// What happens next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// Somebody dials in.
+    Enters(Affiliation),
+    /// Somebody's audio runs.
+    Answers(PartyId),
+    /// Somebody hangs up at its phone.
+    HangsUp(PartyId),
+    /// Somebody presses its own hold key, or presses it again.
+    PressesHold(PartyId, bool),
+    /// Whoever has rung for too long is given up.
+    TimePasses,
+    /// Somebody asks for something.
+    Asks(Author, Verb),
+}
+
+/// What is drawn from.
+#[derive(Debug)]
+pub(crate) struct Dice {
+    chance: Chance,
+}
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
+        Dice { chance: Chance::new(seed) }
+    }
+
+    pub(crate) fn draw(&mut self, below: usize) -> usize {
+        (self.chance.draw() % below as u64) as usize
+    }
+
+    fn anybody(&mut self, book: &Book) -> Option<PartyId> {
+        self.somebody(book, |_| true)
+    }
+
+    /// Somebody of whom that holds, else anybody.
+    fn somebody(&mut self, book: &Book, is: impl Fn(&Person) -> bool) -> Option<PartyId> {
+        let mut ids = book.ids(is);
+        if ids.is_empty() {
+            ids = book.ids(|_| true);
+        }
+        (!ids.is_empty()).then(|| ids[self.draw(ids.len())])
+    }
+
+    fn target(&mut self, targets: &[Target]) -> Target {
+        targets[self.draw(targets.len())].clone()
+    }
+
+    fn hearers(&mut self, other: PartyId) -> Hearers {
+        if self.draw(2) == 0 { Hearers::Ours } else { Hearers::Only([other].into()) }
+    }
+
+    fn mode(&mut self, other: PartyId) -> Supervision {
+        match self.draw(3) {
+            0 => Supervision::Monitor,
+            1 => Supervision::Coach(self.hearers(other)),
+            _ => Supervision::Barge,
+        }
+    }
+
+    fn calls(&mut self, party: PartyId, other: PartyId, targets: &[Target]) -> Verb {
+        let target = self.target(targets);
+        match self.draw(6) {
+            0 | 1 => Verb::Invite { target, role: None },
+            2 | 3 => Verb::Consult { party, target, room: None },
+            4 => Verb::Transfer { party, target },
+            _ => Verb::Supervise { target, beside: party, mode: self.mode(other) },
+        }
+    }
+
+    fn verb(&mut self, party: PartyId, other: PartyId, targets: &[Target]) -> Verb {
+        if self.draw(22) < 6 && !targets.is_empty() {
+            return self.calls(party, other, targets);
+        }
+        match self.draw(17) {
+            0 => Verb::Swap { party },
+            1 => Verb::Merge { party },
+            2 => Verb::Complete { party },
+            3 => Verb::Cancel { party },
+            4 => Verb::Mute { party },
+            5 => Verb::Unmute { party },
+            6 => Verb::Silence { party },
+            7 => Verb::Unsilence { party },
+            8 | 9 => Verb::Hold { party },
+            10 => Verb::Resume { party },
+            11 => Verb::Whisper { party, to: Some(self.hearers(other)) },
+            12 => Verb::Whisper { party, to: None },
+            13 => Verb::Pair { party, with: (self.draw(2) == 0).then_some(other) },
+            14 => {
+                let beside = (self.draw(2) == 0).then_some(other);
+                Verb::Stand { party, beside, mode: self.mode(other) }
+            }
+            15 => match self.draw(3) {
+                0 => Verb::Remove { party },
+                1 => Verb::Appoint { party, role: Role::CoHost },
+                _ => Verb::Appoint { party, role: Role::Trainee },
+            },
+            _ => match self.draw(2) {
+                0 => Verb::Record { on: self.draw(2) == 0 },
+                _ => Verb::Write { to: Some(other), text: "one moment".into() },
+            },
+        }
+    }
+
+    /// What who consults or supervises does next.
+    fn next_of(
+        &mut self,
+        book: &Book,
+        author: PartyId,
+        (party, other): (PartyId, PartyId),
+    ) -> Option<Verb> {
+        let supervises = book.find(author)?.role == Role::Supervisor;
+        if !supervises && !book.is_consulting(author) {
+            return None;
+        }
+        let beside = Some(other);
+        Some(match (supervises, self.draw(6)) {
+            (true, 0) => Verb::Silence { party },
+            (true, 1) => {
+                let mode = Supervision::Coach(self.hearers(other));
+                Verb::Stand { party: author, beside, mode }
+            }
+            (true, 2 | 3) => Verb::Stand { party: author, beside, mode: Supervision::Monitor },
+            (true, _) => Verb::Stand { party: author, beside: None, mode: Supervision::Barge },
+            (false, 0) => Verb::Merge { party: author },
+            (false, 1) => Verb::Complete { party: author },
+            (false, 2) => Verb::Cancel { party: author },
+            (false, _) => Verb::Swap { party: author },
+        })
+    }
+
+    fn enters(&mut self) -> Step {
+        let ours = self.draw(2) == 0;
+        Step::Enters(if ours { Affiliation::Ours } else { Affiliation::Outside })
+    }
+
+    /// The next step; whoever is called because of it is one of the targets.
+    pub(crate) fn step(&mut self, book: &Book, targets: &[Target]) -> Step {
+        let works =
+            |person: &Person| book.is_consulting(person.id) || person.role == Role::Supervisor;
+        let author = match self.draw(3) {
+            0 => self.anybody(book),
+            1 => self.somebody(book, works),
+            _ => self.somebody(book, |person| person.role.is_agent()),
+        };
+        let (party, other) = (self.anybody(book), self.anybody(book));
+        let (Some(author), Some(party), Some(other)) = (author, party, other) else {
+            return self.enters();
+        };
+        match self.draw(16) {
+            0 => self.enters(),
+            1..=3 => {
+                let called = self.somebody(book, |person| !person.is_up());
+                Step::Answers(called.unwrap_or(party))
+            }
+            4 if self.draw(3) == 0 => Step::HangsUp(party),
+            4 => Step::PressesHold(party, true),
+            5 => Step::PressesHold(party, false),
+            6 if self.draw(4) == 0 => Step::TimePasses,
+            n => {
+                let by = if n < 9 { Author::Admin } else { Author::Party(author) };
+                // People mostly act on themselves, and on what they have begun.
+                let party = if n < 12 { party } else { author };
+                let next = match self.draw(2) {
+                    0 => self.next_of(book, author, (party, other)),
+                    _ => None,
+                };
+                let verb = next.unwrap_or_else(|| self.verb(party, other, targets));
+                Step::Asks(by, verb)
+            }
+        }
+    }
+}

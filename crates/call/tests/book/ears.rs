@@ -1,0 +1,111 @@
+//! Who hears whom, said party by party.
+
+use std::collections::BTreeSet;
+
+use model::command::Hearers;
+use model::profile::{Alone, HoldPath};
+use model::{Author, PartyId};
+
+use super::{At, Book, Person, Says};
+
+/// What somebody hears.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) voices: BTreeSet<PartyId>,
+    pub(crate) music: bool,
+}
+
+impl Book {
+    /// What a party hears.
+    pub(crate) fn hears(&self, listener: &Person) -> Heard {
+        if !listener.is_up() {
+            return Heard::default();
+        }
+        let heard = |speaker: &&Person| self.hears_voice(listener, speaker);
+        let voices = self.people.iter().filter(heard).map(|speaker| speaker.id).collect();
+        Heard { voices, music: self.hears_music(listener) }
+    }
+
+    /// Who is in the recording: it stands in the room, and is none of ours.
+    pub(crate) fn recorded(&self) -> BTreeSet<PartyId> {
+        let is_recorded = |person: &&Person| {
+            let there = match person.at {
+                At::Room => true,
+                At::Aside(_) => self.rules.recording.consultations,
+                At::Apart(_) | At::Beside(_) => false,
+            };
+            self.records && there && person.says == Says::ToAll && has_voice(person)
+        };
+        self.people.iter().filter(is_recorded).map(|person| person.id).collect()
+    }
+
+    fn hears_voice(&self, listener: &Person, speaker: &Person) -> bool {
+        let may = listener.is_up() && !listener.own_hold && has_voice(speaker);
+        if !may || listener.id == speaker.id {
+            return false;
+        }
+        let together = self.place(listener) == self.place(speaker);
+        let ours = listener.role.is_ours();
+        let directly = match &speaker.says {
+            Says::Nothing => return false,
+            Says::ToAll => {
+                listener.counts()
+                    && speaker.counts()
+                    && (together || self.on_path(listener, speaker))
+            }
+            Says::Whispers(Hearers::Ours) => ours && together,
+            Says::Whispers(Hearers::Only(whom)) => ours && together && whom.contains(&listener.id),
+            Says::ToOne(with) => together && *with == listener.id,
+        };
+        let At::Beside(whom) = listener.at else { return directly };
+        // Who follows somebody hears that one, and what that one's ears would hear.
+        let follows = self.find(whom).is_some_and(|whom| {
+            let ears = Person { own_hold: false, ..whom.clone() };
+            whom.id == speaker.id || self.hears_voice(&ears, speaker)
+        });
+        directly || follows
+    }
+
+    fn hears_music(&self, listener: &Person) -> bool {
+        match listener.at {
+            _ if listener.own_hold => true,
+            At::Apart(_) => {
+                let talks = |other: &Person| other.is_up() && self.on_path(listener, other);
+                !self.people.iter().any(talks)
+            }
+            At::Beside(whom) => self.find(whom).is_some_and(|whom| self.hears_music(whom)),
+            At::Aside(_) => false,
+            At::Room => {
+                let there =
+                    |person: &&Person| person.is_up() && person.at == At::Room && !person.own_hold;
+                let alone = self.people.iter().filter(there).count() == 1;
+                alone && !listener.role.is_ours() && self.rules.holding.alone == Alone::Music
+            }
+        }
+    }
+
+    /// Two have the same place who are together.
+    fn place(&self, person: &Person) -> String {
+        match person.at {
+            At::Room => "room".into(),
+            At::Aside(agent) => format!("aside {agent}"),
+            At::Apart(_) => format!("apart {}", person.id),
+            At::Beside(whom) => self.find(whom).map_or_else(String::new, |whom| self.place(whom)),
+        }
+    }
+
+    /// A hold can leave one of ours a path to who placed it.
+    fn on_path(&self, one: &Person, other: &Person) -> bool {
+        let held_by = |held: &Person, placer: &Person| {
+            let asked = held
+                .waits()
+                .is_some_and(|wait| wait.talk.is_none() && wait.by == Author::Party(placer.id));
+            asked && held.role.is_ours() && placer.at == At::Room && placer.id != held.id
+        };
+        self.rules.holding.path == HoldPath::Placer && (held_by(one, other) || held_by(other, one))
+    }
+}
+
+fn has_voice(person: &Person) -> bool {
+    person.is_up() && !person.own_hold && !person.muted && person.silenced_by.is_none()
+}

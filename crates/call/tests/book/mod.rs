@@ -1,0 +1,245 @@
+//! The book of rules: what each command does, told apart from `call` and from nothing but the
+//! requirements. It reads the profile, which is data for both, and knows nothing else of the
+//! product; so whatever it says of a script, the product has to say too.
+//!
+//! It keeps the simplest state that there is: a list of people and where each stands.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+mod acts;
+pub(crate) mod dice;
+mod ears;
+mod end;
+mod law;
+
+pub(crate) use ears::Heard;
+use model::command::Hearers;
+use model::profile::{Meanwhile, Profile};
+use model::{Affiliation, Author, PartyId, Refusal, Role, Verb};
+
+/// A conference as the book sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Book {
+    pub(crate) rules: Profile,
+    pub(crate) people: Vec<Person>,
+    /// Who consults whom, and what the others do meanwhile.
+    talks: Vec<(PartyId, PartyId, Meanwhile)>,
+    gone: Vec<Gone>,
+    pub(crate) records: bool,
+    /// Recording begins with the first who is in.
+    always_records: bool,
+    /// Somebody's audio runs or ran.
+    begun: bool,
+    ending: bool,
+    pub(crate) over: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Person {
+    pub(crate) id: PartyId,
+    address: String,
+    pub(crate) role: Role,
+    pub(crate) brought_by: Option<PartyId>,
+    came_back: u32,
+    pub(crate) line: Line,
+    pub(crate) at: At,
+    /// Its phone's own hold key.
+    pub(crate) own_hold: bool,
+    pub(crate) muted: bool,
+    pub(crate) silenced_by: Option<Author>,
+    pub(crate) says: Says,
+    /// To whom its seat is to pass.
+    heir: Option<PartyId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    Arriving,
+    Called,
+    Up,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum At {
+    Room,
+    /// In that one's consultation.
+    Aside(PartyId),
+    Apart(Wait),
+    Beside(PartyId),
+}
+
+/// Why somebody waits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Wait {
+    pub(crate) by: Author,
+    /// For whose consultation; none: somebody wished it.
+    talk: Option<PartyId>,
+    /// In whose consultation it stood.
+    stood: Option<PartyId>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Says {
+    ToAll,
+    Whispers(Hearers),
+    ToOne(PartyId),
+    Nothing,
+}
+
+#[derive(Debug, Clone)]
+struct Gone {
+    id: PartyId,
+    address: String,
+    role: Role,
+    came_back: u32,
+}
+
+impl Person {
+    fn new(id: PartyId, address: String, role: Role, line: Line) -> Person {
+        Person {
+            id,
+            address,
+            role,
+            brought_by: None,
+            came_back: 0,
+            line,
+            at: At::Room,
+            own_hold: false,
+            muted: false,
+            silenced_by: None,
+            says: if role == Role::Trainee { Says::Nothing } else { Says::ToAll },
+            heir: None,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.line == Line::Up
+    }
+
+    /// A monitor is no party.
+    pub(crate) fn counts(&self) -> bool {
+        !matches!(self.at, At::Beside(_))
+    }
+
+    pub(crate) fn waits(&self) -> Option<Wait> {
+        if let At::Apart(wait) = self.at { Some(wait) } else { None }
+    }
+}
+
+impl Book {
+    pub(crate) fn new(rules: Profile, always_records: bool) -> Book {
+        let (people, talks, gone) = (vec![], vec![], vec![]);
+        let (records, begun, ending, over) = (false, false, false, false);
+        Book { rules, people, talks, gone, records, always_records, begun, ending, over }
+    }
+
+    pub(crate) fn find(&self, id: PartyId) -> Option<&Person> {
+        self.people.iter().find(|person| person.id == id)
+    }
+
+    fn the(&mut self, id: PartyId) -> &mut Person {
+        self.people.iter_mut().find(|person| person.id == id).expect("it is in")
+    }
+
+    fn is_at(&self, id: PartyId, at: At) -> bool {
+        self.find(id).is_some_and(|person| person.at == at)
+    }
+
+    /// Those whose audio runs and who count.
+    fn present(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|person| person.is_up() && person.counts())
+    }
+
+    /// Ids of whom that holds.
+    fn ids(&self, is: impl Fn(&Person) -> bool) -> Vec<PartyId> {
+        self.people.iter().filter(|person| is(person)).map(|person| person.id).collect()
+    }
+
+    /// The consultation of who consults.
+    fn talk_of(&self, agent: PartyId) -> Option<(PartyId, PartyId, Meanwhile)> {
+        self.talks.iter().find(|talk| talk.0 == agent).copied()
+    }
+
+    /// Whether somebody consults.
+    fn is_consulting(&self, agent: PartyId) -> bool {
+        self.talk_of(agent).is_some()
+    }
+
+    /// The consultation in which somebody has a part.
+    fn talk_with(&self, id: PartyId) -> Option<(PartyId, PartyId, Meanwhile)> {
+        self.talks.iter().find(|talk| talk.0 == id || talk.1 == id).copied()
+    }
+
+    /// Somebody dials in; gives who it is, for who comes back is who it was.
+    pub(crate) fn enter(
+        &mut self,
+        id: PartyId,
+        from: Affiliation,
+        address: &str,
+    ) -> Result<PartyId, Refusal> {
+        let role = self.role_of_caller(from);
+        self.may_enter(role)?;
+        self.room_for_one()?;
+        let person = Person::new(id, address.to_owned(), role, Line::Arriving);
+        let person = self.as_who_it_was(person, from)?;
+        let id = person.id;
+        self.people.push(person);
+        self.settle();
+        Ok(id)
+    }
+
+    /// Somebody asks for something; `called` is the id of whoever is called because of it.
+    pub(crate) fn ask(&mut self, by: Author, verb: &Verb, called: PartyId) -> Result<(), Refusal> {
+        self.may(by, verb)?;
+        self.act(by, verb, called)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Somebody's audio runs.
+    pub(crate) fn comes_up(&mut self, id: PartyId) {
+        let Some(person) = self.find(id).filter(|person| !person.is_up()) else { return };
+        let inviter = person.brought_by;
+        self.the(id).line = Line::Up;
+        self.begun = true;
+        if self.always_records && self.people.iter().filter(|person| person.is_up()).count() == 1 {
+            self.records = true;
+        }
+        let replaces = self.ids(|person| person.heir == Some(id));
+        if let Some(inviter) = inviter.filter(|_| replaces.is_empty()) {
+            self.becomes_host(inviter);
+        }
+        for before in replaces {
+            self.the(before).heir = None;
+            self.passes_role(before, id);
+            self.leaves(before);
+        }
+        let talk = self.talks.iter().find(|talk| talk.1 == id).copied();
+        if let Some(talk) = talk.filter(|talk| self.is_at(talk.0, At::Room)) {
+            self.steps_aside(talk);
+        }
+        self.settle();
+    }
+
+    /// Somebody's phone is on hold by its own key, or not any more.
+    pub(crate) fn presses_hold(&mut self, id: PartyId, on: bool) {
+        if self.find(id).is_some() {
+            self.the(id).own_hold = on;
+            self.settle();
+        }
+    }
+
+    /// Somebody is gone: it hung up, or did not come.
+    pub(crate) fn hangs_up(&mut self, id: PartyId) {
+        self.are_gone(&[id]);
+    }
+
+    /// These are gone in the same instant.
+    pub(crate) fn are_gone(&mut self, ids: &[PartyId]) {
+        for id in ids {
+            if self.find(*id).is_some() {
+                self.leaves(*id);
+            }
+        }
+        self.settle();
+    }
+}

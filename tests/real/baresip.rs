@@ -88,6 +88,14 @@ impl Caller {
         self.dial(server, room, &account)
     }
 
+    /// Registers, waits on its hook, and answers whoever calls.
+    pub(crate) fn on_duty(self, server: &Server) -> Phone {
+        let Caller { name, transport, .. } = self;
+        let at = server.sip;
+        let account = format!("<sip:{name}@{at};transport={transport}>;regint=60;answermode=auto");
+        self.start(&free_address().to_string(), &account, &[])
+    }
+
     /// Waits on its hook, and answers whoever calls; gives its address, too.
     pub(crate) fn wait(self) -> (Phone, String) {
         self.wait_with("")
@@ -216,6 +224,18 @@ impl Phone {
         let bytes = self.heard_file().map_or(0, |path| path.metadata().unwrap().len());
         let bytes_per_ms = u64::from(rate_hz) / 1_000 * u64::from(channels) * 2;
         bytes.saturating_sub(WAV_HEAD_BYTES) / bytes_per_ms
+    }
+
+    /// What it has heard so far from there on [ms], in mono, and its rate [Hz].
+    pub(crate) fn heard_from(&self, from_ms: u64) -> (Vec<i16>, u32) {
+        let Codec { rate_hz, channels, .. } = self.caller.codec;
+        let bytes = self.heard_file().map_or(Vec::new(), |path| std::fs::read(path).unwrap());
+        let frame_bytes = 2 * usize::from(channels);
+        let begin =
+            WAV_HEAD_BYTES as usize + from_ms as usize * (rate_hz / 1_000) as usize * frame_bytes;
+        // baresip decodes Opus to two like channels.
+        let frames = bytes.get(begin..).unwrap_or_default().chunks_exact(frame_bytes);
+        (frames.map(|frame| i16::from_le_bytes([frame[0], frame[1]])).collect(), rate_hz)
     }
 
     /// Hangs up, and gives the file of all that it heard, which is gone with the phone.

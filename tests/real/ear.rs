@@ -37,7 +37,8 @@ impl Heard {
         Heard::in_samples(&mono, spec.sample_rate, tones_hz)
     }
 
-    fn in_samples(samples: &[i16], rate_hz: u32, tones_hz: &[f64]) -> Heard {
+    /// Listens to samples, all of them from one source.
+    pub(crate) fn in_samples(samples: &[i16], rate_hz: u32, tones_hz: &[f64]) -> Heard {
         let candidates: Vec<f64> = tones_hz.iter().copied().chain(SIGNATURE_HZ).collect();
         let sound = |at| if at < tones_hz.len() { Sound::Phone(at) } else { Sound::Music };
         let mut ear = Ear::new(&candidates, rate_hz);

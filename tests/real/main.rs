@@ -9,6 +9,7 @@
 
 mod baresip;
 mod ear;
+mod line;
 mod program;
 mod server;
 mod sipp;
@@ -21,6 +22,7 @@ mod secure;
 mod shutdown;
 mod srtp;
 mod startup;
+mod stories;
 mod transfer;
 mod trunks;
 mod users;

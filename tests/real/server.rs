@@ -133,6 +133,15 @@ impl Server {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Asks the API for something as a party's desk does: gives the status and the answer.
+    pub(crate) fn ask_as(&self, party: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let (path, headers) = (format!("/api/v1/{path}"), [("convoke-party", party)]);
+        let asked = request(self.http, method, &path, &headers, body.to_owned());
+        let (status, text) = runtime.block_on(asked);
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
     /// Waits until so many parties stand in a conference, talking or not.
     pub(crate) fn connected(&self, conference: &str, count: usize) -> Value {
         until(&format!("{count} parties in {conference}"), || {
@@ -171,7 +180,7 @@ impl Server {
 
     fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-        runtime.block_on(request(self.http, method, path, body.to_owned()))
+        runtime.block_on(request(self.http, method, path, &[], body.to_owned()))
     }
 }
 
@@ -199,7 +208,13 @@ fn address_after(welcome: &str, mark: &str) -> SocketAddr {
     rest[..end].parse().unwrap_or_else(|_| panic!("no address after {mark} in {welcome}"))
 }
 
-async fn request(server: SocketAddr, method: &str, path: &str, body: String) -> (u16, String) {
+async fn request(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> (u16, String) {
     let stream = tokio::net::TcpStream::connect(server).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -208,9 +223,10 @@ async fn request(server: SocketAddr, method: &str, path: &str, body: String) -> 
         .method(method)
         .uri(path)
         .header("host", server.to_string())
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body)))
-        .unwrap();
+        .header("content-type", "application/json");
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
     let response = sender.send_request(request).await.unwrap();
     let status = response.status().as_u16();
     let text = response.into_body().collect().await.unwrap().to_bytes();

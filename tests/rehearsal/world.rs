@@ -34,6 +34,9 @@ const TURN: Duration = Duration::from_millis(5);
 /// How long a change takes to be heard at most: buffers on both sides.
 const SETTLING: Duration = Duration::from_millis(700);
 
+/// A key is pressed for 100 ms; so long until the next one.
+const KEY_TIME: Duration = Duration::from_millis(260);
+
 /// How long is listened: five windows of an ear.
 const LISTENING: Duration = Duration::from_millis(2_000);
 
@@ -85,8 +88,10 @@ impl World {
         let config = Config {
             sip: sip::Config {
                 access: sip::access::Access {
+                    // By name, and by a number that can be typed.
                     users: (0..TONES_HZ.len())
-                        .map(|guest| (format!("guest{guest}"), sip::digest::Secrets::default()))
+                        .flat_map(|guest| [format!("guest{guest}"), format!("20{guest}")])
+                        .map(|user| (user, sip::digest::Secrets::default()))
                         .collect(),
                     ..sip::access::Access::everybody()
                 },
@@ -209,6 +214,14 @@ impl World {
         self.board.handle(self.now, Input::Command(command));
         self.drain();
         self.answers.remove(&id).expect("a command is answered at once")
+    }
+
+    /// Somebody presses keys, one after the other.
+    pub fn press(&mut self, guest: usize, keys: &str) {
+        for key in keys.chars() {
+            self.guests[guest].phone.press(key);
+            self.run(KEY_TIME);
+        }
     }
 
     /// A phone's audio moves to another address, and its phone says so.

@@ -171,6 +171,9 @@ impl Conference {
             }
             LegChange::Phone(key) => verbs::phone_key(self, cause, party, key),
             LegChange::Digit(digit) => self.tell(cause, EventKind::Digit { party, digit }),
+            LegChange::KeysRefused(verb, refusal) => {
+                self.tell(cause, EventKind::KeysRefused { party, verb, refusal });
+            }
             LegChange::Measured(quality) => {
                 if self.parties[index].is_connected() && self.parties[index].changes_class(&quality)
                 {
@@ -373,6 +376,7 @@ impl Conference {
             | LegChange::Phone(_)
             | LegChange::Talking(_)
             | LegChange::Digit(_)
+            | LegChange::KeysRefused(..)
             | LegChange::Measured(_) => {}
         }
         self.settle(cause);

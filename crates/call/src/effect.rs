@@ -1,6 +1,6 @@
 //! What a conference hears of its legs, and what it wants done.
 
-use model::{Codec, Event, LeaveReason, LegId, Quality, RecordingId, Routing};
+use model::{Codec, Event, KeyVerb, LeaveReason, LegId, Quality, RecordingId, Refusal, Routing};
 
 use crate::party::PhoneKey;
 
@@ -18,8 +18,10 @@ pub enum LegChange {
     Talking(bool),
     /// The phone's own hold key was pressed.
     Phone(PhoneKey),
-    /// A key was pressed.
+    /// A key was pressed that says nothing.
     Digit(char),
+    /// Keys said what is not done.
+    KeysRefused(KeyVerb, Refusal),
     /// The audio was measured.
     Measured(Quality),
     /// The connection is over; nothing is left to hang up.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use model::keys::Needs;
 use model::profile::{Condition, Profile};
-use model::{Action, Relation, Role};
+use model::{Action, KeyVerb, Relation, Role};
 
 /// What a role may do in a relation: each list is a way, and all that stands in it must hold.
 fn cell(profile: &Profile, role: Role, action: Action, to: Relation) -> String {
@@ -33,7 +34,8 @@ fn settings(profile: &Profile) -> BTreeMap<String, String> {
     let told = toml::Value::try_from(profile).expect("a profile was read from such a table");
     for (name, value) in told.as_table().into_iter().flatten() {
         if let Some(inner) = value.as_table() {
-            for (key, value) in inner {
+            // What keys say is drawn by itself.
+            for (key, value) in inner.iter().filter(|(_, value)| !value.is_table()) {
                 settings.insert(format!("{name}.{key}"), value.to_string());
             }
         } else if !value.is_array() {
@@ -43,7 +45,35 @@ fn settings(profile: &Profile) -> BTreeMap<String, String> {
     settings
 }
 
-/// The profile as text: its settings, then for each role what it may do to whom.
+/// What is pressed to say a verb.
+fn pressed(profile: &Profile, verb: KeyVerb) -> Option<String> {
+    let keys = profile.keys.map.keys_of(verb)?;
+    Some(match verb.needs() {
+        Needs::Nothing => keys.to_string(),
+        Needs::Number => format!("{keys} NUMBER #"),
+        Needs::Place => format!("{keys} N #"),
+    })
+}
+
+/// Which keys say which verb in each of these profiles: a table in Markdown.
+pub fn keys_table(profiles: &[Profile]) -> String {
+    let mut text = String::new();
+    let heads: Vec<String> =
+        profiles.iter().map(|profile| format!(" {} |", profile.name)).collect();
+    line(&mut text, &format!("| |{}", heads.concat()));
+    line(&mut text, &format!("|---|{}", "---|".repeat(profiles.len())));
+    for verb in KeyVerb::ALL {
+        let keys = profiles.iter().map(|profile| match pressed(profile, verb) {
+            Some(keys) => format!(" `{keys}` |"),
+            None => " |".to_owned(),
+        });
+        line(&mut text, &format!("| {} |{}", verb.words(), keys.collect::<String>()));
+    }
+    text
+}
+
+/// The profile as text: its settings, then for each role what it may do to whom, then what keys
+/// say.
 pub fn grid(profile: &Profile) -> String {
     let mut text = String::new();
     for (name, value) in settings(profile) {
@@ -64,7 +94,21 @@ pub fn grid(profile: &Profile) -> String {
         line(&mut text, "");
         draw_role(&mut text, role, &rows);
     }
+    draw_keys(&mut text, profile);
     text
+}
+
+fn draw_keys(text: &mut String, profile: &Profile) {
+    let said: Vec<KeyVerb> = profile.keys.map.iter().map(|(_, verb)| verb).collect();
+    if said.is_empty() {
+        return;
+    }
+    line(text, "");
+    line(text, "KEYS");
+    for verb in said {
+        let pressed = pressed(profile, verb).unwrap_or_default();
+        line(text, &format!("  {pressed:<14}{}", verb.words()));
+    }
 }
 
 fn draw_role(text: &mut String, role: Role, rows: &[(Action, Vec<String>)]) {
@@ -113,6 +157,14 @@ pub fn differences(a: &Profile, b: &Profile) -> Vec<String> {
         let (one, other) = (says(&in_a), says(&in_b));
         if one != other {
             sentences.push(format!("{name} is {one} in {}, {other} in {}.", a.name, b.name));
+        }
+    }
+    for verb in KeyVerb::ALL {
+        let says = |profile| pressed(profile, verb).unwrap_or_else(|| "not there".to_owned());
+        let (one, other) = (says(a), says(b));
+        if one != other {
+            let verb = verb.words();
+            sentences.push(format!("{verb}: {one} in {}, {other} in {}.", a.name, b.name));
         }
     }
     for role in Role::ALL {

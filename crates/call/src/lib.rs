@@ -12,6 +12,7 @@ mod conference;
 mod consultation;
 mod effect;
 mod grid;
+mod keys;
 mod leaving;
 mod limits;
 mod party;
@@ -22,7 +23,8 @@ mod verbs;
 
 pub use conference::{Conference, Rules};
 pub use effect::{Effect, LegChange};
-pub use grid::{differences, grid};
+pub use grid::{differences, grid, keys_table};
+pub use keys::Entered;
 pub use party::{Aim, Hold, HoldReason, Microphone, Party, PhoneKey, Presence, Seat, Stance};
 pub use policy::judge;
 pub use profiles::{BadProfile, open, parse, shipped};

@@ -1,8 +1,8 @@
 //! The profiles that are shipped, and how one is read.
 
 use model::Role;
-use model::limits::PARTIES_PER_CONFERENCE_MAX;
-use model::profile::Profile;
+use model::limits::{KEYS_WAIT_MS_RANGE, PARTIES_PER_CONFERENCE_MAX};
+use model::profile::{Permission, Profile};
 
 /// Name and text of each.
 const SHIPPED: [(&str, &str); 7] = [
@@ -28,6 +28,7 @@ pub fn parse(text: &str) -> Result<Profile, BadProfile> {
     let profile: Profile = toml::from_str(text)
         .map_err(|error| BadProfile(error.to_string().trim_end().to_owned()))?;
     check(&profile).map_err(BadProfile)?;
+    check_keys(&profile, text).map_err(BadProfile)?;
     Ok(profile)
 }
 
@@ -57,6 +58,34 @@ fn check(profile: &Profile) -> Result<(), String> {
                 return Err(format!("[[permission]]: {action} is done {whom}"));
             }
         }
+    }
+    Ok(())
+}
+
+/// Keys that say a verb say one that somebody may do, and each verb is said in one way.
+fn check_keys(profile: &Profile, text: &str) -> Result<(), String> {
+    let wait_ms = profile.keys.wait_ms;
+    if !KEYS_WAIT_MS_RANGE.contains(&wait_ms) {
+        let (least, most) = (KEYS_WAIT_MS_RANGE.start(), KEYS_WAIT_MS_RANGE.end());
+        return Err(format!("[keys] wait_ms = {wait_ms}: {least} to {most}"));
+    }
+    for (keys, verb) in profile.keys.map.iter() {
+        let (action, to) = verb.action();
+        // Whoever has the API has no telephone.
+        let has_keys = |row: &&Permission| row.role.iter().any(|role| *role != Role::Admin);
+        let rows = profile.permissions.iter().filter(has_keys);
+        let mut allowed = rows.filter(|row| row.may.contains(&action));
+        let wrong = if profile.keys.map.keys_of(verb) != Some(keys) {
+            "is said by other keys already"
+        } else if !allowed.any(|row| row.to.iter().any(|relation| to.contains(relation))) {
+            "is not allowed to anybody"
+        } else {
+            continue;
+        };
+        let quoted = format!("\"{keys}\"");
+        let line = text.lines().position(|line| line.trim_start().starts_with(&quoted));
+        let at = line.map_or(String::new(), |before| format!(" at line {}", before + 1));
+        return Err(format!("[keys.map]{at}: {keys} = \"{}\" {wrong}", verb.name()));
     }
     Ok(())
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use call::{Hold, HoldReason, Party, Presence, Stance, differences, grid, judge, parse, shipped};
+use call::{
+    Hold, HoldReason, Party, Presence, Stance, differences, grid, judge, keys_table, parse, shipped,
+};
 use model::command::{Entrant, Readers, Supervision, Target};
 use model::profile::{Condition, Profile};
 use model::{Action, Affiliation, Author, Codec, LegId, PartyId, Refusal, Relation, Role, Verb};
@@ -281,4 +283,39 @@ fn whoever_monitors_is_not_there_for_agents_and_customers() {
             assert_eq!(judged == Err(Refusal::NoSuchParty), !sees, "{}: {role:?}", profile.name);
         }
     }
+}
+
+#[test]
+fn the_table_of_keys_is_as_committed() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/keys.md");
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let (text, table) = committed.split_once("\n| |").expect("a table");
+    let drawn = keys_table(&shipped());
+    if std::env::var_os("CONVOKE_DRAW").is_some() {
+        std::fs::write(&path, format!("{text}\n{drawn}")).unwrap();
+    }
+    assert_eq!(drawn, format!("| |{table}"), "CONVOKE_DRAW=1 draws {} anew", path.display());
+}
+
+#[test]
+fn a_mistake_in_a_map_of_keys_is_told_with_line_and_reason() {
+    let open = include_str!("../profiles/open.toml");
+    let line = open.lines().position(|line| line.starts_with("\"*1\"")).unwrap() + 1;
+    let wrong = |from: &str, to: &str| parse(&open.replacen(from, to, 1)).unwrap_err().to_string();
+    for (from, to, reason) in [
+        ("\"*1\" = \"mute\"", "\"*1\" = \"mut\"", "unknown variant `mut`"),
+        ("\"*1\" = \"mute\"", "\"*1\" = \"end\"", "is not allowed to anybody"),
+        ("\"*1\" = \"mute\"", "\"*1\" = \"hold\"", "is said by other keys already"),
+    ] {
+        let told = wrong(from, to);
+        // The second of two that say the same is the one that is told.
+        let at = if to.contains("hold") { line + 1 } else { line };
+        assert!(told.contains(&format!("line {at}")) && told.contains(reason), "{told}");
+    }
+    let told = wrong("\"*1\"", "\"*x\"");
+    assert!(told.contains("line") && told.contains("is not one to 4 of the keys"), "{told}");
+    let told = wrong("\"*1\"", "\"*8\"");
+    assert!(told.contains("line") && told.contains("*8 is the beginning of *81"), "{told}");
+    let told = wrong("[keys.map]", "[keys]\nwait_ms = 5\n[keys.map]");
+    assert!(told.contains("wait_ms = 5: 500 to 30000"), "{told}");
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Hearers, Supervision};
 use crate::role::Role;
 use crate::{
-    Author, Codec, CommandId, ConferenceId, ConferenceName, PartyId, Quality, RecordingId,
+    Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, PartyId, Quality, RecordingId,
+    Refusal,
 };
 
 /// One thing that happened in one conference.
@@ -277,13 +278,24 @@ pub enum EventKind {
         /// The figures.
         quality: Quality,
     },
-    /// Somebody pressed a key.
+    /// Somebody pressed a key that is none of the profile's: those say verbs, and what is typed
+    /// after them is told nowhere.
     #[serde(rename = "dtmf.received")]
     Digit {
         /// Who.
         party: PartyId,
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
+    },
+    /// What somebody said by keys is not done.
+    #[serde(rename = "dtmf.refused")]
+    KeysRefused {
+        /// Who.
+        party: PartyId,
+        /// What its keys say.
+        verb: KeyVerb,
+        /// The rule that forbids it.
+        refusal: Refusal,
     },
     /// Somebody wrote something. By whom is told by `by`.
     #[serde(rename = "message.text")]
@@ -333,6 +345,7 @@ impl EventKind {
             | EventKind::Talking { .. }
             | EventKind::Quality { .. }
             | EventKind::Digit { .. }
+            | EventKind::KeysRefused { .. }
             | EventKind::Text { .. }
             | EventKind::WhisperText { .. } => false,
             EventKind::Created { .. }

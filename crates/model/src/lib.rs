@@ -9,6 +9,7 @@ pub mod chance;
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod keys;
 pub mod limits;
 pub mod media;
 pub mod name;
@@ -29,6 +30,7 @@ pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
 pub use id::{CommandId, ConferenceId, LegId, PartyId, RecordingId};
+pub use keys::{KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{
     Codec, Connection, LocalMedia, MediaOrder, MediaReport, Rtcp, Source, TelephoneEvent,
 };

@@ -51,3 +51,20 @@ pub const TAP_FRAMES_QUEUED_MAX: usize = 500;
 
 /// Recordings at once: each holds a ring of about 1 MB and an open file.
 pub const RECORDINGS_MAX: usize = 1_000;
+
+/// Keys in a sequence that says a verb: what people remember, and more than sixteen keys need.
+pub const KEY_SEQUENCE_LENGTH_MAX: usize = 4;
+
+/// Sequences in one map: three for each verb that there is.
+pub const KEY_SEQUENCES_MAX: usize = 64;
+
+/// Longest number that is typed after a verb: E.164 has 15 digits, and what dial plans put before
+/// it fits.
+pub const KEYED_NUMBER_LENGTH_MAX: usize = 32;
+
+/// Time between two keys that belong together unless a profile says otherwise \[ms\]: enough to
+/// look at the keys in between, and short for who waits for one that stands alone.
+pub const KEYS_WAIT_MS: u32 = 4_000;
+
+/// The shortest and the longest that a profile may say \[ms\].
+pub const KEYS_WAIT_MS_RANGE: std::ops::RangeInclusive<u32> = 500..=30_000;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
+use crate::keys::Keys;
 use crate::refusal::Refusal;
 use crate::role::{Affiliation, Relation, Role};
 
@@ -39,6 +40,9 @@ pub struct Profile {
     /// What is recorded where the room is recorded.
     #[serde(default)]
     pub recording: Recording,
+    /// What the keys of its parties' telephones mean.
+    #[serde(default)]
+    pub keys: Keys,
     /// What is allowed. What is not here is not allowed.
     #[serde(rename = "permission")]
     pub permissions: Vec<Permission>,

@@ -159,6 +159,7 @@ impl ConferenceView {
         match &event.kind {
             EventKind::Created { .. }
             | EventKind::Digit { .. }
+            | EventKind::KeysRefused { .. }
             | EventKind::Text { .. }
             | EventKind::WhisperText { .. }
             | EventKind::Rejoined { .. }

@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use call::LegChange;
 use model::LegId;
 
 use crate::leg::Leg;
@@ -24,13 +23,12 @@ pub(crate) enum KeyWay {
 impl Switchboard {
     /// A key came on a leg.
     pub(crate) fn key(&mut self, now: Instant, id: LegId, way: KeyWay, digit: char) {
-        let Some(Leg { conference, keys, .. }) = self.legs.get_mut(&id) else { return };
+        let Some(Leg { keys, .. }) = self.legs.get_mut(&id) else { return };
         if *keys == KeyWay::Unheard {
             *keys = way;
         }
-        let conference = *conference;
         if *keys == way {
-            self.leg_changed(now, conference, id, LegChange::Digit(digit));
+            self.pressed(now, id, digit);
         }
     }
 }

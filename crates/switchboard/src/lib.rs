@@ -12,6 +12,7 @@ mod config;
 mod digits;
 mod effects;
 mod hunt;
+mod keypad;
 mod leg;
 pub mod limits;
 mod negotiation;

@@ -19,10 +19,9 @@ use model::{
     Accepted, Author, CommandId, ConferenceId, LeaveReason, LegId, PartyId, Refusal, Verb,
 };
 use sip::message::{Method, ReferTo, StatusCode, Uri};
-use sip::{EndCause, Referred, SubscriptionEvent, SubscriptionId};
+use sip::{EndCause, Referred, SessionId, SubscriptionEvent, SubscriptionId};
 
 use crate::switchboard::Switchboard;
-use crate::way::Way;
 
 /// REFERs whose authors are told how it goes, by the leg that is being connected because of them.
 #[derive(Debug, Default)]
@@ -104,11 +103,8 @@ impl Switchboard {
             (Some(Method::Bye), _) => Verb::Remove { party: self.party_at(conference, uri)? },
             (Some(_), _) => return Err(Refusal::BadTarget),
         };
-        let way = self.way_of(referred, &verb)?;
-        let accepted = self.refer_command(now, conference, party, verb)?;
-        if let Some(way) = way {
-            self.goes(&accepted, way);
-        }
+        let session = referred.session.or(referred.known).ok_or(Refusal::NotAllowed)?;
+        let accepted = self.command_by_phone(now, (conference, party, session), verb)?;
         let called = accepted.party.and_then(|called| {
             let found = self.conferences.get(&conference)?.party(called)?;
             self.legs.get(&found.leg).is_some_and(|leg| leg.session.is_none()).then_some(found.leg)
@@ -116,27 +112,30 @@ impl Switchboard {
         Ok(called.map_or(Done::Already, Done::Calling))
     }
 
-    /// Where a REFER has somebody called, if it does: its author may do so only where it could call
-    /// itself.
-    fn way_of(&self, referred: &Referred, verb: &Verb) -> Result<Option<Way>, Refusal> {
-        let Some(target) = verb.target().and_then(Target::address) else { return Ok(None) };
-        let session = referred.session.or(referred.known).ok_or(Refusal::NotAllowed)?;
-        let (origin, known_as) = self.dialler(session);
-        self.may_dial((&origin, known_as.as_ref()), target).map(Some)
-    }
-
-    /// Checks what any command is checked for, then carries it out for a party.
-    fn refer_command(
+    /// Carries out what a party asks for by its phone, as any command. Whom it has called it must
+    /// be able to call itself.
+    pub(crate) fn command_by_phone(
         &mut self,
         now: Instant,
-        conference: ConferenceId,
-        party: PartyId,
+        (conference, party, session): (ConferenceId, PartyId, SessionId),
         mut verb: Verb,
     ) -> Result<Accepted, Refusal> {
+        let way = match verb.target().and_then(Target::address) {
+            Some(target) => {
+                let (origin, known_as) = self.dialler(session);
+                Some(self.may_dial((&origin, known_as.as_ref()), target)?)
+            }
+            None => None,
+        };
         self.tell_colleagues(&mut verb);
         self.check(&verb)?;
         let command = CommandId(self.chance.draw());
-        self.conference_command(now, conference, command, Author::Party(party), verb)
+        let by = Author::Party(party);
+        let accepted = self.conference_command(now, conference, command, by, verb)?;
+        if let Some(way) = way {
+            self.goes(&accepted, way);
+        }
+        Ok(accepted)
     }
 
     /// For which party a REFER speaks, and in which conference.

@@ -18,6 +18,7 @@ use crate::calls::Calls;
 use crate::commands::Answers;
 use crate::config::Config;
 use crate::digits::KeyWay;
+use crate::keypad::Keypads;
 use crate::leg::Leg;
 use crate::referral::Referrals;
 use crate::roster::Watchers;
@@ -139,6 +140,8 @@ pub struct Switchboard {
     /// Calls out that no trunk has taken yet.
     pub(crate) seizures: BTreeMap<LegId, Seizure>,
     pub(crate) trunk_use: TrunkUse,
+    /// Keys that were pressed and do not say anything yet.
+    pub(crate) keypads: Keypads,
     /// Conferences that are calls of two: over when one of them is gone.
     pub(crate) pairs: BTreeSet<ConferenceId>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
@@ -179,6 +182,7 @@ impl Switchboard {
             ways: BTreeMap::new(),
             seizures: BTreeMap::new(),
             trunk_use: TrunkUse::default(),
+            keypads: Keypads::default(),
             pairs: BTreeSet::new(),
             recordings: BTreeMap::new(),
             answers: Answers::default(),
@@ -237,6 +241,7 @@ impl Switchboard {
             }
             self.drain_conference(now, id);
         }
+        self.keys_time_out(now);
         self.drain_sip(now);
         self.end_pairs(now);
         self.drain_sip(now);
@@ -249,7 +254,9 @@ impl Switchboard {
             self.conferences.values().filter_map(Conference::next_deadline_ms).min().map(|at_ms| {
                 Deadline { at: self.config.instant(at_ms), why: "ringing for too long" }
             });
-        [sip, ringing].into_iter().flatten().min_by_key(|due| due.at)
+        let keys = self.keypads.next_deadline();
+        let keys = keys.map(|at| Deadline { at, why: "no key follows" });
+        [sip, ringing, keys].into_iter().flatten().min_by_key(|due| due.at)
     }
 
     /// The next thing to do.

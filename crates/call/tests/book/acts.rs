@@ -1,6 +1,6 @@
 //! What each verb does once it is allowed, and when its state forbids it.
 
-use model::command::{Hearers, Supervision, Target};
+use model::command::{Hearers, Readers, Supervision, Target};
 use model::profile::{Meanwhile, Stand};
 use model::{Affiliation, Author, PartyId, Refusal, Role, Verb};
 
@@ -54,11 +54,7 @@ impl Book {
                 self.leaves(*party);
                 Ok(())
             }
-            Verb::Write { to: None, .. } => Ok(()),
-            Verb::Write { to: Some(to), .. } => {
-                let is_there = self.find(*to).is_some_and(Person::is_up);
-                if is_there { Ok(()) } else { Err(Refusal::NoSuchParty) }
-            }
+            Verb::Write { to, .. } => self.writes(by, to),
             Verb::Record { on } => {
                 self.records = *on;
                 Ok(())
@@ -307,6 +303,21 @@ impl Book {
             }
         };
         if heard { Ok(()) } else { Err(Refusal::NobodyToHear) }
+    }
+
+    fn writes(&self, by: Author, to: &Readers) -> Done {
+        match (to, by) {
+            (Readers::Everybody, _) => Ok(()),
+            (Readers::Party(to), _) if self.find(*to).is_some_and(Person::is_up) => Ok(()),
+            (Readers::Party(_), _) => Err(Refusal::NoSuchParty),
+            // Ours whisper to ours in writing too.
+            (Readers::Whisper(to), Author::Party(author)) => {
+                let is_ours = self.find(author).is_some_and(|author| author.role.is_ours());
+                is_ours.then_some(()).ok_or(Refusal::NotAllowed)?;
+                self.somebody_hears(Some(author), to)
+            }
+            (Readers::Whisper(to), Author::Admin | Author::System) => self.somebody_hears(None, to),
+        }
     }
 
     fn whispers(&mut self, party: PartyId, to: Option<&Hearers>) -> Done {

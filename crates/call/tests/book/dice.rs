@@ -1,6 +1,6 @@
 //! What people do next, drawn from a seed: mostly what people do, now and then anything.
 
-use model::command::{Hearers, Supervision, Target};
+use model::command::{Hearers, Readers, Supervision, Target};
 use model::{Affiliation, Author, Chance, PartyId, Role, Verb};
 
 use super::{Book, Person};
@@ -58,6 +58,14 @@ impl Dice {
         if self.draw(2) == 0 { Hearers::Ours } else { Hearers::Only([other].into()) }
     }
 
+    fn readers(&mut self, other: PartyId) -> Readers {
+        match self.draw(3) {
+            0 => Readers::Everybody,
+            1 => Readers::Party(other),
+            _ => Readers::Whisper(self.hearers(other)),
+        }
+    }
+
     fn mode(&mut self, other: PartyId) -> Supervision {
         match self.draw(3) {
             0 => Supervision::Monitor,
@@ -105,7 +113,7 @@ impl Dice {
             },
             _ => match self.draw(2) {
                 0 => Verb::Record { on: self.draw(2) == 0 },
-                _ => Verb::Write { to: Some(other), text: "one moment".into() },
+                _ => Verb::Write { to: self.readers(other), text: "one moment".into() },
             },
         }
     }

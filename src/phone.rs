@@ -4,6 +4,7 @@
 //! that it speaks and an ear that keeps what it hears. Like everything that is tested in virtual
 //! time it takes time and bytes as arguments and yields what is to be sent.
 
+mod called;
 mod requests;
 mod srtp;
 
@@ -18,6 +19,8 @@ use sip::{Alive, EndCause, Endpoint, Flow, Invite, SessionEvent, SessionId, Tran
 use wire::rtp::{Extended, Extender, Header, Placed, Rtp, write_header};
 use wire::sdp::{self, Description, Direction, Encoding, Local, Negotiated, Srtp};
 use wire::telephone_event::{Key, Keystroke};
+
+pub use self::called::Manner;
 
 /// Milliseconds in a packet, and between two calls of [`Phone::tick`].
 pub const TICK_MS: u32 = 20;
@@ -83,6 +86,8 @@ pub enum CallState {
     Calling,
     /// The far end rings.
     Ringing,
+    /// It is called, and nobody has answered.
+    Called,
     /// It is up.
     Up,
     /// It is over.
@@ -103,6 +108,8 @@ pub struct Phone {
     outbox: VecDeque<Sent>,
     referral: Vec<(StatusCode, bool)>,
     texts: Vec<String>,
+    manner: Manner,
+    caller: Option<called::Caller>,
 }
 
 impl Phone {
@@ -131,6 +138,8 @@ impl Phone {
             outbox: VecDeque::new(),
             referral: Vec::new(),
             texts: Vec::new(),
+            manner: Manner::Answers,
+            caller: None,
             settings,
         }
     }
@@ -234,7 +243,7 @@ impl Phone {
     pub fn tick(&mut self) {
         self.ear.play();
         let Some(agreed) = &self.agreed else { return };
-        if self.state != CallState::Up || agreed.remote.ip().is_unspecified() {
+        if !self.speaks() || agreed.remote.ip().is_unspecified() {
             return;
         }
         if agreed.direction.sends() {
@@ -312,21 +321,7 @@ impl Phone {
     fn session_event(&mut self, now: Instant, session: SessionId, event: SessionEvent) {
         match event {
             SessionEvent::Incoming(incoming) => {
-                let offer = incoming.offer.unwrap_or_default();
-                let answer = Description::parse(&offer)
-                    .ok()
-                    .and_then(|offer| sdp::answer(&offer, &self.local).ok());
-                if let (None | Some(CallState::Ended(_)), Some((text, agreed))) =
-                    (self.session.map(|_| self.state.clone()), answer)
-                {
-                    self.session = Some(session);
-                    self.up(agreed);
-                    if self.sip.accept(now, session, text.into_bytes()).is_err() {
-                        self.state = CallState::Ended(EndCause::LocalEnd);
-                    }
-                } else {
-                    self.reject(now, session, StatusCode::BUSY_HERE);
-                }
+                self.called(now, session, &incoming.offer.unwrap_or_default());
             }
             SessionEvent::Ringing { .. } => self.state = CallState::Ringing,
             SessionEvent::Established { sdp } | SessionEvent::Reanswered { sdp } => {

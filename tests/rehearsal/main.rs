@@ -8,6 +8,7 @@ mod control;
 mod keys;
 mod network;
 mod quality;
+mod ringing;
 mod scenes;
 mod script;
 mod srtp;

@@ -70,6 +70,8 @@ impl Studio {
             | MediaOrder::Route { .. }
             | MediaOrder::OpenTap { .. }
             | MediaOrder::CloseTap { .. }
+            | MediaOrder::Play { .. }
+            | MediaOrder::StopPlaying { .. }
             | MediaOrder::CloseConference { .. } => vec![],
         }
     }

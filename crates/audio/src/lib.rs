@@ -16,6 +16,7 @@
 //! | test tones, and an ear that tells them apart | [`tone`] |
 //! | keys as tones, made and heard | [`dtmf`] |
 //! | something to hear while waiting | [`music`] |
+//! | what a caller hears while a phone rings | [`ringback`] |
 
 pub mod activity;
 mod codec;
@@ -32,6 +33,7 @@ pub mod limits;
 pub mod mix;
 pub mod music;
 mod resample;
+pub mod ringback;
 pub mod tone;
 
 pub use activity::{Activity, Level};

@@ -162,7 +162,12 @@ impl Conference {
         let cause = Cause { by: Author::Party(party), command: None, now_ms };
         match change {
             LegChange::Ringing => self.ringing(cause, index),
+            LegChange::EarlyMedia(comes) => self.early_media(cause, index, comes),
             LegChange::Connected { codec } => self.connected(cause, index, codec),
+            LegChange::Talking(talking) if self.parties[index].is_early() => {
+                // Told when it joins.
+                self.parties[index].talking = talking;
+            }
             LegChange::Talking(talking) => {
                 if self.parties[index].talking != talking && self.parties[index].is_connected() {
                     self.parties[index].talking = talking;
@@ -294,7 +299,7 @@ impl Conference {
         match gone.presence {
             // Nobody was told that it came.
             Presence::Arriving => {}
-            Presence::Dialling { .. } | Presence::Ringing { .. } => {
+            Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. } => {
                 self.tell(cause, EventKind::Left { party, reason });
             }
             Presence::Connected { .. } => {
@@ -317,8 +322,25 @@ impl Conference {
                 let party = party.id;
                 self.tell(cause, EventKind::Ringing { party });
             }
-            Presence::Arriving | Presence::Ringing { .. } | Presence::Connected { .. } => {}
+            Presence::Arriving
+            | Presence::Ringing { .. }
+            | Presence::Early { .. }
+            | Presence::Connected { .. } => {}
         }
+    }
+
+    /// Sound comes from a phone that has not answered, or comes no more: then it only rings.
+    fn early_media(&mut self, cause: Cause, index: usize, comes: bool) {
+        if comes {
+            self.ringing(cause, index);
+        }
+        let party = &mut self.parties[index];
+        party.presence = match (party.presence, comes) {
+            (Presence::Ringing { until_ms }, true) => Presence::Early { until_ms },
+            (Presence::Early { until_ms }, false) => Presence::Ringing { until_ms },
+            (before, _) => before,
+        };
+        party.talking &= party.is_early() || party.is_connected();
     }
 
     fn connected(&mut self, cause: Cause, index: usize, codec: model::Codec) {
@@ -335,7 +357,10 @@ impl Conference {
             Presence::Connected { .. } => {
                 self.tell(cause, EventKind::CodecChanged { party: id, codec });
             }
-            Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => {
+            Presence::Arriving
+            | Presence::Dialling { .. }
+            | Presence::Ringing { .. }
+            | Presence::Early { .. } => {
                 self.joined(cause, id, codec);
             }
         }
@@ -346,8 +371,11 @@ impl Conference {
         let party = self.party_mut(id);
         let (display_name, address) = (party.display_name.clone(), party.address.clone());
         let (role, times, added_by) = (party.role, party.rejoins, party.added_by);
-        let is_held = party.is_held();
+        let (is_held, talking) = (party.is_held(), party.talking);
         self.tell(cause, EventKind::Joined { party: id, display_name, address, codec, role });
+        if talking {
+            self.tell(cause, EventKind::Talking { party: id, talking });
+        }
         if times > 0 {
             self.tell(cause, EventKind::Rejoined { party: id, times });
         }
@@ -373,6 +401,7 @@ impl Conference {
             LegChange::Connected { codec } => verbs::take_seat(self, cause, party, codec),
             LegChange::Gone(_) => self.party_mut(party).seat = Seat::Kept,
             LegChange::Ringing
+            | LegChange::EarlyMedia(_)
             | LegChange::Phone(_)
             | LegChange::Talking(_)
             | LegChange::Digit(_)
@@ -426,7 +455,7 @@ impl Conference {
         let waited_for = |party: &Party| match (party.presence, self.life) {
             (Presence::Connected { .. } | Presence::Arriving, _) | (_, Life::Waiting) => true,
             (
-                Presence::Dialling { .. } | Presence::Ringing { .. },
+                Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. },
                 Life::Running | Life::Ending | Life::Over,
             ) => false,
         };

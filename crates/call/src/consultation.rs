@@ -158,9 +158,12 @@ impl Conference {
         let presence = self.party(expert).map(|party| party.presence);
         let stays = match presence {
             Some(Presence::Connected { .. }) => consulted == Consulted::TakesOver,
-            Some(Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. }) => {
-                dials == Fate::Stays
-            }
+            Some(
+                Presence::Arriving
+                | Presence::Dialling { .. }
+                | Presence::Ringing { .. }
+                | Presence::Early { .. },
+            ) => dials == Fate::Stays,
             None => return self.release_all(cause, |hold| hold.reason == for_it),
         };
         if stays {

@@ -9,6 +9,8 @@ use crate::party::PhoneKey;
 pub enum LegChange {
     /// The called phone rings.
     Ringing,
+    /// The called phone sends sound before it answers, or stops doing so.
+    EarlyMedia(bool),
     /// Audio is agreed on and runs.
     Connected {
         /// The codec that is sent to the party.

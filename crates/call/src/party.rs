@@ -18,6 +18,12 @@ pub enum Presence {
         /// When the call is given up [ms since the Unix epoch].
         until_ms: u64,
     },
+    /// It is being called, and sound comes from there before anybody has answered (RFC 3960): who
+    /// has it called hears that in place of a ringing tone.
+    Early {
+        /// When the call is given up [ms since the Unix epoch].
+        until_ms: u64,
+    },
     /// Its audio runs.
     Connected {
         /// The codec that it is sent.
@@ -116,6 +122,8 @@ pub struct Party {
     pub role: Role,
     /// Who brought it in.
     pub added_by: Option<PartyId>,
+    /// Who waits for it alone, where the server itself has it called: it hears it ring.
+    pub awaited_by: Option<PartyId>,
     /// How often it has come back.
     pub rejoins: u32,
     /// How far it has come in.
@@ -148,6 +156,7 @@ impl Party {
             address,
             role,
             added_by: None,
+            awaited_by: None,
             rejoins: 0,
             presence,
             stance: Stance::Room,
@@ -165,15 +174,37 @@ impl Party {
     pub fn is_connected(&self) -> bool {
         match self.presence {
             Presence::Connected { .. } => true,
-            Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => false,
+            Presence::Arriving
+            | Presence::Dialling { .. }
+            | Presence::Ringing { .. }
+            | Presence::Early { .. } => false,
         }
     }
 
     /// It is being called.
     pub fn is_called(&self) -> bool {
         match self.presence {
-            Presence::Dialling { .. } | Presence::Ringing { .. } => true,
+            Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. } => true,
             Presence::Arriving | Presence::Connected { .. } => false,
+        }
+    }
+
+    /// It is being called, and sends sound already.
+    pub fn is_early(&self) -> bool {
+        match self.presence {
+            Presence::Early { .. } => true,
+            Presence::Arriving
+            | Presence::Dialling { .. }
+            | Presence::Ringing { .. }
+            | Presence::Connected { .. } => false,
+        }
+    }
+
+    /// Who hears it ring: who has it called, or who waits for it.
+    pub fn rings_for(&self) -> Option<PartyId> {
+        match self.presence {
+            Presence::Ringing { .. } | Presence::Early { .. } => self.added_by.or(self.awaited_by),
+            Presence::Arriving | Presence::Dialling { .. } | Presence::Connected { .. } => None,
         }
     }
 
@@ -219,7 +250,9 @@ impl Party {
     /// When the call to it is given up [ms since the Unix epoch].
     pub fn given_up_ms(&self) -> Option<u64> {
         match self.presence {
-            Presence::Dialling { until_ms } | Presence::Ringing { until_ms } => Some(until_ms),
+            Presence::Dialling { until_ms }
+            | Presence::Ringing { until_ms }
+            | Presence::Early { until_ms } => Some(until_ms),
             Presence::Arriving | Presence::Connected { .. } => None,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Those who hear alike share an ear group, those who are heard alike share a voice group. Most
 //! stand in the room and speak to everybody, so a crowd costs two groups. Whoever is named by
-//! somebody (a supervisor's agent, the target of a whisper, one of a pair) has groups of its own.
+//! somebody (a supervisor's agent, the target of a whisper, one of a pair, whoever has somebody
+//! called) has groups of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,21 +52,28 @@ struct Scene<'a> {
     whispering: BTreeSet<Circle>,
     /// Who stands alone in the room, being from outside.
     lone: Option<PartyId>,
+    /// Who hears how a call goes.
+    calling: BTreeSet<PartyId>,
+    /// Those of them for whom it rings: no sound comes from the far end.
+    rung: BTreeSet<PartyId>,
 }
 
 /// The routing of these parties, with this recording running.
 ///
-/// A party whose audio does not run yet has no place: it hears nobody and nobody hears it.
+/// A party whose audio does not run yet has no place: it hears nobody and nobody hears it. One that
+/// sends sound before it answers is heard by who has it called alone, and hears nobody.
 pub fn routing(profile: &Profile, parties: &[Party], recording: Option<RecordingId>) -> Routing {
     let scene = Scene::new(profile, parties);
     let (mut ears, mut voices) = (BTreeMap::new(), BTreeMap::new());
     let mut classes = Vec::new();
-    for party in scene.by_id.values().filter(|party| party.is_connected()) {
+    for party in scene.by_id.values().filter(|party| party.is_connected() || party.is_early()) {
         let (ear, voice) = (scene.ear_class(party), scene.voice_class(party));
         // Of those alike two are kept: enough to tell whether they hear each other.
-        let alike: &mut Vec<&Party> = ears.entry(ear).or_default();
-        alike.push(party);
-        alike.truncate(2);
+        if let Some(ear) = ear {
+            let alike: &mut Vec<&Party> = ears.entry(ear).or_default();
+            alike.push(party);
+            alike.truncate(2);
+        }
         if let Some(voice) = voice {
             let alike: &mut Vec<&Party> = voices.entry(voice).or_default();
             alike.push(party);
@@ -79,7 +87,7 @@ pub fn routing(profile: &Profile, parties: &[Party], recording: Option<Recording
         .iter()
         .map(|(leg, ear, voice)| Place {
             leg: *leg,
-            ear: ear_groups.get(ear).map(|group| EarGroup(*group)),
+            ear: ear.and_then(|ear| ear_groups.get(&ear).map(|group| EarGroup(*group))),
             voice: voice.and_then(|voice| voice_groups.get(&voice).map(|g| VoiceGroup(*g))),
         })
         .collect();
@@ -96,11 +104,21 @@ pub fn routing(profile: &Profile, parties: &[Party], recording: Option<Recording
         let group = EarGroup(ear_groups[ear]);
         let audible = voices.iter().filter(|(_, speakers)| scene.any_hears(listeners, speakers));
         hears.extend(audible.map(|(class, _)| row(group, VoiceGroup(voice_groups[class]))));
+        if scene.rung.contains(&listeners[0].id) {
+            hears.push(row(group, VoiceGroup::RINGBACK));
+        }
         if scene.hears_music(listeners[0]) {
             hears.push(row(group, VoiceGroup::MUSIC));
         }
     }
-    Routing { places, hears, taps, automatic_gain: profile.automatic_gain }
+    Routing {
+        places,
+        hears,
+        taps,
+        ringback: profile.inviting.ringback,
+        automatic_gain: profile.automatic_gain,
+        ..Routing::default()
+    }
 }
 
 /// Says whether one party hears another: the rule that every routing follows.
@@ -116,16 +134,30 @@ pub fn hears(profile: &Profile, parties: &[Party], listener: PartyId, speaker: P
 
 /// Numbers in order, as many as there are; beyond what a group can be numbered there is none.
 fn numbered<Class: Ord>(classes: impl Iterator<Item = Class>, from: u16) -> BTreeMap<Class, u16> {
-    classes.zip(from..u16::MAX).collect()
+    classes.zip(from..VoiceGroup::RINGBACK.0).collect()
 }
 
 impl<'a> Scene<'a> {
     fn new(profile: &'a Profile, parties: &'a [Party]) -> Scene<'a> {
         let by_id: BTreeMap<_, _> = parties.iter().map(|party| (party.id, party)).collect();
-        let (named, whispering) = (BTreeSet::new(), BTreeSet::new());
-        let mut scene = Scene { profile, by_id, named, whispering, lone: None };
+        let mut scene = Scene {
+            profile,
+            by_id,
+            named: BTreeSet::new(),
+            whispering: BTreeSet::new(),
+            lone: None,
+            calling: BTreeSet::new(),
+            rung: BTreeSet::new(),
+        };
         for party in parties {
             scene.name_those_of(party);
+            if let Some(listener) = scene.ringing_for(party) {
+                scene.named.insert(listener);
+                scene.calling.insert(listener);
+                if !party.is_early() {
+                    scene.rung.insert(listener);
+                }
+            }
             if party.aim == Aim::Whisper(Hearers::Ours) {
                 let circle = scene.circle(party);
                 scene.whispering.insert(circle);
@@ -139,6 +171,13 @@ impl<'a> Scene<'a> {
             (Some(_) | None, _) => None,
         };
         scene
+    }
+
+    /// Who has the called one called, or waits for it, is in and hears it ring.
+    fn ringing_for(&self, called: &Party) -> Option<PartyId> {
+        let listener = self.by_id.get(&called.rings_for()?)?;
+        let listens = listener.is_connected() && listener.phone == PhoneKey::Talking;
+        (listens && listener.hold().is_none()).then_some(listener.id)
     }
 
     fn name_those_of(&mut self, party: &Party) {
@@ -176,23 +215,29 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn ear_class(&self, party: &Party) -> EarClass {
+    fn ear_class(&self, party: &Party) -> Option<EarClass> {
+        if party.is_early() {
+            return None;
+        }
         if party.phone == PhoneKey::OnHold {
-            return EarClass::Music;
+            return Some(EarClass::Music);
         }
         if self.named.contains(&party.id) || self.lone == Some(party.id) {
-            return EarClass::Named(party.id);
+            return Some(EarClass::Named(party.id));
         }
-        match self.circle(party) {
+        Some(match self.circle(party) {
             Circle::Alone(_) => EarClass::Music,
             circle @ (Circle::Room | Circle::Aside(_)) => {
                 let ours = self.whispering.contains(&circle) && party.role.is_ours();
                 EarClass::Circle { circle, ours }
             }
-        }
+        })
     }
 
     fn voice_class(&self, party: &Party) -> Option<VoiceClass> {
+        if party.is_early() {
+            return Some(VoiceClass::Named(party.id));
+        }
         if !party.speaks() || party.aim == Aim::Nobody {
             return None;
         }
@@ -219,6 +264,9 @@ impl<'a> Scene<'a> {
     }
 
     fn hears(&self, listener: &Party, speaker: &Party) -> bool {
+        if speaker.is_early() {
+            return self.ringing_for(speaker) == Some(listener.id);
+        }
         if !listener.is_connected() || listener.phone == PhoneKey::OnHold || !speaker.speaks() {
             return false;
         }
@@ -269,7 +317,8 @@ impl<'a> Scene<'a> {
                 other.id != party.id && other.is_connected() && self.is_on_path(party, other)
             }),
             Stance::Room | Stance::Aside(_) => {
-                self.lone == Some(party.id) && self.profile.holding.alone == Alone::Music
+                let lone = self.lone == Some(party.id) && !self.calling.contains(&party.id);
+                lone && self.profile.holding.alone == Alone::Music
             }
             Stance::Beside(whom) => self
                 .by_id
@@ -281,6 +330,9 @@ impl<'a> Scene<'a> {
     /// The recorder stands in the room as the customer does: it hears no whisper, nobody who is
     /// apart, and what is said aside only where the profile says so.
     fn is_recorded(&self, speaker: &Party) -> bool {
+        if speaker.is_early() {
+            return false;
+        }
         match (speaker.stance, &speaker.aim) {
             (Stance::Room, Aim::Everybody) => true,
             (Stance::Aside(_), Aim::Everybody) => self.profile.recording.consultations,

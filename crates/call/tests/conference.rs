@@ -342,9 +342,10 @@ fn after_every_step_of_random_scripts_everybody_hears_exactly_whom_they_should()
                 let should = match party.presence {
                     Presence::Connected { .. } if party.is_held() => Some(PartyState::Held),
                     Presence::Connected { .. } => Some(PartyState::Connected),
-                    Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => {
-                        None
-                    }
+                    Presence::Arriving
+                    | Presence::Dialling { .. }
+                    | Presence::Ringing { .. }
+                    | Presence::Early { .. } => None,
                 };
                 assert_eq!(seen, should, "seed {seed} step {n}");
             }

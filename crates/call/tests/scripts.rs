@@ -246,7 +246,7 @@ impl Script {
         let state = match party.presence {
             Presence::Connected { .. } if party.is_held() => PartyState::Held,
             Presence::Connected { .. } => PartyState::Connected,
-            Presence::Ringing { .. } => PartyState::Ringing,
+            Presence::Ringing { .. } | Presence::Early { .. } => PartyState::Ringing,
             Presence::Arriving | Presence::Dialling { .. } => PartyState::Dialling,
         };
         let muted = party.microphone == Microphone::Muted;

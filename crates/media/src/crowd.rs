@@ -39,7 +39,7 @@ impl Crowd {
         self.unity &= others.unity && (gain_q15 == 1 << 15 || others.count == 0);
     }
 
-    /// Something sounds that is no leg: there is more than one voice, whoever speaks.
+    /// Something may sound that is no leg: there is more than one voice, whoever speaks.
     pub(crate) fn join_music(&mut self) {
         self.count += 2;
         self.unity = false;

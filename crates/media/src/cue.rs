@@ -1,7 +1,8 @@
 //! Orders made ready off the media thread, and what comes back from it.
 
-use model::{Connection, RecordingId};
+use model::{AnnouncementId, Connection, RecordingId};
 
+use crate::announcer::Announcement;
 use crate::mixer::Mixer;
 use crate::plan::Plan;
 use crate::port::{Link, Port};
@@ -23,6 +24,8 @@ impl Cue {
             | Change::Route { .. }
             | Change::OpenTap { .. }
             | Change::CloseTap { .. }
+            | Change::Play { .. }
+            | Change::StopPlaying { .. }
             | Change::CloseMixer { .. } => None,
         }
     }
@@ -50,6 +53,10 @@ pub(crate) enum Change {
     OpenTap { tap: Box<Tap>, routed: Option<Routed> },
     /// A recorder goes.
     CloseTap { recording: RecordingId, routed: Option<Routed> },
+    /// An announcement comes.
+    Play { mixer: MixerKey, announcement: Box<Announcement> },
+    /// An announcement is to go.
+    StopPlaying { mixer: MixerKey, announcement: AnnouncementId },
     /// A conference is over.
     CloseMixer { mixer: MixerKey },
 }
@@ -64,6 +71,8 @@ pub enum Spent {
     Plan(Box<Plan>),
     /// A conference that is over.
     Mixer(Box<Mixer>),
+    /// An announcement that went.
+    Announcement(Box<Announcement>),
     /// A recorder that went: dropping it tells the vault that nothing more comes.
     Tap(Box<Tap>),
 }

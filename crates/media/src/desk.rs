@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use audio::CodecError;
+use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
 use model::{
-    Chance, ConferenceId, Connection, LegId, MediaOrder, RecordingId, Routing, TapFrame, TapRate,
+    AnnouncementId, Chance, ClipName, ConferenceId, Connection, LegId, MediaOrder, RecordingId,
+    Routing, TapFrame, TapRate,
 };
 use rtrb::Producer;
 
+use crate::announcer::Announcement;
+use crate::clip::Clips;
 use crate::cue::{Change, Cue, Routed};
 use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX, TAPS_PER_CONFERENCE_MAX};
 use crate::mixer::Mixer;
@@ -28,7 +32,11 @@ pub enum OrderError {
     UnknownConference(ConferenceId),
     /// There is no such recording in that conference.
     UnknownRecording(RecordingId),
-    /// All ports, mixers or taps are in use.
+    /// There is no such announcement in that conference.
+    UnknownAnnouncement(AnnouncementId),
+    /// There is no such clip.
+    UnknownClip,
+    /// All ports, mixers, taps or announcements are in use.
     Full,
     /// A recorder is let in with its ring, by [`Desk::open_tap`].
     NeedsRing,
@@ -47,7 +55,11 @@ impl std::fmt::Display for OrderError {
             OrderError::UnknownRecording(recording) => {
                 write!(f, "recording {recording} has no tap")
             }
-            OrderError::Full => f.write_str("all ports, mixers or taps are in use"),
+            OrderError::UnknownAnnouncement(announcement) => {
+                write!(f, "announcement {announcement} is not played")
+            }
+            OrderError::UnknownClip => f.write_str("there is no such clip"),
+            OrderError::Full => f.write_str("all ports, mixers, taps or announcements are in use"),
             OrderError::NeedsRing => f.write_str("a tap needs a ring"),
             OrderError::Codec(error) => error.fmt(f),
         }
@@ -74,6 +86,7 @@ struct Conference {
     legs: Vec<LegId>,
     routing: Routing,
     taps: Vec<(RecordingId, Rate)>,
+    announcements: Vec<AnnouncementId>,
 }
 
 /// Keys that are free, oldest first, so that each rests as long as possible.
@@ -97,6 +110,7 @@ impl Keys {
 /// made.
 pub struct Desk {
     chance: Chance,
+    clips: Clips,
     legs: BTreeMap<LegId, Leg>,
     conferences: BTreeMap<ConferenceId, Conference>,
     port_keys: Keys,
@@ -130,8 +144,14 @@ impl Phases {
 impl Desk {
     /// A desk for an empty stage. The streams' random numbers come from the seed.
     pub fn new(seed: u64) -> Desk {
+        Desk::with_clips(seed, Clips::default())
+    }
+
+    /// The same, with something to announce.
+    pub fn with_clips(seed: u64, clips: Clips) -> Desk {
         Desk {
             chance: Chance::new(seed),
+            clips,
             legs: BTreeMap::new(),
             conferences: BTreeMap::new(),
             port_keys: Keys::new(PORTS_MAX),
@@ -153,6 +173,12 @@ impl Desk {
             MediaOrder::OpenTap { .. } => return Err(OrderError::NeedsRing),
             MediaOrder::CloseTap { conference, recording } => {
                 self.close_tap(*conference, *recording)?
+            }
+            MediaOrder::Play { conference, announcement, clip } => {
+                self.play(*conference, *announcement, clip)?
+            }
+            MediaOrder::StopPlaying { conference, announcement } => {
+                self.stop_playing(*conference, *announcement)?
             }
             MediaOrder::CloseConference { conference } => self.close_conference(*conference)?,
         };
@@ -260,6 +286,34 @@ impl Desk {
         Ok(Change::CloseTap { recording, routed: self.plan(conference) })
     }
 
+    fn play(
+        &mut self,
+        conference: ConferenceId,
+        announcement: AnnouncementId,
+        clip: &ClipName,
+    ) -> Result<Change, OrderError> {
+        let clip = self.clips.find(clip).ok_or(OrderError::UnknownClip)?;
+        let room = self.conference(conference)?;
+        if room.announcements.len() == ANNOUNCEMENTS_PER_CONFERENCE_MAX {
+            return Err(OrderError::Full);
+        }
+        room.announcements.push(announcement);
+        let mixer = room.key;
+        let announcement = Box::new(Announcement::new(announcement, clip));
+        Ok(Change::Play { mixer, announcement })
+    }
+
+    fn stop_playing(
+        &mut self,
+        conference: ConferenceId,
+        announcement: AnnouncementId,
+    ) -> Result<Change, OrderError> {
+        let room = self.conference(conference)?;
+        let place = room.announcements.iter().position(|id| *id == announcement);
+        room.announcements.remove(place.ok_or(OrderError::UnknownAnnouncement(announcement))?);
+        Ok(Change::StopPlaying { mixer: room.key, announcement })
+    }
+
     fn close_conference(&mut self, conference: ConferenceId) -> Result<Change, OrderError> {
         let room = self.conferences.remove(&conference);
         let room = room.ok_or(OrderError::UnknownConference(conference))?;
@@ -274,9 +328,16 @@ impl Desk {
             return Ok(None);
         }
         let key = MixerKey(self.mixer_keys.take()?);
-        let (legs, taps, routing) = (Vec::new(), Vec::new(), Routing::default());
         let phase = self.phases.choose(conference);
-        self.conferences.insert(conference, Conference { key, phase, legs, routing, taps });
+        let room = Conference {
+            key,
+            phase,
+            legs: Vec::new(),
+            routing: Routing::default(),
+            taps: Vec::new(),
+            announcements: Vec::new(),
+        };
+        self.conferences.insert(conference, room);
         Ok(Some(Box::new(Mixer::new(phase))))
     }
 

@@ -29,10 +29,13 @@
 //! | encoders, private and shared | `voice` |
 //! | who gets a speaker's own payloads | `way`, `crowd` |
 //! | a conference's tick | `mixer` |
+//! | prompts and the ringing tone | `announcer`, `clip` |
 //! | recorders | `tap` |
 //! | reports of quality, both ways | `control`, `reception`, `quality` |
 
+mod announcer;
 mod bursts;
+mod clip;
 mod control;
 mod crowd;
 mod cue;
@@ -65,6 +68,8 @@ mod timeline;
 mod voice;
 mod way;
 
+pub use announcer::Announcement;
+pub use clip::{Clip, Clips};
 pub use cue::{Cue, Spent};
 pub use desk::{Desk, OrderError};
 pub use mixer::Mixer;

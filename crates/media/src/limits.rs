@@ -1,6 +1,6 @@
 //! Every bound of this crate, with its reason.
 
-use model::limits::{CONFERENCES_MAX, LEGS_MAX};
+use model::limits::{ANNOUNCEMENTS_PER_CONFERENCE_MAX, CONFERENCES_MAX, LEGS_MAX};
 
 /// Length of a tick \[ms\]: the packet time that telephones use.
 pub const TICK_MS: u64 = 20;
@@ -32,6 +32,10 @@ pub const MIXERS_MAX: usize = CONFERENCES_MAX;
 /// Recorders in one conference: one for the whole, one for each side of a call, and some for
 /// whoever listens in.
 pub const TAPS_PER_CONFERENCE_MAX: usize = 16;
+
+/// Announcements that one mixer holds: as many as are played at once, and as many that were
+/// stopped in this tick and are heard a last time.
+pub const ANNOUNCEMENTS_HELD_MAX: usize = 2 * ANNOUNCEMENTS_PER_CONFERENCE_MAX;
 
 /// Reports that wait for the shell, which drains them every turn: all legs of the server may begin
 /// to speak in one turn. What does not fit is told a tick later, except for digits.

@@ -5,11 +5,10 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use audio::{Encoder, limiter, mix};
-use model::Codec;
-use model::LegId;
-use model::RecordingId;
 use model::limits::TAP_SAMPLES_MAX;
+use model::{AnnouncementId, Codec, LegId, RecordingId};
 
+use crate::announcer::{Announcement, Announcer, Ringer};
 use crate::cue::Spent;
 use crate::ledger::Ledger;
 use crate::limits::{
@@ -19,7 +18,7 @@ use crate::limits::{
 use crate::music::Music;
 use crate::outbox::Outbox;
 use crate::outgoing::Sender;
-use crate::plan::{Bus, Ear, Member, Plan};
+use crate::plan::{Bus, Ear, Member, Plan, Sounds};
 use crate::playout::Parcel;
 use crate::port::{Link, Standing};
 use crate::rate::{Rate, forwards, has_memory, lands};
@@ -37,6 +36,7 @@ pub struct Mixer {
     next: Option<Box<Plan>>,
     #[expect(clippy::vec_box, reason = "to take a tap out of its box would free in a tick")]
     taps: Vec<Box<Tap>>,
+    announcer: Announcer,
     /// Whether anybody heard a mix in the last tick: if not, nobody's samples were needed.
     mixes: bool,
 }
@@ -46,6 +46,7 @@ pub(crate) struct Floor<'a> {
     pub(crate) ports: &'a mut Ports,
     pub(crate) ledger: &'a mut Ledger,
     pub(crate) music: &'a Music,
+    pub(crate) ringer: &'a Ringer,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) spent: &'a mut VecDeque<Spent>,
@@ -240,7 +241,8 @@ impl Mixer {
     /// A mixer in which nobody is.
     pub(crate) fn new(phase: u64) -> Mixer {
         let taps = Vec::with_capacity(TAPS_PER_CONFERENCE_MAX);
-        Mixer { phase, plan: Box::default(), next: None, taps, mixes: true }
+        let announcer = Announcer::default();
+        Mixer { phase, plan: Box::default(), next: None, taps, announcer, mixes: true }
     }
 
     /// Reads ahead for some of the members: see [`Port::touch`].
@@ -268,6 +270,16 @@ impl Mixer {
         Some(self.taps.swap_remove(place))
     }
 
+    /// Lets an announcement in; back it comes if there are too many.
+    pub(crate) fn play(&mut self, announcement: Box<Announcement>) -> Option<Box<Announcement>> {
+        self.announcer.play(announcement)
+    }
+
+    /// An announcement goes when nobody hears it any more.
+    pub(crate) fn stop_playing(&mut self, announcement: AnnouncementId) {
+        self.announcer.stop(announcement);
+    }
+
     /// The conference is over: nobody is heard any more.
     pub(crate) fn dismiss(&self, ports: &mut Ports) {
         for member in &self.plan.members {
@@ -280,21 +292,25 @@ impl Mixer {
     /// Renders one tick.
     pub(crate) fn render(&mut self, tick: u64, floor: &mut Floor<'_>) {
         let room = floor.spent.len() < SPENT_QUEUED_MAX;
-        match self.next.take_if(|_| room) {
+        let next = self.next.take_if(|_| room);
+        self.announcer.begin(next.as_ref().unwrap_or(&self.plan));
+        let Floor { music, ringer, .. } = *floor;
+        let sounds = Sounds { music, ringer, announcer: &self.announcer };
+        match next {
             None => {
                 let needed = self.mixes || !self.taps.is_empty();
                 let passes = !needed && !hear_all_but_passed(&self.plan, tick, floor);
                 hear(&self.plan, None, tick, passes, floor);
-                self.plan.sum(floor.ports, tick, floor.music);
+                self.plan.sum(floor.ports, tick, &sounds);
                 self.mixes = choose_encoders(&mut self.plan, None, tick, floor);
                 give(&mut self.plan, None, tick, floor);
                 tap(&mut self.taps, &self.plan, None, tick, floor);
             }
             Some(mut next) => {
-                next.succeed(&mut self.plan, floor.ports);
+                next.succeed(&mut self.plan, floor.ports, tick);
                 hear(&next, Some(&self.plan), tick, false, floor);
-                self.plan.sum(floor.ports, tick, floor.music);
-                next.sum(floor.ports, tick, floor.music);
+                self.plan.sum(floor.ports, tick, &sounds);
+                next.sum(floor.ports, tick, &sounds);
                 self.mixes = choose_encoders(&mut next, Some(&self.plan), tick, floor);
                 give(&mut next, Some(&self.plan), tick, floor);
                 tap(&mut self.taps, &next, Some(&self.plan), tick, floor);
@@ -302,6 +318,7 @@ impl Mixer {
                 floor.spent.push_back(Spent::Plan(std::mem::replace(&mut self.plan, next)));
             }
         }
+        self.announcer.step(&self.plan, floor.ledger, floor.spent);
     }
 }
 

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use audio::mix;
+use model::profile::Ringback;
 use model::routing::TapPlace;
-use model::{Codec, EarGroup, LegId, RecordingId, Routing, VoiceGroup};
+use model::{AnnouncementId, Codec, EarGroup, LegId, RecordingId, Routing, VoiceGroup};
 
+use crate::announcer::{Announcer, Ringer};
 use crate::crowd::Crowd;
 use crate::limits::TICK_MS;
 use crate::music::Music;
@@ -67,6 +69,8 @@ pub(crate) struct Ear {
     pub(crate) group: Option<EarGroup>,
     rows: Range<usize>,
     music_gain: u16,
+    ringback_gain: u16,
+    announced: Range<usize>,
     /// The bus of each rate.
     pub(crate) buses: [Option<u16>; Rate::COUNT],
     /// Where most of its members stood in the plan before; none is nowhere.
@@ -79,6 +83,20 @@ pub(crate) struct Ear {
 struct Row {
     voice: u16,
     gain: u16,
+}
+
+/// An announcement that an ear group hears, at a gain in Q15.
+#[derive(Debug, Clone, Copy)]
+struct Announced {
+    announcement: AnnouncementId,
+    gain: u16,
+}
+
+/// What is heard that no leg says.
+pub(crate) struct Sounds<'a> {
+    pub(crate) music: &'a Music,
+    pub(crate) ringer: &'a Ringer,
+    pub(crate) announcer: &'a Announcer,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +130,10 @@ pub struct Plan {
     pub(crate) members: Vec<Member>,
     pub(crate) ears: Vec<Ear>,
     rows: Vec<Row>,
+    announced: Vec<Announced>,
+    ringback: Ringback,
+    /// In which tick it began to ring for somebody.
+    rings_since: Option<u64>,
     voices: Vec<Voices>,
     pub(crate) buses: Vec<Bus>,
     /// By key.
@@ -135,8 +157,10 @@ impl Plan {
         let voices = indexed(seats.iter().filter_map(|seat| voice_of(seat.leg)));
         let shared = indexed(seats.iter().filter_map(|seat| voice_key(seat, ear_of(seat.leg))));
 
-        let mut plan = Plan::default();
-        plan.add_ears(&ears, &voices, &gains);
+        let mut plan = Plan { ringback: routing.ringback, ..Plan::default() };
+        let announcements = routing.announcements.iter();
+        let announcements = announcements.map(|place| (place.voice, place.announcement)).collect();
+        plan.add_ears(&ears, (&voices, &announcements), &gains);
         plan.add_buses(&ears, &buses);
         plan.add_voices(voices.len());
         plan.shared = shared.keys().map(|key| SharedVoice::new(*key)).collect();
@@ -170,25 +194,41 @@ impl Plan {
     fn add_ears(
         &mut self,
         ears: &BTreeMap<Option<EarGroup>, u16>,
-        voices: &BTreeMap<VoiceGroup, u16>,
+        (voices, announcements): (
+            &BTreeMap<VoiceGroup, u16>,
+            &BTreeMap<VoiceGroup, AnnouncementId>,
+        ),
         gains: &BTreeMap<(EarGroup, VoiceGroup), u16>,
     ) {
         for group in ears.keys().copied() {
-            let start = self.rows.len();
-            let mut music_gain = 0;
+            let (start, first) = (self.rows.len(), self.announced.len());
+            let (mut music_gain, mut ringback_gain) = (0, 0);
             if let Some(ear) = group {
                 let all = (ear, VoiceGroup(0))..=(ear, VoiceGroup::MUSIC);
                 for ((_, voice), gain) in gains.range(all).filter(|(_, gain)| **gain > 0) {
                     if *voice == VoiceGroup::MUSIC {
                         music_gain = *gain;
+                    } else if *voice == VoiceGroup::RINGBACK {
+                        ringback_gain = *gain;
+                    } else if let Some(announcement) = announcements.get(voice) {
+                        let announced = Announced { announcement: *announcement, gain: *gain };
+                        self.announced.push(announced);
                     } else if let Some(voice) = voices.get(voice) {
                         self.rows.push(Row { voice: *voice, gain: *gain });
                     }
                 }
             }
             let rows = start..self.rows.len();
-            let buses = [None; Rate::COUNT];
-            self.ears.push(Ear { group, rows, music_gain, buses, from: None, votes: 0 });
+            self.ears.push(Ear {
+                group,
+                rows,
+                music_gain,
+                ringback_gain,
+                announced: first..self.announced.len(),
+                buses: [None; Rate::COUNT],
+                from: None,
+                votes: 0,
+            });
         }
     }
 
@@ -234,13 +274,18 @@ impl Plan {
         Some(&self.buses[usize::from(index)])
     }
 
+    /// Whether somebody hears an announcement.
+    pub(crate) fn announces(&self, announcement: AnnouncementId) -> bool {
+        self.announced.iter().any(|announced| announced.announcement == announcement)
+    }
+
     /// Where a recorder listens.
     pub(crate) fn tap_ear(&self, recording: RecordingId) -> Option<u16> {
         self.taps.iter().find(|(id, _)| *id == recording).map(|(_, ear)| *ear)
     }
 
     /// Sums the frames of those who sounded, once for each rate at which they are heard.
-    pub(crate) fn sum(&mut self, ports: &Ports, tick: u64, music: &Music) {
+    pub(crate) fn sum(&mut self, ports: &Ports, tick: u64, sounds: &Sounds<'_>) {
         for voices in &mut self.voices {
             voices.crowd = Crowd::NOBODY;
             for sum in &mut voices.sums {
@@ -264,10 +309,10 @@ impl Plan {
                 mix::add(&mut sum.samples, link.frame(rate));
             }
         }
-        self.sum_buses(tick, music);
+        self.sum_buses(tick, sounds);
     }
 
-    fn sum_buses(&mut self, tick: u64, music: &Music) {
+    fn sum_buses(&mut self, tick: u64, sounds: &Sounds<'_>) {
         for bus in &mut self.buses {
             let ear = &self.ears[usize::from(bus.ear)];
             if !bus.silent {
@@ -285,16 +330,34 @@ impl Plan {
                 }
             }
             if ear.music_gain > 0 {
-                music.add(bus.rate, tick, &mut bus.sum, ear.music_gain);
+                sounds.music.add(bus.rate, tick, &mut bus.sum, ear.music_gain);
                 bus.crowd.join_music();
                 bus.silent = false;
+            }
+            if ear.ringback_gain > 0 {
+                let ticks = tick - self.rings_since.unwrap_or(tick);
+                let (sum, gain) = (&mut bus.sum, ear.ringback_gain);
+                bus.silent &= !sounds.ringer.add(self.ringback, bus.rate, ticks, sum, gain);
+                bus.crowd.join_music();
+            }
+            for announced in &self.announced[ear.announced.clone()] {
+                let Announced { announcement, gain } = *announced;
+                let sum = &mut bus.sum;
+                bus.silent &= !sounds.announcer.add(announcement, bus.rate, sum, gain);
+                bus.crowd.join_music();
             }
         }
     }
 
+    /// Whether it rings for somebody.
+    fn rings(&self) -> bool {
+        self.ears.iter().any(|ear| ear.ringback_gain > 0)
+    }
+
     /// Takes over the shared voices of the plan that played, and finds out where the members of
-    /// each ear group stood in it.
-    pub(crate) fn succeed(&mut self, before: &mut Plan, ports: &Ports) {
+    /// each ear group stood in it. It plays from this tick on.
+    pub(crate) fn succeed(&mut self, before: &mut Plan, ports: &Ports, tick: u64) {
+        self.rings_since = self.rings().then(|| before.rings_since.unwrap_or(tick));
         let mut old = before.shared.iter_mut().peekable();
         for voice in &mut self.shared {
             while old.next_if(|other| other.key < voice.key).is_some() {}

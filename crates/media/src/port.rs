@@ -225,6 +225,8 @@ pub struct Link {
     tail: bool,
     /// The tick for which the frames are.
     heard: Option<u64>,
+    /// Whether it was told that audio comes to which none is sent.
+    early: bool,
     pub(crate) voice: PrivateVoice,
     /// Samples that wait until they are a whole packet.
     collected: Vec<i16>,
@@ -259,6 +261,7 @@ impl Link {
             sounding: false,
             tail: false,
             heard: None,
+            early: false,
             voice: PrivateVoice::new(&terms)?,
             collected: Vec::with_capacity((PTIME_MS_MAX + TICK_MS as usize) * rate.per_ms()),
             standing: None,
@@ -279,6 +282,7 @@ impl Link {
     /// Takes other terms for the same codec.
     pub(crate) fn amend(&mut self, terms: Connection) {
         self.gate.amend(&terms);
+        self.early = false;
         if terms.ptime_ms != self.terms.ptime_ms {
             self.collected.clear();
         }
@@ -385,6 +389,9 @@ impl Link {
             control.discard(rtp.sequence);
         }
         self.spoilt.late += ledger.stats.packets_late - late_before;
+        if is_sound && !self.terms.sends && !self.early {
+            self.early = ledger.report(MediaReport::EarlyMedia { leg });
+        }
         true
     }
 

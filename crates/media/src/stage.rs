@@ -8,6 +8,7 @@ use model::LegId;
 use model::MediaReport;
 use model::stats::MediaStats;
 
+use crate::announcer::Ringer;
 use crate::cue::{Change, Cue, Routed, Spent};
 use crate::ledger::Ledger;
 use crate::limits::{
@@ -88,6 +89,7 @@ pub struct Stage {
     leaving: Vec<PortKey>,
     ledger: Ledger,
     music: Music,
+    ringer: Ringer,
     scratch: Box<Scratch>,
     spent: VecDeque<Spent>,
     /// The turn in which ports reported last.
@@ -104,6 +106,7 @@ impl Stage {
             leaving: Vec::with_capacity(PORTS_MAX),
             ledger: Ledger::new(),
             music,
+            ringer: Ringer::new(),
             scratch: Box::new(Scratch::new()),
             spent: VecDeque::with_capacity(SPENT_QUEUED_MAX),
             reported: 0,
@@ -161,6 +164,18 @@ impl Stage {
                 self.spent.extend(tap.map(Spent::Tap));
                 self.route(routed);
             }
+            Change::Play { mixer, announcement } => {
+                let back = match &mut self.mixers[mixer.0 as usize] {
+                    Some(mixer) => mixer.play(announcement),
+                    None => Some(announcement),
+                };
+                self.spent.extend(back.map(Spent::Announcement));
+            }
+            Change::StopPlaying { mixer, announcement } => {
+                if let Some(mixer) = &mut self.mixers[mixer.0 as usize] {
+                    mixer.stop_playing(announcement);
+                }
+            }
             Change::CloseMixer { mixer } => {
                 if let Some(before) = self.mixers[mixer.0 as usize].take() {
                     self.forget(mixer, &before);
@@ -191,6 +206,7 @@ impl Stage {
             ports: &mut self.ports,
             ledger: &mut self.ledger,
             music: &self.music,
+            ringer: &self.ringer,
             scratch: &mut self.scratch,
             outbox,
             spent: &mut self.spent,

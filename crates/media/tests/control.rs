@@ -72,7 +72,9 @@ fn qualities(world: &World, leg: u64) -> Vec<Quality> {
         | MediaReport::Opened { .. }
         | MediaReport::OpenFailed { .. }
         | MediaReport::Digit { .. }
-        | MediaReport::Talking { .. } => None,
+        | MediaReport::Talking { .. }
+        | MediaReport::EarlyMedia { .. }
+        | MediaReport::Played { .. } => None,
     };
     world.reports.iter().filter_map(of_leg).collect()
 }

@@ -7,8 +7,10 @@ use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use house::*;
 use media::Music;
 use model::limits::TAP_FRAMES_QUEUED_MAX;
+use model::routing::AnnouncementPlace;
 use model::{
-    Chance, Codec, ConferenceId, EarGroup, LegId, MediaOrder, RecordingId, TapFrame, TapRate,
+    AnnouncementId, Chance, Codec, ConferenceId, EarGroup, Gain, Hearing, LegId, MediaOrder,
+    RecordingId, TapFrame, TapRate, VoiceGroup,
 };
 
 #[global_allocator]
@@ -71,6 +73,11 @@ fn busy_room(seed: u64) -> World {
 #[test]
 fn receiving_applying_and_rendering_do_not_allocate() {
     let mut world = busy_room(1);
+    world.desk = media::Desk::with_clips(7, clips(100));
+    for leg in 0..12 {
+        let phone = world.phones.remove(&LegId(leg)).unwrap();
+        world.enter(leg, phone);
+    }
     let conference = world.conference;
     world.route(all_together(0..12));
     let (producer, _consumer) = rtrb::RingBuffer::<TapFrame>::new(TAP_FRAMES_QUEUED_MAX);
@@ -94,8 +101,23 @@ fn receiving_applying_and_rendering_do_not_allocate() {
         }
         let mut routing = all_together(0..12);
         routing.places.remove(round as usize % 12);
-        let routing = with_tap(routing, recording, EAR);
-        let mut orders = vec![MediaOrder::Route { conference, routing }];
+        let mut routing = with_tap(routing, recording, EAR);
+        // One announcement is played in each round, and the one before goes; at times it rings.
+        let announcement = AnnouncementId(round);
+        let place = AnnouncementPlace { announcement, voice: VoiceGroup(1) };
+        routing.announcements.push(place);
+        let row = |voice| Hearing { ear: EAR, voice, gain: Gain::UNITY };
+        routing.hears.push(row(VoiceGroup(1)));
+        routing.hears.extend((round % 3 == 0).then_some(row(VoiceGroup::RINGBACK)));
+        let clip = clip_name(round as usize % 8);
+        let mut orders = vec![
+            MediaOrder::Play { conference, announcement, clip },
+            MediaOrder::Route { conference, routing },
+        ];
+        orders.extend(round.checked_sub(1).map(|before| {
+            let announcement = AnnouncementId(before);
+            MediaOrder::StopPlaying { conference, announcement }
+        }));
         let leg = LegId(round % 12);
         match round % 10 {
             3 => orders.push(MediaOrder::Close { leg }),

@@ -99,6 +99,10 @@ id! {
     RecordingId, 'r'
 }
 id! {
+    /// One playing of a prompt.
+    AnnouncementId, 'a'
+}
+id! {
     /// One command. The same id asked twice is carried out once.
     CommandId, 'x'
 }

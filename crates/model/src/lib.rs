@@ -14,6 +14,7 @@ pub mod limits;
 pub mod media;
 pub mod name;
 pub mod profile;
+pub mod prompt;
 pub mod quality;
 pub mod refusal;
 pub mod registration;
@@ -29,13 +30,14 @@ pub use action::Action;
 pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
-pub use id::{CommandId, ConferenceId, LegId, PartyId, RecordingId};
+pub use id::{AnnouncementId, CommandId, ConferenceId, LegId, PartyId, RecordingId};
 pub use keys::{KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{
     Codec, Connection, LocalMedia, MediaOrder, MediaReport, Rtcp, Source, TelephoneEvent,
 };
 pub use name::ConferenceName;
 pub use profile::Profile;
+pub use prompt::{ClipName, PromptName};
 pub use quality::{FarQuality, MosClass, Quality};
 pub use refusal::{Fault, Refusal};
 pub use registration::Registration;

@@ -42,6 +42,13 @@ pub const RINGING_S_MAX: u64 = 60;
 /// (`sip::limits::TEXT_BYTES_MAX`), so that each can be told in the other's terms.
 pub const TEXT_BYTES_MAX: usize = 4_096;
 
+/// Announcements at once in one conference, those that wait their turn among them: each tick looks
+/// through them for each listener, and nobody follows more.
+pub const ANNOUNCEMENTS_PER_CONFERENCE_MAX: usize = 8;
+
+/// Characters in a prompt's name: fits a file's name and a URL.
+pub const PROMPT_NAME_LENGTH_MAX: usize = 32;
+
 /// Samples in one tap frame: 20 ms at 48 kHz.
 pub const TAP_SAMPLES_MAX: usize = 960;
 

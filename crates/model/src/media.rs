@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConferenceId, LegId, Quality, RecordingId, Routing, Srtp, TapRate};
+use crate::prompt::ClipName;
+use crate::{AnnouncementId, ConferenceId, LegId, Quality, RecordingId, Routing, Srtp, TapRate};
 
 /// The codecs that a leg can speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,6 +163,23 @@ pub enum MediaOrder {
         /// Which recording.
         recording: RecordingId,
     },
+    /// A clip is played, once, from when somebody first hears it on. Who does is in the routing.
+    /// Its end is told by [`MediaReport::Played`].
+    Play {
+        /// In which conference.
+        conference: ConferenceId,
+        /// As which announcement.
+        announcement: AnnouncementId,
+        /// What.
+        clip: ClipName,
+    },
+    /// An announcement goes, whether it is over or not, when nobody hears it any more.
+    StopPlaying {
+        /// In which conference.
+        conference: ConferenceId,
+        /// Which.
+        announcement: AnnouncementId,
+    },
     /// The conference is over: its mixer goes.
     CloseConference {
         /// Which.
@@ -199,6 +217,16 @@ pub enum MediaReport {
         leg: LegId,
         /// True while speaking.
         talking: bool,
+    },
+    /// The first audio came on a leg to which nothing is sent: early media.
+    EarlyMedia {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// An announcement has come to its end.
+    Played {
+        /// Which.
+        announcement: AnnouncementId,
     },
     /// How a leg's audio comes and goes: every 5 s.
     Quality {

@@ -77,6 +77,27 @@ pub struct Inviting {
     pub first: Stand,
     /// Nobody else is called while somebody is.
     pub one_at_a_time: bool,
+    /// How it rings for who has somebody called.
+    pub ringback: Ringback,
+}
+
+/// A country's ringing tone (ITU-T E.180 Supplement 2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ringback {
+    /// 425 Hz, one second in five: what E.180 recommends.
+    #[default]
+    Europe,
+    /// 440 and 480 Hz, two seconds in six.
+    NorthAmerica,
+    /// 400 and 450 Hz, twice in three seconds.
+    UnitedKingdom,
+}
+
+impl Ringback {
+    /// Every tone there is.
+    pub const ALL: [Ringback; 3] =
+        [Ringback::Europe, Ringback::NorthAmerica, Ringback::UnitedKingdom];
 }
 
 /// Where who was invited by a party stands first.

@@ -5,7 +5,8 @@
 //! at which gain. It is sent whole. It is fail-closed: a leg without a place hears nobody and is
 //! heard by nobody, and a group without a row in the table hears nothing.
 
-use crate::{LegId, RecordingId};
+use crate::profile::Ringback;
+use crate::{AnnouncementId, LegId, RecordingId};
 
 /// Those who hear alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,10 @@ pub struct VoiceGroup(pub u16);
 impl VoiceGroup {
     /// Hold music. No leg stands in this group; media plays the music for it.
     pub const MUSIC: VoiceGroup = VoiceGroup(u16::MAX);
+
+    /// The ringing tone. No leg stands in this group either; it begins with a burst when somebody
+    /// begins to hear it.
+    pub const RINGBACK: VoiceGroup = VoiceGroup(u16::MAX - 1);
 }
 
 /// How loud, in Q15: 32,768 is unity.
@@ -60,6 +65,15 @@ pub struct TapPlace {
     pub ear: EarGroup,
 }
 
+/// A prompt that is played, as a voice. It begins when somebody first hears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnnouncementPlace {
+    /// Which.
+    pub announcement: AnnouncementId,
+    /// With whom it is heard. No leg stands in this group.
+    pub voice: VoiceGroup,
+}
+
 /// Who hears whom in one conference, whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routing {
@@ -69,6 +83,10 @@ pub struct Routing {
     pub hears: Vec<Hearing>,
     /// The recorders.
     pub taps: Vec<TapPlace>,
+    /// The prompts.
+    pub announcements: Vec<AnnouncementPlace>,
+    /// How it rings for those who hear [`VoiceGroup::RINGBACK`].
+    pub ringback: Ringback,
     /// Who speaks too softly or too loudly is brought near the usual loudness before it is mixed.
     pub automatic_gain: bool,
 }

@@ -106,10 +106,12 @@ impl Switchboard {
         self.referral_progress(now, id, status_of_leaving(reason));
         match leg.stage {
             Stage::Opening(Purpose::Dial(_)) => self.calls.unanswered(Placed::Outbound, reason),
-            Stage::Offered(_) if leg.signalling.is_none() => {
+            Stage::Offered(_) | Stage::Early { .. } if leg.signalling.is_none() => {
                 self.calls.unanswered(Placed::Outbound, reason);
             }
-            Stage::Opening(Purpose::Answer(_) | Purpose::Offer) | Stage::Offered(_) => {
+            Stage::Opening(Purpose::Answer(_) | Purpose::Offer)
+            | Stage::Offered(_)
+            | Stage::Early { .. } => {
                 self.calls.unanswered(Placed::Inbound, reason);
             }
             Stage::Up { .. } => {}

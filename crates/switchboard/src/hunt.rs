@@ -125,6 +125,9 @@ impl Switchboard {
                     self.hunts.remove(&leg);
                 }
                 self.legs_by_session.remove(&session);
+                if others_ring {
+                    self.early_media_ended(now, session, leg);
+                }
                 others_ring
             }
             (_, Some(_) | None) => false,

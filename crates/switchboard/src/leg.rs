@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{ConferenceId, PartyId, SrtpPolicy};
+use model::{ConferenceId, Connection, PartyId, SrtpPolicy};
 use sip::SessionId;
 use wire::sdp::{Description, Local, Negotiated};
 
@@ -36,6 +36,16 @@ pub(crate) enum Stage {
     Opening(Purpose),
     /// Our offer is out: in the 200 to an INVITE without one, or in our INVITE.
     Offered(Local),
+    /// Our offer is out, and one of the phones that it reached has said what it sends before it is
+    /// answered.
+    Early {
+        /// Our offer.
+        local: Box<Local>,
+        /// Which of our sessions said so: a leg may have several until one is answered.
+        session: SessionId,
+        /// What media was told then.
+        connection: Box<Connection>,
+    },
     /// Agreed.
     Up {
         /// What we said last.

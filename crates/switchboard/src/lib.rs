@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod config;
 mod digits;
+mod early;
 mod effects;
 mod hunt;
 mod keypad;

@@ -216,7 +216,7 @@ fn status(party: &Party) -> &'static str {
     match (party.presence, microphone) {
         (Presence::Arriving, _) => "dialing-in",
         (Presence::Dialling { .. }, _) => "dialing-out",
-        (Presence::Ringing { .. }, _) => "alerting",
+        (Presence::Ringing { .. } | Presence::Early { .. }, _) => "alerting",
         (Presence::Connected { .. }, _) if party.is_held() => "on-hold",
         (Presence::Connected { .. }, Microphone::Muted) => "muted-via-focus",
         (Presence::Connected { .. }, Microphone::Open) => "connected",

@@ -200,6 +200,7 @@ impl Switchboard {
             SessionEvent::Ended { cause } if is_the_trunks_fault(cause) => {
                 self.trunk_failed(leg);
                 self.legs_by_session.remove(&session);
+                self.early_media_ended(now, session, leg);
                 self.seize_next(now, leg)
             }
             SessionEvent::Ended { .. } | SessionEvent::Established { .. } => {

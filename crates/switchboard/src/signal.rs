@@ -85,12 +85,10 @@ impl Switchboard {
         {
             return;
         }
-        let conference = self.legs[&leg].conference;
         match event {
             SessionEvent::Incoming(_) => {}
-            SessionEvent::Ringing { status, .. } => {
-                self.referral_progress(now, leg, status);
-                self.leg_changed(now, conference, leg, LegChange::Ringing);
+            SessionEvent::Ringing { status, sdp } => {
+                self.progressed(now, (session, leg), status, sdp.as_deref());
             }
             SessionEvent::Established { sdp } => self.established(now, leg, sdp),
             SessionEvent::Reoffer { sdp } => self.reoffer(now, session, leg, sdp),
@@ -366,7 +364,11 @@ impl Switchboard {
                 let local = local.clone();
                 self.take_answer(now, id, local, &sdp);
             }
-            (Stage::Offered(_), None) => self.lose(now, id),
+            (Stage::Early { local, .. }, Some(sdp)) => {
+                let local = (**local).clone();
+                self.take_answer(now, id, local, &sdp);
+            }
+            (Stage::Offered(_) | Stage::Early { .. }, None) => self.lose(now, id),
             (Stage::Up { .. } | Stage::Opening(_), _) => {}
         }
     }
@@ -404,7 +406,7 @@ impl Switchboard {
         let signalling = leg.signalling.unwrap_or(negotiated.remote.ip());
         let was_on_hold = match &leg.stage {
             Stage::Up { negotiated, .. } => negotiated.on_hold,
-            Stage::Opening(_) | Stage::Offered(_) => {
+            Stage::Opening(_) | Stage::Offered(_) | Stage::Early { .. } => {
                 self.calls.answered(placed);
                 false
             }
@@ -471,7 +473,7 @@ impl Switchboard {
         let reason = reason::heard(cause);
         match leg.stage {
             Stage::Up { .. } => {}
-            Stage::Opening(_) | Stage::Offered(_) => {
+            Stage::Opening(_) | Stage::Offered(_) | Stage::Early { .. } => {
                 let inbound = leg.signalling.is_some();
                 let placed = if inbound { Placed::Inbound } else { Placed::Outbound };
                 self.calls.unanswered(placed, reason);

@@ -320,6 +320,9 @@ impl Switchboard {
             MediaReport::OpenFailed { leg, reason: _ } => return self.port_failed(now, leg),
             MediaReport::Digit { leg, digit } => return self.key(now, leg, KeyWay::Media, digit),
             MediaReport::Talking { leg, talking } => (leg, LegChange::Talking(talking)),
+            MediaReport::EarlyMedia { leg } => return self.early_media_came(now, leg),
+            // Nothing is announced yet.
+            MediaReport::Played { announcement: _ } => return,
             MediaReport::Quality { leg, quality } => return self.measured(now, leg, quality),
         };
         if let Some(conference) = self.legs.get(&leg).map(|leg| leg.conference) {

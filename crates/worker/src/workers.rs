@@ -367,6 +367,8 @@ impl Control {
             MediaOrder::Route { conference, .. }
             | MediaOrder::OpenTap { conference, .. }
             | MediaOrder::CloseTap { conference, .. }
+            | MediaOrder::Play { conference, .. }
+            | MediaOrder::StopPlaying { conference, .. }
             | MediaOrder::CloseConference { conference } => self.lane(*conference),
         };
         let cue = self.lanes[lane].desk.compile(order).map_err(|error| error.to_string())?;
@@ -386,7 +388,9 @@ impl Control {
             MediaOrder::Open { .. }
             | MediaOrder::Connect { .. }
             | MediaOrder::OpenTap { .. }
-            | MediaOrder::CloseTap { .. } => {}
+            | MediaOrder::CloseTap { .. }
+            | MediaOrder::Play { .. }
+            | MediaOrder::StopPlaying { .. } => {}
         }
         self.send(clock, lane, cue, None)
     }

@@ -46,6 +46,8 @@ fn open(
             MediaReport::OpenFailed { reason, .. } => return Err(reason),
             MediaReport::Digit { .. }
             | MediaReport::Talking { .. }
+            | MediaReport::EarlyMedia { .. }
+            | MediaReport::Played { .. }
             | MediaReport::Quality { .. } => {}
         }
     }
@@ -58,7 +60,7 @@ fn all_together(legs: std::ops::Range<u64>, recording: Option<RecordingId>) -> R
         places: legs.map(place).collect(),
         hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
         taps: recording.into_iter().map(|recording| TapPlace { recording, ear }).collect(),
-        automatic_gain: false,
+        ..Routing::default()
     }
 }
 

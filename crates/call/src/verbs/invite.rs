@@ -62,11 +62,16 @@ pub(crate) fn call(
     }
     let role =
         role.unwrap_or_else(|| profile.role_for(affiliation, false, &roles(&conference.parties)));
+    // Who is alone when the server itself has somebody called waits for that one.
+    let awaited_by = match (cause.by, &conference.parties[..]) {
+        (Author::System, [lone]) => Some(lone.id),
+        (Author::System | Author::Admin | Author::Party(_), _) => None,
+    };
     let id = PartyId(conference.chance.draw());
     let leg = LegId(conference.chance.draw());
     let until_ms = cause.now_ms + RINGING_S_MAX * 1_000;
     let party = Party::new(id, leg, target.clone(), role, Presence::Dialling { until_ms });
-    conference.parties.push(Party { added_by, stance, ..party });
+    conference.parties.push(Party { added_by, awaited_by, stance, ..party });
     conference.tell(cause, EventKind::Dialling { party: id, address: target.clone(), role });
     conference.effect(Effect::Dial { leg, target });
     Ok((Done::party(id), id))

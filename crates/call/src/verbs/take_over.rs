@@ -22,7 +22,10 @@ pub(crate) fn take_over(
         // One that rings is picked up by the newcomer.
         (
             Seat::Kept,
-            Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Connected { .. },
+            Presence::Dialling { .. }
+            | Presence::Ringing { .. }
+            | Presence::Early { .. }
+            | Presence::Connected { .. },
         ) => {
             party.seat = Seat::TakenOverBy(newcomer);
             Ok(Done::party(id))
@@ -60,7 +63,10 @@ pub(crate) fn take_seat(conference: &mut Conference, cause: Cause, id: PartyId, 
                 conference.tell(cause, EventKind::Resumed { party: id });
             }
         }
-        Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => {
+        Presence::Arriving
+        | Presence::Dialling { .. }
+        | Presence::Ringing { .. }
+        | Presence::Early { .. } => {
             conference.joined(cause, id, codec);
         }
     }

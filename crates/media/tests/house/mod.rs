@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use assert_no_alloc::assert_no_alloc;
 use audio::tone::{Ear, Sine};
 use audio::{Decoder, Encoder, EncoderSettings};
-use media::{Desk, Music, Outbox, Stage};
+use media::{Clip, Clips, Desk, Music, Outbox, Stage};
 use model::routing::TapPlace;
 use model::stats::MediaStats;
 use model::{
-    Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport,
-    Place, RecordingId, Routing, Rtcp, Source, TelephoneEvent, VoiceGroup,
+    ClipName, Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder,
+    MediaReport, Place, PromptName, RecordingId, Routing, Rtcp, Source, TelephoneEvent, VoiceGroup,
 };
 use wire::rtcp::{Report, ReportBlock, SenderInfo};
 use wire::rtp::{Header, Packet, Rtp, classify, write_header};
@@ -351,6 +351,21 @@ pub fn all_together(legs: impl IntoIterator<Item = u64>) -> Routing {
 pub fn with_tap(mut routing: Routing, recording: RecordingId, ear: EarGroup) -> Routing {
     routing.taps.push(TapPlace { recording, ear });
     routing
+}
+
+/// The name of the clip that says a tone.
+pub fn clip_name(tone: usize) -> ClipName {
+    ClipName::common("en", &PromptName::parse(&format!("tone{tone}")).unwrap())
+}
+
+/// For each tone a clip of it that lasts so long.
+pub fn clips(ms: usize) -> Clips {
+    let clip = |tone: usize| {
+        let mut pcm = vec![0; 16 * ms];
+        Sine::new(TONES_HZ[tone], LOUD, 16_000).fill(&mut pcm);
+        (clip_name(tone), Clip::new(&pcm, 16_000))
+    };
+    (0..TONES_HZ.len()).map(clip).collect()
 }
 
 pub struct World {

@@ -187,7 +187,9 @@ impl Script {
     fn check_standing(&self, party: &Party, person: &Person) {
         let line = match party.presence {
             Presence::Arriving => Line::Arriving,
-            Presence::Dialling { .. } | Presence::Ringing { .. } => Line::Called,
+            Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. } => {
+                Line::Called
+            }
             Presence::Connected { .. } => Line::Up,
         };
         let muted = party.microphone == Microphone::Muted;

@@ -58,8 +58,24 @@ impl Endpoint {
                 self.terminate(now, &pending);
                 self.bye(now, id, cause, end);
             }
+            State::Up(_) if self.subscriptions.owe_last_word(id) => {
+                self.stop_session_timers(id);
+                self.close(id, end, Closing::ByeAfterNotify { cause });
+            }
             State::Up(_) => self.bye(now, id, cause, end),
             State::Closing(_) => {}
+        }
+    }
+}
+
+impl Endpoint {
+    /// A last NOTIFY in a session's dialog is answered, or nobody will: the BYE waits no longer.
+    pub(crate) fn bye_after_notify(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let State::Closing(Closing::ByeAfterNotify { cause }) = &mut session.state else { return };
+        let cause = cause.take();
+        if !self.subscriptions.owe_last_word(id) {
+            self.bye(now, id, cause, EndCause::LocalEnd);
         }
     }
 }

@@ -221,6 +221,9 @@ pub(crate) enum Closing {
     Cancelled { invite: TransactionId },
     /// Our 2xx has no ACK: only after that, or in vain, may a BYE be sent (§15).
     ByeAfterAck { answered: Answered, cause: Option<Reason> },
+    /// The other side has not taken the last word of what it asked to be told (RFC 5589 §6.1): only
+    /// after that, or in vain, is a BYE sent, behind which it would not be understood any more.
+    ByeAfterNotify { cause: Option<Reason> },
     /// BYE is sent; its response is awaited.
     Bye,
 }
@@ -432,10 +435,11 @@ impl Endpoint {
         // The response to a CANCEL says nothing that its INVITE's does not (§9.1).
         if *method == Method::Invite {
             self.invite_answered(now, (transaction, user), flow, response);
-        } else if *method == Method::Refer
-            && user.is_some_and(|id| self.refer_answered(id, transaction, Some(response)))
-        {
-            // It was one that tells how it goes.
+        } else if *method == Method::Refer {
+            // One that comes after the last NOTIFY says nothing more.
+            if let Some(id) = user {
+                self.refer_answered(id, transaction, Some(response));
+            }
         } else if *method == Method::Bye
             && response.status.is_final()
             && let Some(id) = user

@@ -242,6 +242,25 @@ impl Subscriptions {
         ids.find(|id| self.alive.get(id).is_some_and(|known| known.event == *event))
     }
 
+    /// The session in whose dialog a subscription lives, if it does.
+    fn session_of(&self, id: SubscriptionId) -> Option<SessionId> {
+        match &self.alive.get(&id)?.home {
+            Home::Session(session) => Some(*session),
+            Home::Own(_) => None,
+        }
+    }
+
+    /// Whether a last NOTIFY in a session's dialog is under way, or waits for the one before it.
+    pub(crate) fn owe_last_word(&self, session: SessionId) -> bool {
+        let all = (session, SubscriptionId(0))..=(session, SubscriptionId(u64::MAX));
+        let mut known = self.by_session.range(all).filter_map(|(_, id)| self.alive.get(id));
+        known.any(|subscription| match &subscription.state {
+            State::Ending => true,
+            State::Telling { next } => next.as_ref().is_some_and(|next| next.over.is_some()),
+            State::Asked { .. } | State::Active => false,
+        })
+    }
+
     fn insert(&mut self, subscription: Subscription) -> SubscriptionId {
         let id = SubscriptionId(self.opened);
         self.opened += 1;

@@ -93,8 +93,17 @@ impl Endpoint {
             return true;
         }
         self.subscriptions.by_notify.remove(&transaction);
+        let session = self.subscriptions.session_of(id);
+        self.notify_over(now, id, response);
+        if let Some(session) = session {
+            self.bye_after_notify(now, session);
+        }
+        true
+    }
+
+    fn notify_over(&mut self, now: Instant, id: SubscriptionId, response: Option<&Response>) {
         let taken = response.is_some_and(|response| response.status.is_success());
-        let Some(subscription) = self.subscriptions.alive.get_mut(&id) else { return true };
+        let Some(subscription) = self.subscriptions.alive.get_mut(&id) else { return };
         // Whoever refuses a NOTIFY, or does not answer it, is told nothing more (§4.2.2).
         match &mut subscription.state {
             State::Telling { next } if taken => match next.take() {
@@ -111,7 +120,6 @@ impl Endpoint {
                 self.forget_subscription(id);
             }
         }
-        true
     }
 }
 

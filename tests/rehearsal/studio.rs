@@ -67,6 +67,7 @@ impl Studio {
                 vec![]
             }
             MediaOrder::Connect { .. }
+            | MediaOrder::Move { .. }
             | MediaOrder::Route { .. }
             | MediaOrder::OpenTap { .. }
             | MediaOrder::CloseTap { .. }

@@ -21,6 +21,9 @@ impl Cue {
             Change::Open { .. }
             | Change::Connect { .. }
             | Change::Amend { .. }
+            | Change::Move { .. }
+            | Change::Depart { .. }
+            | Change::Land { .. }
             | Change::Route { .. }
             | Change::OpenTap { .. }
             | Change::CloseTap { .. }
@@ -45,6 +48,12 @@ pub(crate) enum Change {
     Connect { port: PortKey, link: Box<Link>, routed: Option<Routed> },
     /// Other terms were agreed for the same codec.
     Amend { port: PortKey, terms: Connection, routed: Option<Routed> },
+    /// A leg goes from one mixer to another, which comes if it is not there.
+    Move { port: PortKey, left: Option<Routed>, routed: Option<Routed>, mixer: Option<Box<Mixer>> },
+    /// A leg goes to another stage.
+    Depart { port: PortKey, routed: Option<Routed> },
+    /// A leg comes from another stage, where it was expected.
+    Land { key: PortKey, port: Box<Port>, routed: Option<Routed> },
     /// A leg goes.
     Close { port: PortKey, routed: Option<Routed> },
     /// Others hear each other; the mixer comes if it is not there.
@@ -65,6 +74,8 @@ pub(crate) enum Change {
 pub enum Spent {
     /// A port that was closed. Its socket is of no use any more either.
     Port(PortKey, Box<Port>),
+    /// A port that goes to another stage, with its socket.
+    Departed(PortKey, Box<Port>),
     /// What was agreed before.
     Link(Box<Link>),
     /// Who heard whom before.

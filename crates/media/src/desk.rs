@@ -168,6 +168,7 @@ impl Desk {
         let change = match order {
             MediaOrder::Open { leg, conference, local: _ } => self.open(*leg, *conference)?,
             MediaOrder::Connect { leg, connection } => self.connect(*leg, connection)?,
+            MediaOrder::Move { leg, conference } => self.relocate(*leg, *conference)?,
             MediaOrder::Close { leg } => self.close(*leg)?,
             MediaOrder::Route { conference, routing } => self.route(*conference, routing)?,
             MediaOrder::OpenTap { .. } => return Err(OrderError::NeedsRing),
@@ -208,6 +209,50 @@ impl Desk {
         Ok(Cue(Change::OpenTap { tap, routed }))
     }
 
+    /// Lets a leg go that another desk expects ([`Desk::expect`]). Its port comes back as
+    /// [`Spent::Departed`](crate::Spent::Departed).
+    ///
+    /// # Errors
+    /// [`OrderError::UnknownLeg`].
+    pub fn depart(&mut self, leg: LegId) -> Result<Cue, OrderError> {
+        let known = self.legs.remove(&leg).ok_or(OrderError::UnknownLeg(leg))?;
+        self.port_keys.give_back(known.key.0);
+        self.step_out(leg, known.conference);
+        Ok(Cue(Change::Depart { port: known.key, routed: self.plan(known.conference) }))
+    }
+
+    /// Makes ready for a leg that comes from another desk's stage: in its conference's plan it has
+    /// its place before its port is here.
+    ///
+    /// # Errors
+    /// [`OrderError::LegOpen`], [`OrderError::Full`].
+    pub fn expect(
+        &mut self,
+        leg: LegId,
+        conference: ConferenceId,
+        terms: Option<Connection>,
+    ) -> Result<Cue, OrderError> {
+        let (_, mixer) = self.seat(leg, conference, terms)?;
+        Ok(Cue(Change::Route { routed: self.plan(conference), mixer }))
+    }
+
+    /// The port of a leg that was expected is here.
+    ///
+    /// # Errors
+    /// [`OrderError::UnknownLeg`] if it was not expected; then the port is gone.
+    pub fn land(&mut self, port: Box<Port>) -> Result<(PortKey, Cue), OrderError> {
+        let leg = port.leg;
+        let known = self.legs.get(&leg).ok_or(OrderError::UnknownLeg(leg))?;
+        let key = known.key;
+        let routed = self.plan(known.conference);
+        Ok((key, Cue(Change::Land { key, port, routed })))
+    }
+
+    /// What was agreed with a leg, as it was ordered last.
+    pub fn terms(&self, leg: LegId) -> Option<&Connection> {
+        self.legs.get(&leg)?.terms.as_ref()
+    }
+
     /// The key of a leg's port.
     pub fn port(&self, leg: LegId) -> Option<PortKey> {
         self.legs.get(&leg).map(|leg| leg.key)
@@ -224,6 +269,19 @@ impl Desk {
     }
 
     fn open(&mut self, leg: LegId, conference: ConferenceId) -> Result<Change, OrderError> {
+        let (key, mixer) = self.seat(leg, conference, None)?;
+        let mixer_key = self.conference(conference)?.key;
+        let port = Box::new(Port::new(leg, mixer_key, &mut self.chance));
+        Ok(Change::Open { key, port, mixer })
+    }
+
+    /// Gives a leg a key and a place in its conference, whose mixer is made if there is none.
+    fn seat(
+        &mut self,
+        leg: LegId,
+        conference: ConferenceId,
+        terms: Option<Connection>,
+    ) -> Result<(PortKey, Option<Box<Mixer>>), OrderError> {
         if self.legs.contains_key(&leg) {
             return Err(OrderError::LegOpen(leg));
         }
@@ -237,11 +295,10 @@ impl Desk {
         };
         let room = self.conference(conference)?;
         room.legs.push(leg);
-        let (mixer_key, phase) = (room.key, room.phase);
+        let phase = room.phase;
         self.phases.legs[phase as usize] += 1;
-        self.legs.insert(leg, Leg { key, conference, terms: None });
-        let port = Box::new(Port::new(leg, mixer_key, &mut self.chance));
-        Ok(Change::Open { key, port, mixer })
+        self.legs.insert(leg, Leg { key, conference, terms });
+        Ok((key, mixer))
     }
 
     fn connect(&mut self, leg: LegId, terms: &Connection) -> Result<Change, OrderError> {
@@ -257,16 +314,35 @@ impl Desk {
         })
     }
 
+    fn relocate(&mut self, leg: LegId, conference: ConferenceId) -> Result<Change, OrderError> {
+        let known = self.legs.get(&leg).ok_or(OrderError::UnknownLeg(leg))?;
+        let (port, from) = (known.key, known.conference);
+        let mixer = self.enter(conference)?;
+        self.step_out(leg, from);
+        let room = self.conference(conference)?;
+        room.legs.push(leg);
+        let phase = room.phase;
+        self.phases.legs[phase as usize] += 1;
+        if let Some(known) = self.legs.get_mut(&leg) {
+            known.conference = conference;
+        }
+        let left = if from == conference { None } else { self.plan(from) };
+        Ok(Change::Move { port, left, routed: self.plan(conference), mixer })
+    }
+
     fn close(&mut self, leg: LegId) -> Result<Change, OrderError> {
         let known = self.legs.remove(&leg).ok_or(OrderError::UnknownLeg(leg))?;
         self.port_keys.give_back(known.key.0);
-        if let Ok(room) = self.conference(known.conference) {
-            let before = room.legs.len();
-            room.legs.retain(|other| *other != leg);
-            let (phase, left) = (room.phase, before - room.legs.len());
-            self.phases.legs[phase as usize] -= left;
-        }
+        self.step_out(leg, known.conference);
         Ok(Change::Close { port: known.key, routed: self.plan(known.conference) })
+    }
+
+    /// A leg is not in a conference any more.
+    fn step_out(&mut self, leg: LegId, conference: ConferenceId) {
+        let Some(room) = self.conferences.get_mut(&conference) else { return };
+        let before = room.legs.len();
+        room.legs.retain(|other| *other != leg);
+        self.phases.legs[room.phase as usize] -= before - room.legs.len();
     }
 
     fn route(&mut self, conference: ConferenceId, routing: &Routing) -> Result<Change, OrderError> {

@@ -42,7 +42,7 @@ pub const ANNOUNCEMENTS_HELD_MAX: usize = 2 * ANNOUNCEMENTS_PER_CONFERENCE_MAX;
 pub const REPORTS_QUEUED_MAX: usize = LEGS_MAX;
 
 /// Replaced things that wait for the shell, which drains them every turn. Each cue that is
-/// applied replaces at most two things.
+/// applied replaces at most three things.
 pub const SPENT_QUEUED_MAX: usize = 2_048;
 
 /// Room in the queue of replaced things below which no cue is taken: a turn may swap the plans of

@@ -20,7 +20,7 @@ use crate::outbox::Outbox;
 use crate::outgoing::Sender;
 use crate::plan::{Bus, Ear, Member, Plan, Sounds};
 use crate::playout::Parcel;
-use crate::port::{Link, Standing};
+use crate::port::{Link, Port, Standing};
 use crate::rate::{Rate, forwards, has_memory, lands};
 use crate::stage::{PortKey, Ports};
 use crate::tap::Tap;
@@ -280,6 +280,16 @@ impl Mixer {
         self.announcer.stop(announcement);
     }
 
+    /// A leg goes to another mixer. It is not heard a last time here: its next frame is heard there.
+    pub(crate) fn let_out(&mut self, key: PortKey, port: &mut Port) {
+        let stays = |member: &Member| (member.port, member.leg) != (key, port.leg);
+        self.plan.members.retain(stays);
+        if let Some(next) = &mut self.next {
+            next.members.retain(stays);
+        }
+        port.step_out(&self.plan.shared);
+    }
+
     /// The conference is over: nobody is heard any more.
     pub(crate) fn dismiss(&self, ports: &mut Ports) {
         for member in &self.plan.members {
@@ -375,7 +385,7 @@ fn choose_encoders(
     let mut mixes = false;
     for index in 0..plan.members.len() {
         let member = plan.members[index];
-        if !member.memory {
+        if !member.memory || floor.ports.is_served(member.port, member.leg, tick) {
             mixes = true;
             continue;
         }
@@ -497,6 +507,9 @@ fn switch(
 fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>) {
     for index in 0..plan.members.len() {
         let member = plan.members[index];
+        if floor.ports.is_served(member.port, member.leg, tick) {
+            continue;
+        }
         let given = floor.given(&member, tick);
         let Some(port) = floor.ports.port_mut(member.port, member.leg) else { continue };
         let Some(link) = &mut port.link else { continue };

@@ -60,6 +60,11 @@ impl Outgoing {
         self.tick = Some(tick);
     }
 
+    /// Whether it has come to that tick.
+    pub(crate) fn is_at(&self, tick: u64) -> bool {
+        self.tick == Some(tick)
+    }
+
     /// What a report tells of it.
     pub(crate) fn sent(&self, now_us: u64, clock_hz: u32) -> Sent {
         let timestamp = self.tick.map(|tick| {

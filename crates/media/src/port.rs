@@ -22,7 +22,7 @@ use crate::source::SourceGate;
 use crate::srtp;
 use crate::stage::{MixerKey, PortKey};
 use crate::timeline::Timeline;
-use crate::voice::{LOSS_PERCENT_UNKNOWN, PrivateVoice, loss_percent_told};
+use crate::voice::{LOSS_PERCENT_UNKNOWN, PrivateVoice, SharedVoice, loss_percent_told};
 
 /// The payload type of comfort noise (RFC 3551 section 6), and its clock \[Hz\].
 const COMFORT_NOISE: u8 = 13;
@@ -44,6 +44,11 @@ impl Port {
     pub(crate) fn new(leg: LegId, mixer: MixerKey, chance: &mut Chance) -> Port {
         let (outgoing, control) = (Outgoing::new(chance), Control::new(chance.draw()));
         Port { leg, mixer, link: None, outgoing, control, plays: false }
+    }
+
+    /// Whose it is.
+    pub fn leg(&self) -> LegId {
+        self.leg
     }
 
     /// Takes a datagram that came for this leg.
@@ -130,6 +135,21 @@ impl Port {
         }
         self.link = Some(link);
         before
+    }
+
+    /// Leaves a mixer for another. What it heard from a voice that it shared, with the memory of
+    /// that, goes on in its own.
+    pub(crate) fn step_out(&mut self, shared: &[SharedVoice]) {
+        self.plays = false;
+        let Some(link) = &mut self.link else { return };
+        let standing = link.standing.take();
+        let voice = standing.and_then(|standing| shared.get(usize::from(standing.shared?)));
+        if let Some(voice) = voice.filter(|_| link.voice.active == Some(false)) {
+            link.voice.continue_from(voice);
+            link.voice.active = Some(true);
+        }
+        // This tick's frame was played there, at the rates that were wanted there.
+        link.sounding = false;
     }
 
     /// Tells both sides how things are, when it is time.

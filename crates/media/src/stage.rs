@@ -64,6 +64,12 @@ impl Ports {
         self.slots[key.index()].as_deref().map_or(0, Port::touch)
     }
 
+    /// Whether a leg has had its packets of this tick: then it came from another mixer in between.
+    pub(crate) fn is_served(&self, key: PortKey, leg: LegId, tick: u64) -> bool {
+        let port = self.slots[key.index()].as_deref().filter(|port| port.leg == leg);
+        port.is_some_and(|port| port.outgoing.is_at(tick))
+    }
+
     /// What was agreed with a leg.
     pub(crate) fn link(&self, key: PortKey, leg: LegId) -> Option<&Link> {
         let port = self.slots[key.index()].as_deref().filter(|port| port.leg == leg)?;
@@ -138,6 +144,32 @@ impl Stage {
             Change::Amend { port, terms, routed } => {
                 if let Some(link) = self.ports.slot(port).as_mut().and_then(|p| p.link.as_mut()) {
                     link.amend(terms);
+                }
+                self.route(routed);
+            }
+            Change::Move { port, left, routed, mixer } => {
+                if let Some((mixer, routed)) = mixer.zip(routed.as_ref()) {
+                    self.set_up(routed.mixer, mixer);
+                }
+                self.let_out(port, routed.as_ref());
+                self.route(left);
+                self.route(routed);
+            }
+            Change::Depart { port: key, routed } => {
+                self.let_out(key, None);
+                if let Some(port) = self.ports.slot(key).take() {
+                    self.ledger.stats.ports_open -= 1;
+                    self.spent.push_back(Spent::Departed(key, port));
+                }
+                self.route(routed);
+            }
+            Change::Land { key, mut port, routed } => {
+                if let Some(routed) = &routed {
+                    port.mixer = routed.mixer;
+                }
+                match self.ports.slot(key).replace(port) {
+                    Some(before) => self.spent.push_back(Spent::Port(key, before)),
+                    None => self.ledger.stats.ports_open += 1,
                 }
                 self.route(routed);
             }
@@ -276,6 +308,17 @@ impl Stage {
             return;
         };
         self.spent.extend(port.connect(link).map(Spent::Link));
+    }
+
+    /// A port is not the mixer's any more that it was in, but another's.
+    fn let_out(&mut self, key: PortKey, routed: Option<&Routed>) {
+        let Some(port) = self.ports.slot(key).as_deref_mut() else { return };
+        if let Some(mixer) = &mut self.mixers[port.mixer.0 as usize] {
+            mixer.let_out(key, port);
+        }
+        if let Some(routed) = routed {
+            port.mixer = routed.mixer;
+        }
     }
 
     fn mixer(&mut self, routed: &Option<Routed>) -> Option<&mut Mixer> {

@@ -135,6 +135,14 @@ pub enum MediaOrder {
         /// What was agreed.
         connection: Connection,
     },
+    /// Let a leg's port go over to another conference, as it is: its address, its streams in both
+    /// directions and what was agreed stay. It is mixed there from that one's next tick on.
+    Move {
+        /// Which leg.
+        leg: LegId,
+        /// Where to.
+        conference: ConferenceId,
+    },
     /// Close a leg's port.
     Close {
         /// Which leg.

@@ -60,9 +60,19 @@ impl Epoll {
         result == 0
     }
 
-    /// Takes a port's socket out. The kernel forgets it when it is closed.
-    pub(crate) fn remove(&mut self, port: PortKey) {
-        self.released.extend(self.sockets[port.index()].take());
+    /// Takes a port's socket out. The kernel forgets it when it is closed; one that `travels` stays
+    /// open, and is taken from its list.
+    pub(crate) fn remove(&mut self, port: PortKey, travels: bool) {
+        let Some(mut socket) = self.sockets[port.index()].take() else { return };
+        socket.travels = travels;
+        if travels {
+            // SAFETY: both descriptors are open, and for this operation no event is read.
+            unsafe {
+                let epoll = self.epoll.as_raw_fd();
+                libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, socket.fd(), std::ptr::null_mut());
+            }
+        }
+        self.released.push(socket);
     }
 
     /// A socket that was taken out.

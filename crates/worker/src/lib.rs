@@ -25,6 +25,7 @@ mod ring;
 mod socket;
 mod stamp;
 mod tally;
+mod transit;
 mod turn;
 mod workers;
 

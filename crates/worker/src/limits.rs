@@ -24,6 +24,13 @@ pub const RETURNS_QUEUED_MAX: usize = 8_192;
 /// back says so, and this is only against a wake that came too early.
 pub const RETURNS_WAIT_MAX: Duration = Duration::from_millis(100);
 
+/// Orders that wait for a leg on its way to another media thread: it takes two or three turns, in
+/// which signalling agrees on something else once or twice.
+pub const TRANSIT_ORDERS_MAX: usize = 64;
+
+/// How long until it is tried again to let a leg in, when somebody else gives orders.
+pub const TRANSIT_RETRY: Duration = Duration::from_millis(1);
+
 /// Datagrams taken from one socket in a turn: 32 are 640 ms of packets of 20 ms, so a burst after a
 /// stall is taken at once, and a flood on one port does not starve the others.
 pub const DATAGRAMS_PER_SOCKET_MAX: usize = 32;

@@ -114,10 +114,11 @@ impl Ring {
     }
 
     /// Takes a port's socket out.
-    pub(crate) fn remove(&mut self, port: PortKey) {
-        let Some(Seat { socket, generation, armed }) = self.seats[port.index()].take() else {
+    pub(crate) fn remove(&mut self, port: PortKey, travels: bool) {
+        let Some(Seat { mut socket, generation, armed }) = self.seats[port.index()].take() else {
             return;
         };
+        socket.travels = travels;
         // What is under way with it goes on to its end.
         self.set_file(port, -1);
         if !armed {

@@ -33,6 +33,10 @@ pub enum Io {
 pub(crate) struct Socket {
     udp: UdpSocket,
     pub(crate) ipv6: bool,
+    /// Its UDP port here, which no other leg has.
+    pub(crate) port: u16,
+    /// It was taken out of one media thread for another.
+    pub(crate) travels: bool,
 }
 
 impl Socket {
@@ -43,8 +47,9 @@ impl Socket {
     /// on.
     pub(crate) fn new(udp: UdpSocket) -> io::Result<Socket> {
         udp.set_nonblocking(true)?;
-        let ipv6 = udp.local_addr()?.is_ipv6();
-        let socket = Socket { udp, ipv6 };
+        let local = udp.local_addr()?;
+        let ipv6 = local.is_ipv6();
+        let socket = Socket { udp, ipv6, port: local.port(), travels: false };
         let buffer = RECEIVE_BUFFER_BYTES as libc::c_int;
         let (level, class) = if ipv6 {
             (libc::IPPROTO_IPV6, libc::IPV6_TCLASS)
@@ -136,18 +141,19 @@ impl Sockets {
     /// Lets a port's socket in; the one that was in its place, if any, is released. One that the
     /// kernel does not watch is there to send, and hears nothing; false tells so.
     pub(crate) fn insert(&mut self, port: PortKey, socket: Socket) -> bool {
-        self.remove(port);
+        self.remove(port, false);
         match self {
             Sockets::Ring(ring) => ring.insert(port, socket),
             Sockets::Epoll(epoll) => epoll.insert(port, socket),
         }
     }
 
-    /// Takes a port's socket out, to be released when the kernel is done with it.
-    pub(crate) fn remove(&mut self, port: PortKey) {
+    /// Takes a port's socket out, to be released when the kernel is done with it. One that
+    /// `travels` is to be let in by another media thread.
+    pub(crate) fn remove(&mut self, port: PortKey, travels: bool) {
         match self {
-            Sockets::Ring(ring) => ring.remove(port),
-            Sockets::Epoll(epoll) => epoll.remove(port),
+            Sockets::Ring(ring) => ring.remove(port, travels),
+            Sockets::Epoll(epoll) => epoll.remove(port, travels),
         }
     }
 

@@ -23,13 +23,12 @@ pub(crate) struct Order {
 }
 
 /// What comes back from a media thread.
-#[expect(dead_code, reason = "what is spent is only ever dropped")]
 pub(crate) enum Return {
     /// To be told.
     Report(MediaReport),
-    /// To be dropped.
+    /// To be dropped, unless it goes to another media thread.
     Spent(Spent),
-    /// To be dropped.
+    /// The same.
     Socket(Socket),
     /// The kernel would not watch a port's socket, so the port hears nothing.
     Deaf(PortKey),
@@ -132,8 +131,10 @@ impl MediaThread {
         }
         while !self.returns.is_full() {
             let Some(spent) = self.stage.next_spent() else { break };
-            if let Spent::Port(port, _) = &spent {
-                self.sockets.remove(*port);
+            match &spent {
+                Spent::Port(port, _) => self.sockets.remove(*port, false),
+                Spent::Departed(port, _) => self.sockets.remove(*port, true),
+                Spent::Link(_) | Spent::Plan(_) | Spent::Mixer(_) | Spent::Tap(_) => {}
             }
             self.give(Return::Spent(spent));
         }

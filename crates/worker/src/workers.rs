@@ -5,8 +5,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError, mpsc};
 use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
 
 use media::{Cue, Desk, Music, OrderError, Outbox, Stage};
 use model::limits::LEGS_MAX;
@@ -20,10 +21,12 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use crate::clock::{Clock, ask_realtime, raise_descriptors};
 use crate::limits::{
     ORDER_WAIT_MS_MAX, ORDERS_QUEUED_MAX, OTHER_DESCRIPTORS, RETURNS_QUEUED_MAX, RETURNS_WAIT_MAX,
+    TRANSIT_RETRY,
 };
 use crate::ports::PortRange;
 use crate::socket::{self, Io, Socket, Sockets};
 use crate::tally::Tally;
+use crate::transit::{Transit, Travellers};
 use crate::turn::{MediaThread, Order, Return};
 
 /// How the media threads are set up.
@@ -62,22 +65,23 @@ struct Lane {
     thread: Thread,
 }
 
-struct Seated {
-    lane: usize,
-    port: u16,
+pub(crate) struct Seated {
+    pub(crate) lane: usize,
+    pub(crate) port: u16,
 }
 
-struct Control {
+pub(crate) struct Control {
     lanes: Vec<Lane>,
     ports: PortRange,
     lanes_by_conference: BTreeMap<ConferenceId, usize>,
-    legs: BTreeMap<LegId, Seated>,
+    pub(crate) legs: BTreeMap<LegId, Seated>,
+    pub(crate) transit: Transit,
 }
 
 /// The media threads. Dropping it stops them.
 pub struct Workers {
     clock: Clock,
-    control: Mutex<Control>,
+    control: Arc<Mutex<Control>>,
     report: Report,
     tallies: Vec<Arc<Tally>>,
     facts: Facts,
@@ -108,12 +112,13 @@ impl Workers {
         let (mut lanes, mut returns) = (Vec::new(), Vec::new());
         let mut workers = Workers {
             clock,
-            control: Mutex::new(Control {
+            control: Arc::new(Mutex::new(Control {
                 lanes: Vec::new(),
                 ports,
                 lanes_by_conference: BTreeMap::new(),
                 legs: BTreeMap::new(),
-            }),
+                transit: Transit::default(),
+            })),
             report: Arc::new(report),
             tallies: Vec::new(),
             facts: Facts { realtime: true, io: socket::IO_URING, threads: 0, descriptors },
@@ -190,8 +195,10 @@ impl Workers {
     fn spawn_reporter(&mut self, mut returns: Vec<Consumer<Return>>) -> io::Result<()> {
         let (wakes, report) = (Arc::clone(&self.wakes), Arc::clone(&self.report));
         let drained = Arc::clone(&self.drained);
+        let (control, clock) = (Arc::clone(&self.control), self.clock);
         let thread = std::thread::Builder::new().name("media-report".into()).spawn(move || {
             wakes.get_or_init(std::thread::current);
+            let mut travellers = Travellers::default();
             loop {
                 // Read before the rings: what came before the end is still told.
                 let last = drained.load(Ordering::Acquire);
@@ -200,7 +207,8 @@ impl Workers {
                 {
                     match thing {
                         Return::Report(told) => report(told),
-                        Return::Spent(_) | Return::Socket(_) => {}
+                        Return::Spent(spent) => travellers.take_port(spent),
+                        Return::Socket(socket) => travellers.take_socket(socket),
                         Return::Deaf(port) => {
                             tracing::error!(port = port.index(), "a media socket is not watched");
                         }
@@ -209,7 +217,11 @@ impl Workers {
                 if last {
                     return;
                 }
-                std::thread::park_timeout(RETURNS_WAIT_MAX);
+                let wait = match travellers.is_empty() {
+                    true => RETURNS_WAIT_MAX,
+                    false => land(&control, clock, &mut travellers),
+                };
+                std::thread::park_timeout(wait);
             }
         })?;
         self.reporter = Some(thread);
@@ -296,6 +308,19 @@ impl Drop for Workers {
     }
 }
 
+/// Lets those in who are on their way to another media thread. Returns how long to wait for the
+/// next to come back.
+fn land(control: &Mutex<Control>, clock: Clock, travellers: &mut Travellers) -> Duration {
+    // Never waits for the lock: who holds it may wait for a media thread that waits for this one.
+    let mut control = match control.try_lock() {
+        Ok(control) => control,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return TRANSIT_RETRY,
+    };
+    control.land(clock, travellers);
+    RETURNS_WAIT_MAX
+}
+
 /// Tells the starting thread how it went; if that has gone there is nobody to tell.
 fn tell<T>(ready: &mpsc::Sender<io::Result<T>>, how: io::Result<T>) {
     if ready.send(how).is_err() {
@@ -356,10 +381,14 @@ impl Control {
     }
 
     /// Carries out any order but [`MediaOrder::Open`].
-    fn carry_out(&mut self, clock: Clock, order: &MediaOrder) -> Result<(), String> {
+    pub(crate) fn carry_out(&mut self, clock: Clock, order: &MediaOrder) -> Result<(), String> {
+        if let Some(kept) = self.transit.keep(order) {
+            return kept;
+        }
         let lane = match order {
             MediaOrder::Open { leg, .. }
             | MediaOrder::Connect { leg, .. }
+            | MediaOrder::Move { leg, .. }
             | MediaOrder::Close { leg } => {
                 let seated = self.legs.get(leg);
                 seated.map(|seated| seated.lane).ok_or_else(|| format!("{leg} has no port"))?
@@ -371,6 +400,13 @@ impl Control {
             | MediaOrder::StopPlaying { conference, .. }
             | MediaOrder::CloseConference { conference } => self.lane(*conference),
         };
+        if let MediaOrder::Move { leg, conference } = order {
+            let to = self.lane(*conference);
+            self.lanes_by_conference.insert(*conference, to);
+            if to != lane {
+                return self.send_over(clock, *leg, (lane, to), *conference);
+            }
+        }
         let cue = self.lanes[lane].desk.compile(order).map_err(|error| error.to_string())?;
         match order {
             MediaOrder::Close { leg } => {
@@ -387,6 +423,7 @@ impl Control {
             }
             MediaOrder::Open { .. }
             | MediaOrder::Connect { .. }
+            | MediaOrder::Move { .. }
             | MediaOrder::OpenTap { .. }
             | MediaOrder::CloseTap { .. }
             | MediaOrder::Play { .. }
@@ -395,8 +432,12 @@ impl Control {
         self.send(clock, lane, cue, None)
     }
 
+    pub(crate) fn desk(&mut self, lane: usize) -> &mut Desk {
+        &mut self.lanes[lane].desk
+    }
+
     /// Sends a cue to a media thread. If the ring is full this side waits, not that one.
-    fn send(
+    pub(crate) fn send(
         &mut self,
         clock: Clock,
         lane: usize,

@@ -39,7 +39,17 @@ fn open(
     reports: &Receiver<MediaReport>,
     leg: u64,
 ) -> Result<SocketAddr, String> {
-    workers.order(MediaOrder::Open { leg: LegId(leg), conference: ConferenceId(1), local: LOCAL });
+    open_in(workers, reports, leg, 1)
+}
+
+fn open_in(
+    workers: &Workers,
+    reports: &Receiver<MediaReport>,
+    leg: u64,
+    conference: u64,
+) -> Result<SocketAddr, String> {
+    let conference = ConferenceId(conference);
+    workers.order(MediaOrder::Open { leg: LegId(leg), conference, local: LOCAL });
     loop {
         match reports.recv().unwrap() {
             MediaReport::Opened { local, .. } => return Ok(local.rtp),
@@ -73,6 +83,8 @@ struct Phone {
     decoder: Decoder,
     ear: Ear,
     sequence: u16,
+    /// The SSRC and sequence number of each packet that came.
+    came: Vec<(u32, u16)>,
 }
 
 impl Phone {
@@ -87,6 +99,7 @@ impl Phone {
             decoder: Decoder::new(Codec::Pcmu).unwrap(),
             ear: Ear::new(&TONES_HZ, 8_000),
             sequence: 0,
+            came: Vec::new(),
         }
     }
 
@@ -128,6 +141,7 @@ impl Phone {
         while let Ok((length, from)) = self.socket.recv_from(&mut bytes) {
             assert_eq!(from, self.server);
             let rtp = Rtp::parse(&bytes[..length]).unwrap();
+            self.came.push((rtp.ssrc, rtp.sequence));
             let samples = self.decoder.decode(rtp.payload, &mut pcm).unwrap();
             self.ear.push(&pcm[..samples]);
         }
@@ -202,6 +216,71 @@ fn telephones_hear_each_other(ports: std::ops::RangeInclusive<u16>, io: Io) -> F
     let told: Vec<MediaReport> = reports.try_iter().collect();
     assert!((0..3).all(|leg| told.contains(&talking(leg))), "{told:?}");
     facts
+}
+
+#[test]
+fn a_leg_goes_over_to_a_conference_of_another_thread_and_back_with_its_stream() {
+    goes_over_and_back(41_600..=41_610, Io::Auto);
+    goes_over_and_back(41_620..=41_630, Io::Epoll);
+}
+
+fn goes_over_and_back(ports: std::ops::RangeInclusive<u16>, io: Io) {
+    let (workers, reports) = start(ports, 2, io);
+    let mut phones = Vec::new();
+    // The first conference is on one thread, the other on the one that has nobody.
+    for (leg, conference) in [(0, 1), (1, 1), (2, 2)] {
+        let server = open_in(&workers, &reports, leg, conference).unwrap();
+        let phone = Phone::new(leg as usize, server);
+        workers.order(MediaOrder::Connect { leg: LegId(leg), connection: phone.terms() });
+        phones.push(phone);
+    }
+    let route = |conference, legs| {
+        let conference = ConferenceId(conference);
+        workers.order(MediaOrder::Route { conference, routing: all_together(legs, None) });
+    };
+    let hear = |phones: &mut Vec<Phone>, expected: [&[usize]; 3]| {
+        let expected = expected.map(|tones| tones.iter().copied().collect::<BTreeSet<_>>());
+        let mut heard = Vec::new();
+        for _ in 0..TRIES {
+            heard = phones.iter_mut().map(Phone::turn).collect();
+            if heard == expected {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(heard, expected);
+    };
+    route(1, 0..2);
+    route(2, 2..3);
+    hear(&mut phones, [&[1], &[0], &[]]);
+    for (conference, others, expected) in
+        [(2, 1..3, [&[][..], &[2], &[1]]), (1, 0..2, [&[1][..], &[0], &[]])]
+    {
+        let leg = LegId(1);
+        workers.order(MediaOrder::Move { leg, conference: ConferenceId(conference) });
+        // What is agreed meanwhile waits for it.
+        let connection = phones[1].terms();
+        workers.order(MediaOrder::Connect { leg, connection });
+        let left = if conference == 2 { (1, 0..1) } else { (2, 2..3) };
+        route(left.0, left.1);
+        route(conference, others);
+        hear(&mut phones, expected);
+        assert_eq!(workers.stats().ports_open, 3);
+    }
+    let came = &phones[1].came;
+    assert!(came.windows(2).all(|pair| pair[0].0 == pair[1].0), "it is one stream");
+    let steps = came.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1));
+    assert_eq!(steps.filter(|step| *step != 1).collect::<Vec<_>>(), []);
+    // One that is closed on its way is closed.
+    workers.order(MediaOrder::Move { leg: LegId(1), conference: ConferenceId(2) });
+    workers.order(MediaOrder::Close { leg: LegId(1) });
+    for _ in 0..TRIES {
+        if workers.stats().ports_open == 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(workers.stats().ports_open, 2);
 }
 
 #[test]

@@ -166,6 +166,106 @@ fn a_call_that_replaces_another_takes_its_seat_and_the_room_hears_it_go_on() {
     }
 }
 
+/// Guests 0 and 2 are the two calls of one phone: 0 talks with 1 in one room, 2 with 3 in another.
+fn two_calls_of_one_phone(seed: u64, weather: Weather) -> World {
+    let mut world = World::new(seed, weather);
+    for codec in [Codec::Pcmu, Codec::G722, Codec::Pcma, Codec::Opus] {
+        world.guest(codec);
+    }
+    for (guest, room) in [(0, "call"), (1, "call"), (2, "consult"), (3, "consult")] {
+        world.join(guest, room);
+    }
+    world
+}
+
+/// The first of two calls is put to the second.
+fn put_together(world: &mut World, asking: usize, meant: usize) {
+    let dialog = ReferTo {
+        replaces: world.guests[meant].phone.dialog(),
+        ..refer_to("<sip:consult@10.0.0.1>")
+    };
+    let now = world.now;
+    world.guests[asking].phone.transfer(now, &dialog);
+    world.drain();
+}
+
+#[test]
+fn a_phone_puts_two_of_its_calls_together_and_those_it_spoke_with_hear_each_other() {
+    for (seed, weather) in [(21, FAIR), (22, FOUL), (23, FOUL), (24, FOUL)] {
+        for asking in [0, 2] {
+            let mut world = two_calls_of_one_phone(seed, weather);
+            // As people do: the first call waits while the second is consulted.
+            let now = world.now;
+            world.guests[0].phone.hold(now, true);
+            world.run(Duration::from_secs(2));
+            let (first, third) = (world.party(1), world.party(3));
+            let before = world.streams_to([1, 3]);
+            put_together(&mut world, asking, 2 - asking);
+            world
+                .run_until(Duration::from_secs(30), |world| is_over(world, 0) && is_over(world, 2));
+            let heard = world.listen();
+            assert_eq!(heard, [set([]), set([3]), set([]), set([1])], "seed {seed}");
+            let (statuses, over) = told(&world, asking);
+            assert!(seed != 21 || (over && statuses == [100, 200]), "{statuses:?}");
+            assert_eq!((world.party(1), world.party(3)), (first, third), "they are who they were");
+            assert_eq!(world.streams_to([1, 3]), before, "seed {seed}: the same streams");
+            // The customer's conference goes on whichever call was put to the other.
+            let rooms: Vec<_> = world.views.values().map(|view| view.name.to_string()).collect();
+            assert_eq!(rooms, [["call", "", "consult"][asking]]);
+            all_leave(&mut world);
+        }
+    }
+}
+
+#[test]
+fn the_smaller_company_goes_to_the_larger_one() {
+    let mut world = two_calls_of_one_phone(25, FAIR);
+    let more = world.guest(Codec::G722);
+    world.join(more, "consult");
+    put_together(&mut world, 0, 2);
+    world.run(Duration::from_secs(3));
+    let heard = world.listen();
+    assert_eq!(heard, [set([]), set([3, 4]), set([]), set([1, 4]), set([1, 3])]);
+    let rooms: Vec<_> = world.views.values().map(|view| view.name.to_string()).collect();
+    assert_eq!(rooms, ["consult"]);
+    all_leave(&mut world);
+}
+
+#[test]
+fn two_calls_of_one_phone_to_one_room_both_end() {
+    let mut world = two_and_one_more(26, FAIR);
+    world.join(2, "room");
+    put_together(&mut world, 0, 2);
+    world.run(Duration::from_secs(3));
+    assert_eq!(told(&world, 0), (vec![100, 200], true));
+    assert_eq!(world.listen(), [set([]), set([]), set([])]);
+    assert!(is_over(&world, 0) && is_over(&world, 2) && !is_over(&world, 1));
+    all_leave(&mut world);
+}
+
+#[test]
+fn calls_are_not_put_together_by_a_guess_or_with_nobody_there() {
+    let mut world = two_calls_of_one_phone(27, FAIR);
+    let now = world.now;
+    let mut dialog = world.guests[2].phone.dialog().expect("a call");
+    dialog.from_tag.push('x');
+    let guess = ReferTo { replaces: Some(dialog), ..refer_to("<sip:consult@10.0.0.1>") };
+    world.guests[0].phone.transfer(now, &guess);
+    world.run(Duration::from_secs(2));
+    assert_eq!(told(&world, 0), (vec![404], true));
+    // With itself, and when nobody is in the other room.
+    put_together(&mut world, 0, 0);
+    world.run(Duration::from_secs(2));
+    let now = world.now;
+    world.guests[3].phone.hang_up(now);
+    world.run(Duration::from_secs(2));
+    put_together(&mut world, 0, 2);
+    world.run(Duration::from_secs(2));
+    assert_eq!(told(&world, 0), (vec![404, 416, 491], true));
+    assert_eq!(world.listen(), [set([1]), set([0]), set([]), set([])]);
+    all_leave(&mut world);
+}
+
 #[test]
 fn a_guess_at_a_dialog_takes_nobodys_seat() {
     let mut world = two_and_one_more(12, FAIR);

@@ -15,7 +15,7 @@ use model::{
 };
 use sip::{Flow, Transport};
 use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard};
-use wire::rtp::{Packet, classify};
+use wire::rtp::{Packet, Rtp, classify};
 use wire::sdp::{Keys, Srtp};
 use wire::srtp::KeySource;
 
@@ -61,6 +61,8 @@ pub struct World {
     pub events: Vec<Event>,
     /// RTCP that came to guests: to which, from where, and what.
     pub rtcp: Vec<(usize, SocketAddr, Vec<u8>)>,
+    /// The SSRCs of all streams that came to each guest.
+    streams: BTreeMap<usize, BTreeSet<u32>>,
     answers: BTreeMap<CommandId, Result<Accepted, Refusal>>,
     commands: u64,
     turns: u64,
@@ -115,6 +117,7 @@ impl World {
             views: BTreeMap::new(),
             events: Vec::new(),
             rtcp: Vec::new(),
+            streams: BTreeMap::new(),
             answers: BTreeMap::new(),
             commands: 0,
             turns: 0,
@@ -247,6 +250,11 @@ impl World {
         self.guests[guest].rtp
     }
 
+    /// The SSRCs of all streams that came to these guests.
+    pub fn streams_to<const N: usize>(&self, guests: [usize; N]) -> [BTreeSet<u32>; N] {
+        guests.map(|guest| self.streams.get(&guest).cloned().unwrap_or_default())
+    }
+
     /// The party that a guest is, by its address.
     pub fn party(&self, guest: usize) -> PartyId {
         let user = format!("sip:guest{guest}@");
@@ -343,6 +351,8 @@ impl World {
                         Kind::Audio if guest.rtp == datagram.to => {
                             if classify(bytes) == Packet::Rtcp {
                                 self.rtcp.push((number, datagram.from, bytes.to_vec()));
+                            } else if let Ok(rtp) = Rtp::parse(bytes) {
+                                self.streams.entry(number).or_default().insert(rtp.ssrc);
                             }
                             guest.phone.receive_rtp(bytes);
                         }
@@ -378,7 +388,7 @@ impl World {
                 self.network.send(self.now, Datagram { kind: Kind::Signalling, from, to, bytes });
             }
             Output::Resolve { id, .. } => {
-                self.board.handle(self.now, Input::Resolved { id, addresses: vec![] });
+                self.board.handle(self.now, Input::Resolved { id, servers: vec![] });
             }
             Output::Media(order) => self.media(order),
             Output::Answer { id, answer } => {

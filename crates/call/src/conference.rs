@@ -287,7 +287,7 @@ impl Conference {
         self.forget(cause, party, reason);
     }
 
-    fn forget(&mut self, cause: Cause, party: PartyId, reason: LeaveReason) {
+    pub(crate) fn forget(&mut self, cause: Cause, party: PartyId, reason: LeaveReason) {
         let index = self
             .parties
             .iter()
@@ -428,7 +428,7 @@ impl Conference {
     }
 
     /// After each change: is somebody stranded, does it end, and did the routing change?
-    fn settle(&mut self, cause: Cause) {
+    pub(crate) fn settle(&mut self, cause: Cause) {
         match self.life {
             Life::Waiting | Life::Running if self.nobody_is_left() => {
                 verbs::end(self, Cause { by: Author::System, ..cause });

@@ -16,6 +16,7 @@ mod hunt;
 mod keypad;
 mod leg;
 pub mod limits;
+mod moving;
 mod negotiation;
 mod reason;
 mod referral;

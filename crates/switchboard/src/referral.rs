@@ -4,7 +4,7 @@
 //! | sent | Refer-To | meaning |
 //! |---|---|---|
 //! | in a call | an address | the party's seat passes to that address |
-//! | in a call | `Replaces` of another call to us | both rooms become one, the party leaves |
+//! | in a call | `Replaces` of another call to us | both rooms become one, the party leaves them |
 //! | in a call, or to the conference with Target-Dialog | `;method=INVITE` | call that address in |
 //! | in a call, or to the conference with Target-Dialog | `;method=BYE` | remove that party |
 //!
@@ -21,6 +21,7 @@ use model::{
 use sip::message::{Method, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Referred, SessionId, SubscriptionEvent, SubscriptionId};
 
+use crate::moving::Union;
 use crate::switchboard::Switchboard;
 
 /// REFERs whose authors are told how it goes, by the leg that is being connected because of them.
@@ -48,6 +49,8 @@ enum Done {
     Calling(LegId),
     /// All is done.
     Already,
+    /// All will be done at once, when its author has been told so: its calls end by it.
+    Uniting(Union),
 }
 
 impl Switchboard {
@@ -84,12 +87,24 @@ impl Switchboard {
                 self.referrals.by_leg.insert(leg, Referral { subscription: id, referred_by });
             }
             Ok(Done::Already) | Err(_) => self.tell(now, id, StatusCode::OK),
+            Ok(Done::Uniting(union)) => {
+                self.tell(now, id, StatusCode::OK);
+                self.unite(now, &union);
+            }
         }
     }
 
     fn carry_out_referral(&mut self, now: Instant, referred: &Referred) -> Result<Done, Refusal> {
         let (conference, party) = self.speaker(referred)?;
-        let ReferTo { uri, method, .. } = &referred.refer_to;
+        let ReferTo { uri, method, replaces } = &referred.refer_to;
+        match (method, replaces, referred.replaced) {
+            (None, Some(_), Some(replaced)) => {
+                return self.union_of((conference, party), replaced).map(Done::Uniting);
+            }
+            // It names a dialog of ours that there is not: to call ourselves would not find it.
+            (_, Some(_), None) if self.is_own_address(uri) => return Err(Refusal::NoSuchParty),
+            (_, Some(_) | None, _) => {}
+        }
         let target = || ReferTo { method: None, ..referred.refer_to.clone() }.to_uri_text();
         let verb = match (method, referred.session) {
             (None, Some(_)) => {

@@ -15,7 +15,7 @@ use std::time::Instant;
 use audio::tone::Sine;
 use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler};
 use sip::message::{ExtraHeaders, Host, NameAddr, StatusCode, Uri};
-use sip::{Alive, EndCause, Endpoint, Flow, Invite, SessionEvent, SessionId, Transport};
+use sip::{Alive, EndCause, Endpoint, Flow, Invite, Server, SessionEvent, SessionId, Transport};
 use wire::rtp::{Extended, Extender, Header, Placed, Rtp, write_header};
 use wire::sdp::{self, Description, Direction, Encoding, Local, Negotiated, Srtp};
 use wire::telephone_event::{Key, Keystroke};
@@ -305,7 +305,8 @@ impl Phone {
                 }
                 sip::Output::Resolve { id, .. } => {
                     // The server is given by its address; a name in a Contact is not looked up.
-                    self.sip.resolved(now, id, &[self.settings.server]);
+                    let Settings { transport, server: address, .. } = self.settings;
+                    self.sip.resolved(now, id, &[Server { transport, address }]);
                 }
                 sip::Output::Session(session, event) => self.session_event(now, session, event),
                 sip::Output::Security(_) | sip::Output::Registered(_) | sip::Output::Trunk(..) => {}

@@ -151,9 +151,7 @@ fn input(inbound: &Inbound) -> Input<'_> {
     match inbound {
         Inbound::Message { flow, bytes } => Input::Message { flow: *flow, bytes },
         Inbound::ConnectionClosed(connection) => Input::ConnectionClosed(*connection),
-        Inbound::Resolved { id, addresses } => {
-            Input::Resolved { id: *id, addresses: addresses.clone() }
-        }
+        Inbound::Resolved { id, servers } => Input::Resolved { id: *id, servers: servers.clone() },
         Inbound::Unreachable { flow } => Input::Unreachable { flow: *flow },
     }
 }
@@ -165,8 +163,8 @@ fn hand_on(
 ) {
     match output {
         Output::Transmit { flow, bytes } => shells.gateway.send(flow, bytes),
-        Output::Resolve { id, host, port, transport } => {
-            shells.gateway.resolve(id, host, port, transport);
+        Output::Resolve { id, host, port, transports } => {
+            shells.gateway.resolve(id, host, port, transports);
         }
         Output::Media(MediaOrder::OpenTap { conference, recording, rate }) => {
             let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);

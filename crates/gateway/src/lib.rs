@@ -17,6 +17,7 @@ mod datagram;
 pub mod limits;
 mod listener;
 mod names;
+mod naptr;
 mod patience;
 mod resolve;
 mod settings;
@@ -30,7 +31,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sip::{ConnectionId, Flow, ResolveId, Transport};
+use sip::{ConnectionId, Flow, ResolveId, Server, Transport, Transports};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -62,8 +63,8 @@ pub enum Inbound {
     Resolved {
         /// As it was asked.
         id: ResolveId,
-        /// The host's addresses that a listener can reach; empty if there are none.
-        addresses: Vec<SocketAddr>,
+        /// The host's servers that a listener can reach; empty if there are none.
+        servers: Vec<Server>,
     },
     /// A message could not be sent: as many of these as messages.
     Unreachable {
@@ -193,23 +194,27 @@ impl Gateway {
     }
 
     /// Looks up a host's addresses; [`Inbound::Resolved`] answers, always, after 5 s at the latest.
-    /// Without a port the domain's servers are asked for (SRV), else it is SIP's.
-    pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transport: Transport) {
+    /// Where the transport is open the domain is asked by which it wants to be reached (NAPTR), and
+    /// without a port for its servers (SRV).
+    pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transports: Transports) {
         let shared = Arc::clone(&self.shared);
         let lookups = Arc::clone(&self.lookups);
-        let of_kind = self.listeners.iter().filter(|(kind, _)| *kind == transport);
-        let locals: Vec<SocketAddr> = of_kind.map(|(_, local)| *local).collect();
+        let listeners = self.listeners.clone();
         self.runtime.spawn(async move {
-            let mut addresses = lookups.addresses(&host, port, transport).await;
-            addresses
-                .retain(|remote| locals.iter().any(|local| listener::reaches(*local, *remote)));
-            if transport.is_secure() {
-                shared.names.note(&host, &addresses);
+            let mut servers = lookups.servers(&host, port, transports).await;
+            servers.retain(|Server { transport, address }| {
+                let mut locals = listeners.iter().filter(|(kind, _)| kind == transport);
+                locals.any(|(_, local)| listener::reaches(*local, *address))
+            });
+            let secure = servers.iter().filter(|server| server.transport.is_secure());
+            let secure: Vec<SocketAddr> = secure.map(|server| server.address).collect();
+            if !secure.is_empty() {
+                shared.names.note(&host, &secure);
             }
-            if addresses.is_empty() {
+            if servers.is_empty() {
                 shared.counters.names_unresolved.add();
             }
-            shared.tell(Inbound::Resolved { id, addresses }).await;
+            shared.tell(Inbound::Resolved { id, servers }).await;
         });
     }
 

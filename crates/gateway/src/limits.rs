@@ -67,6 +67,13 @@ pub const RESOLVES_MAX: usize = 64;
 /// Servers of a domain that are looked up: as many as a call tries addresses.
 pub const SRV_TARGETS_MAX: usize = 4;
 
+/// NAPTR records of a domain that are read: it has one for each transport, and some for other
+/// services.
+pub const RULES_MAX: usize = 16;
+
+/// Transports of a domain whose servers are looked up: all that we can open.
+pub const TRANSPORTS_MAX: usize = 3;
+
 /// Attempts to find a port that is free for UDP and TCP when the system chooses it.
 pub const PORT_CHOICES_MAX: usize = 16;
 

@@ -1,7 +1,7 @@
-//! Names to addresses (RFC 3263), off the path of messages.
+//! Names to servers (RFC 3263), off the path of messages.
 //!
-//! The transport is known by then: the URI named it, or it is the default. So there is no question
-//! to NAPTR; SRV tells servers and ports where the URI names none, A and AAAA their addresses.
+//! NAPTR tells by which transport a domain wants to be reached where the URI does not, SRV its
+//! servers and their ports where the URI names none, A and AAAA their addresses.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
@@ -9,13 +9,17 @@ use std::sync::Arc;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
-use sip::Transport;
+use sip::{Server, Transport, Transports};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::limits::{ANSWER_WITHIN, RESOLVE_WITHIN, RESOLVES_MAX, SRV_TARGETS_MAX};
+use crate::limits::{
+    ANSWER_WITHIN, RESOLVE_WITHIN, RESOLVES_MAX, RULES_MAX, SRV_TARGETS_MAX, TRANSPORTS_MAX,
+};
+use crate::naptr::{self, Rule};
 use crate::srv::{self, Target};
 
 /// Asks name servers, and the machine's table of hosts.
@@ -58,14 +62,19 @@ impl Lookups {
         Lookups { resolver, running: Arc::new(Semaphore::new(RESOLVES_MAX)) }
     }
 
-    /// The addresses of a host in the order in which they are to be tried. None if the name is not
+    /// The servers of a host in the order in which they are to be tried. None if the name is not
     /// known, it took too long, or too many lookups run.
-    pub(crate) async fn addresses(
+    pub(crate) async fn servers(
         &self,
         host: &str,
         port: Option<u16>,
-        transport: Transport,
-    ) -> Vec<SocketAddr> {
+        transports: Transports,
+    ) -> Vec<Server> {
+        let (transports, is_open) = match transports {
+            Transports::Named(transport) => (vec![transport], false),
+            Transports::Any(transports) => (transports, true),
+        };
+        let Some(first) = transports.first().copied() else { return Vec::new() };
         let Ok(_permit) = self.running.try_acquire() else {
             tracing::warn!("too many names are being resolved");
             return Vec::new();
@@ -73,14 +82,21 @@ impl Lookups {
         // A URI writes IPv6 in brackets.
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         if let Ok(ip) = bare.parse::<IpAddr>() {
-            return vec![SocketAddr::new(ip, port.unwrap_or(transport.default_port()))];
+            let address = SocketAddr::new(ip, port.unwrap_or(first.default_port()));
+            return vec![Server { transport: first, address }];
         }
         let Some(resolver) = &self.resolver else { return Vec::new() };
         if bare.is_empty() {
             return Vec::new();
         }
-        match timeout(RESOLVE_WITHIN, look_up(resolver, bare, port, transport)).await {
-            Ok(addresses) => addresses,
+        let found = async {
+            match port {
+                Some(port) => hosts(resolver, bare, port, first).await,
+                None => by_service(resolver, bare, &transports, is_open).await,
+            }
+        };
+        match timeout(RESOLVE_WITHIN, found).await {
+            Ok(servers) => servers,
             Err(_elapsed) => {
                 tracing::debug!("a name took too long");
                 Vec::new()
@@ -97,27 +113,54 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     server
 }
 
-async fn look_up(
+/// The servers of a domain, by the transports that it wants if those are open; else the host itself.
+async fn by_service(
     resolver: &TokioResolver,
-    host: &str,
-    port: Option<u16>,
-    transport: Transport,
-) -> Vec<SocketAddr> {
-    if let Some(port) = port {
-        return hosts(resolver, host, port).await;
+    domain: &str,
+    transports: &[Transport],
+    is_open: bool,
+) -> Vec<Server> {
+    let mut wanted = match is_open {
+        true => naptr::choose(rules(resolver, domain).await, transports),
+        false => Vec::new(),
+    };
+    if wanted.is_empty() {
+        let usual = transports.iter().filter_map(|kind| Some((*kind, service(domain, *kind)?)));
+        wanted = usual.collect();
     }
-    let targets = service(resolver, host, transport).await;
-    if targets.is_empty() {
-        return hosts(resolver, host, transport.default_port()).await;
-    }
-    let mut addresses = Vec::new();
-    for target in srv::order(targets, lot).into_iter().take(SRV_TARGETS_MAX) {
-        // A lone target of "." says that there is no such service (RFC 2782).
-        if target.host != "." {
-            addresses.extend(hosts(resolver, &target.host, target.port).await);
+    let (mut servers, mut is_served) = (Vec::new(), false);
+    for (transport, service) in wanted.into_iter().take(TRANSPORTS_MAX) {
+        let targets = targets(resolver, service).await;
+        is_served |= !targets.is_empty();
+        for target in srv::order(targets, lot).into_iter().take(SRV_TARGETS_MAX) {
+            // A lone target of "." says that there is no such service (RFC 2782).
+            if target.host != "." {
+                servers.extend(hosts(resolver, &target.host, target.port, transport).await);
+            }
         }
     }
-    addresses
+    match transports.first() {
+        Some(first) if !is_served => hosts(resolver, domain, first.default_port(), *first).await,
+        Some(_) | None => servers,
+    }
+}
+
+/// What a domain says of the transports by which it is reached (RFC 3263 §4.1).
+async fn rules(resolver: &TokioResolver, domain: &str) -> Vec<Rule> {
+    let name = format!("{}.", domain.trim_end_matches('.'));
+    let Some(found) = look_up(resolver, name, RecordType::NAPTR).await else { return Vec::new() };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let rules = found.answers().iter().filter_map(|record| {
+        let RData::NAPTR(naptr) = &record.data else { return None };
+        Some(Rule {
+            order: naptr.order,
+            preference: naptr.preference,
+            flags: text(&naptr.flags),
+            service: text(&naptr.services),
+            replacement: naptr.replacement.to_utf8(),
+        })
+    });
+    rules.take(RULES_MAX).collect()
 }
 
 /// A number up to and with `most`, from the operating system's randomness.
@@ -126,23 +169,20 @@ fn lot(most: u32) -> u32 {
     u32::try_from(drawn).unwrap_or(most)
 }
 
-/// The servers of SIP by that transport in a domain (RFC 3263 §4.2).
-async fn service(resolver: &TokioResolver, host: &str, transport: Transport) -> Vec<Target> {
+/// The name under which a domain's servers of SIP by that transport are found (RFC 3263 §4.2).
+fn service(domain: &str, transport: Transport) -> Option<String> {
     let service = match transport {
         Transport::Udp => "_sip._udp",
         Transport::Tcp => "_sip._tcp",
         Transport::Tls => "_sips._tcp",
         // Clients are not looked up; RFC 7118 leaves it to them to find us.
-        Transport::Ws | Transport::Wss => return Vec::new(),
+        Transport::Ws | Transport::Wss => return None,
     };
-    let name = format!("{service}.{}.", host.trim_end_matches('.'));
-    let found = match resolver.lookup(name, RecordType::SRV).await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::trace!(%error, "no service is known by that name");
-            return Vec::new();
-        }
-    };
+    Some(format!("{service}.{}.", domain.trim_end_matches('.')))
+}
+
+async fn targets(resolver: &TokioResolver, service: String) -> Vec<Target> {
+    let Some(found) = look_up(resolver, service, RecordType::SRV).await else { return Vec::new() };
     let targets = found.answers().iter().filter_map(|record| {
         let RData::SRV(srv) = &record.data else { return None };
         let host = srv.target.to_utf8();
@@ -151,9 +191,27 @@ async fn service(resolver: &TokioResolver, host: &str, transport: Transport) -> 
     targets.collect()
 }
 
-async fn hosts(resolver: &TokioResolver, host: &str, port: u16) -> Vec<SocketAddr> {
+async fn look_up(resolver: &TokioResolver, name: String, kind: RecordType) -> Option<Lookup> {
+    match resolver.lookup(name, kind).await {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::trace!(%error, %kind, "nothing is known by that name");
+            None
+        }
+    }
+}
+
+async fn hosts(
+    resolver: &TokioResolver,
+    host: &str,
+    port: u16,
+    transport: Transport,
+) -> Vec<Server> {
     match resolver.lookup_ip(host).await {
-        Ok(found) => found.iter().map(|ip| SocketAddr::new(ip, port)).collect(),
+        Ok(found) => found
+            .iter()
+            .map(|ip| Server { transport, address: SocketAddr::new(ip, port) })
+            .collect(),
         Err(error) => {
             tracing::debug!(%error, "a name is not known");
             Vec::new()
@@ -166,7 +224,9 @@ mod tests {
     use super::*;
 
     async fn resolve(host: &str, port: Option<u16>) -> Vec<SocketAddr> {
-        Lookups::new(&[]).addresses(host, port, Transport::Udp).await
+        let udp = Transports::Named(Transport::Udp);
+        let servers = Lookups::new(&[]).servers(host, port, udp).await;
+        servers.into_iter().map(|server| server.address).collect()
     }
 
     #[tokio::test]
@@ -191,6 +251,7 @@ mod tests {
     async fn beyond_the_bound_nothing_is_looked_up() {
         let mut lookups = Lookups::new(&[]);
         lookups.running = Arc::new(Semaphore::new(0));
-        assert!(lookups.addresses("192.0.2.7", None, Transport::Udp).await.is_empty());
+        let udp = Transports::Named(Transport::Udp);
+        assert!(lookups.servers("192.0.2.7", None, udp).await.is_empty());
     }
 }

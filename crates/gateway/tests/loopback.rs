@@ -331,15 +331,16 @@ async fn a_lookup_is_answered_with_what_a_listener_can_reach() {
         let from = NameAddr::new("", "sip:alice@localhost".parse::<Uri>().unwrap());
         let invite = Invite::new(to, from, Vec::new());
         endpoint.invite(Instant::now(), invite).unwrap();
-        let Some(Output::Resolve { id, host, port, transport }) = endpoint.poll() else {
+        let Some(Output::Resolve { id, host, port, transports }) = endpoint.poll() else {
             panic!("a name to be looked up")
         };
-        house.gateway.resolve(id, host.clone(), port, transport);
-        let addresses = match host.as_str() {
-            "localhost" => vec!["127.0.0.1:5060".parse().unwrap()],
+        house.gateway.resolve(id, host.clone(), port, transports);
+        let address = "127.0.0.1:5060".parse().unwrap();
+        let servers = match host.as_str() {
+            "localhost" => vec![sip::Server { transport: Transport::Udp, address }],
             _ => vec![],
         };
-        assert_eq!(house.next().await, Inbound::Resolved { id, addresses });
+        assert_eq!(house.next().await, Inbound::Resolved { id, servers });
     }
     assert_eq!(house.gateway.stats().names_unresolved, 1);
 }

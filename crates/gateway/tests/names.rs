@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const A: u16 = 1;
 const SRV: u16 = 33;
+const NAPTR: u16 = 35;
 
 /// Answers with what is known of a name and type; of other names that they are not there.
 async fn serve(socket: UdpSocket, zone: Vec<(&'static str, u16, Vec<u8>)>) {
@@ -66,7 +67,19 @@ fn srv(priority: u16, port: u16, host: &str) -> Vec<u8> {
     data
 }
 
-async fn resolved(target: &str) -> Vec<SocketAddr> {
+fn naptr(order: u16, service: &str, replacement: &str) -> Vec<u8> {
+    let mut data = [order, 50].map(u16::to_be_bytes).concat();
+    for text in ["s", service, ""] {
+        data.push(u8::try_from(text.len()).unwrap());
+        data.extend(text.as_bytes());
+    }
+    // After the three numbers an SRV record ends with a name, too.
+    data.extend(&srv(0, 0, replacement)[6..]);
+    data
+}
+
+/// Where that leads, as `udp 127.0.0.1:5060`.
+async fn resolved(target: &str) -> Vec<String> {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let name_servers = vec![socket.local_addr().unwrap()];
     tokio::spawn(serve(
@@ -80,6 +93,17 @@ async fn resolved(target: &str) -> Vec<SocketAddr> {
             ("second.carrier.example.", A, a(4)),
             ("carrier.example.", A, a(9)),
             ("plain.example.", A, a(5)),
+            // It prefers TCP, under a name of its own, and has UDP for who can no other.
+            ("choosy.example.", NAPTR, naptr(20, "SIP+D2U", "_sip._udp.choosy.example.")),
+            ("choosy.example.", NAPTR, naptr(10, "SIP+D2T", "streams.choosy.example.")),
+            ("choosy.example.", NAPTR, naptr(5, "SIPS+D2T", "_sips._tcp.choosy.example.")),
+            ("streams.choosy.example.", SRV, srv(1, 5062, "first.carrier.example")),
+            ("_sip._udp.choosy.example.", SRV, srv(1, 5064, "first.carrier.example")),
+            // It says nothing of transports, and has servers for streams only.
+            ("_sip._tcp.quiet.example.", SRV, srv(1, 5066, "first.carrier.example")),
+            // What it names is not there.
+            ("broken.example.", NAPTR, naptr(1, "SIP+D2U", "_sip._udp.broken.example.")),
+            ("broken.example.", A, a(6)),
         ],
     ));
     let bind = vec!["127.0.0.1:0".parse().unwrap()];
@@ -90,39 +114,63 @@ async fn resolved(target: &str) -> Vec<SocketAddr> {
     endpoint
         .invite(Instant::now(), Invite::new(target.parse().unwrap(), from, Vec::new()))
         .unwrap();
-    let Some(Output::Resolve { id, host, port, transport }) = endpoint.poll() else {
+    let Some(Output::Resolve { id, host, port, transports }) = endpoint.poll() else {
         panic!("a name to be looked up")
     };
-    gateway.resolve(id, host, port, transport);
+    gateway.resolve(id, host, port, transports);
     match tokio::time::timeout(PATIENCE, inbound.recv()).await.unwrap() {
-        Some(Inbound::Resolved { id: asked, addresses }) if asked == id => addresses,
+        Some(Inbound::Resolved { id: asked, servers }) if asked == id => servers
+            .iter()
+            .map(|server| format!("{} {}", server.transport.param_name(), server.address))
+            .collect(),
         other => panic!("{other:?}"),
     }
 }
 
-fn addresses(all: &[&str]) -> Vec<SocketAddr> {
-    all.iter().map(|address| address.parse().unwrap()).collect()
-}
-
 #[tokio::test]
 async fn the_servers_of_a_domain_are_tried_by_priority_at_their_ports() {
-    let mut found = resolved("sip:bob@carrier.example").await;
+    let mut found = resolved("sip:bob@carrier.example;transport=udp").await;
     found[1..].sort();
-    assert_eq!(found, addresses(&["127.0.0.2:5070", "127.0.0.3:5080", "127.0.0.4:5080"]));
+    assert_eq!(found, ["udp 127.0.0.2:5070", "udp 127.0.0.3:5080", "udp 127.0.0.4:5080"]);
 }
 
 #[tokio::test]
 async fn a_port_in_the_uri_asks_for_the_host_itself() {
-    assert_eq!(resolved("sip:bob@carrier.example:5090").await, addresses(&["127.0.0.9:5090"]));
+    assert_eq!(resolved("sip:bob@carrier.example:5090").await, ["udp 127.0.0.9:5090"]);
+    assert_eq!(resolved("sip:bob@choosy.example:5090").await, [""; 0]);
 }
 
 #[tokio::test]
 async fn a_domain_without_servers_is_the_host_itself() {
-    assert_eq!(resolved("sip:bob@plain.example").await, addresses(&["127.0.0.5:5060"]));
+    assert_eq!(resolved("sip:bob@plain.example").await, ["udp 127.0.0.5:5060"]);
+    let by_tcp = resolved("sip:bob@plain.example;transport=tcp").await;
+    assert_eq!(by_tcp, ["tcp 127.0.0.5:5060"]);
+}
+
+#[tokio::test]
+async fn a_domain_says_by_which_transports_it_wants_to_be_reached_and_the_rest_is_failover() {
+    // TLS is not listened for here, so that what it prefers most is out of reach.
+    let both = ["tcp 127.0.0.2:5062", "udp 127.0.0.2:5064"];
+    assert_eq!(resolved("sip:bob@choosy.example").await, both);
+    // Who names a transport is not asked what the domain prefers.
+    assert_eq!(resolved("sip:bob@choosy.example;transport=udp").await, both[1..]);
+}
+
+#[tokio::test]
+async fn a_domain_that_says_nothing_is_reached_by_what_it_has_servers_for() {
+    assert_eq!(resolved("sip:bob@quiet.example").await, ["tcp 127.0.0.2:5066"]);
+    let mut all = resolved("sip:bob@carrier.example").await;
+    all[1..].sort();
+    assert_eq!(all, ["udp 127.0.0.2:5070", "udp 127.0.0.3:5080", "udp 127.0.0.4:5080"]);
+}
+
+#[tokio::test]
+async fn a_domain_whose_service_is_not_there_is_the_host_itself() {
+    assert_eq!(resolved("sip:bob@broken.example").await, ["udp 127.0.0.6:5060"]);
 }
 
 #[tokio::test]
 async fn a_service_that_is_said_not_to_be_there_and_a_name_that_is_not_known_have_no_address() {
-    assert_eq!(resolved("sip:bob@carrier.example;transport=tcp").await, []);
-    assert_eq!(resolved("sip:bob@nowhere.example").await, []);
+    assert_eq!(resolved("sip:bob@carrier.example;transport=tcp").await, [""; 0]);
+    assert_eq!(resolved("sip:bob@nowhere.example").await, [""; 0]);
 }

@@ -241,8 +241,10 @@ async fn a_callee_must_be_certified_for_the_name_that_was_called() {
         let peer = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let remote = peer.local_addr().unwrap();
         let id = lookup(&house);
-        house.gateway.resolve(id, "localhost".into(), Some(remote.port()), Transport::Tls);
-        assert_eq!(house.next().await, Inbound::Resolved { id, addresses: vec![remote] });
+        let tls = sip::Transports::Named(Transport::Tls);
+        house.gateway.resolve(id, "localhost".into(), Some(remote.port()), tls);
+        let servers = vec![sip::Server { transport: Transport::Tls, address: remote }];
+        assert_eq!(house.next().await, Inbound::Resolved { id, servers });
         let local = house.at(Transport::Tls);
         let flow = Flow { transport: Transport::Tls, local, remote, connection: None };
         house.gateway.send(flow, OPTIONS.to_vec());

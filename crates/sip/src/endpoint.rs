@@ -1,7 +1,6 @@
 //! The endpoint: what arrives is sorted here, and handed to transactions and sessions.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::access::Gate;
@@ -12,6 +11,7 @@ use crate::event::{Deadline, Output, ResolveId};
 use crate::flow::{ConnectionId, Flow};
 use crate::inspect::{description, inspect};
 use crate::limits::RETRY_AFTER_S;
+use crate::locate::Server;
 use crate::message::{
     CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via,
     parse,
@@ -121,13 +121,13 @@ impl Endpoint {
         }
     }
 
-    /// A lookup is done: the addresses in the order to be tried, none if there are none.
-    pub fn resolved(&mut self, now: Instant, id: ResolveId, addresses: &[SocketAddr]) {
-        if self.trunk_resolved(now, id, addresses) {
+    /// A lookup is done: the servers in the order to be tried, none if there are none.
+    pub fn resolved(&mut self, now: Instant, id: ResolveId, servers: &[Server]) {
+        if self.trunk_resolved(now, id, servers) {
             return;
         }
         if let Some(session) = self.ids_by_lookup.remove(&id) {
-            self.call_resolved(now, session, addresses);
+            self.call_resolved(now, session, servers);
         }
     }
 

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use crate::access::{Destination, Origin, Suspicion};
-use crate::flow::{Flow, Transport};
+use crate::flow::Flow;
+use crate::locate::Transports;
 use crate::message::{Headers, NameAddr, Reason, StatusCode, Uri};
 use crate::registrar::Registration;
 use crate::session::{InquiryId, Meant, SessionId};
@@ -30,8 +31,8 @@ pub enum Output {
         host: String,
         /// The port, if the URI has one; then there is no SRV lookup.
         port: Option<u16>,
-        /// The transport that will be used.
-        transport: Transport,
+        /// By which transports.
+        transports: Transports,
     },
     /// Something happened in a session.
     Session(SessionId, SessionEvent),

@@ -57,8 +57,8 @@ impl Switchboard {
                 sip::Output::Transmit { flow, bytes } => {
                     self.outputs.push_back(Output::Transmit { flow, bytes });
                 }
-                sip::Output::Resolve { id, host, port, transport } => {
-                    self.outputs.push_back(Output::Resolve { id, host, port, transport });
+                sip::Output::Resolve { id, host, port, transports } => {
+                    self.outputs.push_back(Output::Resolve { id, host, port, transports });
                 }
                 sip::Output::Subscription(id, event) => self.subscription(now, id, event),
                 sip::Output::Text(id, text) => self.text(now, id, *text),

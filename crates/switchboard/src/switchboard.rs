@@ -1,7 +1,6 @@
 //! The switchboard: one shard's machines, and what goes in and out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use call::{Conference, LegChange};
@@ -11,7 +10,7 @@ use model::{
     MediaReport, PartyId, Quality, RecordingId, Refusal, Registration, TrunkView,
 };
 use sip::access::Suspicion;
-use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, SessionId, Transport};
+use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
 use wire::srtp::KeySource;
 
 use crate::calls::Calls;
@@ -37,12 +36,12 @@ pub enum Input<'a> {
     },
     /// A stream connection is gone.
     ConnectionClosed(ConnectionId),
-    /// A name was looked up; no address means that it has none.
+    /// A name was looked up; no server means that it has none.
     Resolved {
         /// The question's id.
         id: ResolveId,
         /// The answer.
-        addresses: Vec<SocketAddr>,
+        servers: Vec<Server>,
     },
     /// A message could not be sent.
     Unreachable {
@@ -82,8 +81,8 @@ pub enum Output {
         host: String,
         /// The port, where the address named one.
         port: Option<u16>,
-        /// For which transport.
-        transport: Transport,
+        /// By which transports.
+        transports: Transports,
     },
     /// Where a user can be reached has changed: to be shown, and kept for
     /// [`Switchboard::restore`].
@@ -207,7 +206,7 @@ impl Switchboard {
         match input {
             Input::Message { flow, bytes } => self.sip.receive(now, flow, bytes),
             Input::ConnectionClosed(connection) => self.sip.connection_closed(connection),
-            Input::Resolved { id, addresses } => self.sip.resolved(now, id, &addresses),
+            Input::Resolved { id, servers } => self.sip.resolved(now, id, &servers),
             Input::Unreachable { flow } => self.sip.transport_failed(now, &flow),
             Input::Command(command) => {
                 let id = command.id;

@@ -1,6 +1,5 @@
 //! We call (RFC 3261 §13.2.1), at one address after the other (RFC 3263 §4.3).
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::{BySize, Dialling, SessionError, SessionId, SessionTimer, State};
@@ -11,7 +10,8 @@ use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
 use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, MAX_FORWARDS, TARGETS_MAX};
-use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, Uri};
+use crate::locate::{Server, Transports};
+use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, Uri};
 use crate::reply::attach;
 use crate::session::authorize::Showing;
 
@@ -81,13 +81,14 @@ impl Endpoint {
         let next = invite.route.as_ref().unwrap_or(&invite.to);
         let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
         let known = invite.flow;
-        let transport = known.map(|flow| flow.transport).or_else(|| Transport::asked_by(hop));
-        let transport = transport.ok_or(SessionError::Unreachable)?;
+        let transports = known.map(|flow| Transports::Named(flow.transport));
+        let transports = transports.or_else(|| self.transports_for(hop));
+        let transports = transports.ok_or(SessionError::Unreachable)?;
         let flow = match (known, literal(next)) {
             (Some(flow), _) => Some(flow),
             (None, Some((transport, address))) => self.config.flow_to(transport, address),
-            // The address family is told by the lookup.
-            (None, None) => self.some_flow(transport),
+            // Transport and address family are told by the lookup.
+            (None, None) => transports.first().and_then(|transport| self.some_flow(transport)),
         };
         let flow = flow.ok_or(SessionError::Unreachable)?;
         // Behind NAT there is nothing that a stream could be opened to, and who names UDP means it.
@@ -99,21 +100,20 @@ impl Endpoint {
         let dialog = self.dialog_for(&invite, flow);
         let Invite { offer, route, callee, account, patience, path, max_forwards, headers, .. } =
             invite;
-        let addresses = Vec::new();
+        let servers = Vec::new();
         let interval_raises = 0;
         let dialling = Dialling {
             route,
             flow: known,
             showing: account.map(Showing::new),
             path,
-            transport,
             offer,
             max_forwards,
             headers,
             interval_raises,
             by_size,
             patience,
-            addresses,
+            servers,
         };
         let id = self.open_session(dialog, State::Resolving(dialling));
         if let (Some(session), Some(callee)) = (self.sessions.get_mut(&id), callee) {
@@ -121,16 +121,23 @@ impl Endpoint {
         }
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
-            _ if known.is_some() => self.call_resolved(now, id, &[flow.remote]),
-            (Host::Ip(_), _) => self.call_resolved(now, id, &[flow.remote]),
-            (Host::Name(host), port) => {
+            (Host::Name(host), port) if known.is_none() => {
                 let lookup = ResolveId(self.lookups_asked);
                 self.lookups_asked += 1;
                 self.ids_by_lookup.insert(lookup, id);
-                self.outbox.push(Output::Resolve { id: lookup, host, port, transport });
+                self.outbox.push(Output::Resolve { id: lookup, host, port, transports });
+            }
+            (Host::Name(_) | Host::Ip(_), _) => {
+                let server = Server { transport: flow.transport, address: flow.remote };
+                self.call_resolved(now, id, &[server]);
             }
         }
         Ok(id)
+    }
+
+    /// By which transports a URI's host can be reached; `None` if by none that is listened for.
+    pub(crate) fn transports_for(&self, uri: &SipUri) -> Option<Transports> {
+        Transports::of(uri, |transport| self.some_flow(transport).is_some())
     }
 
     /// A flow of which only our own end means anything.
@@ -158,16 +165,15 @@ impl Endpoint {
         }
     }
 
-    /// The addresses of the called host are known.
-    pub(crate) fn call_resolved(&mut self, now: Instant, id: SessionId, addresses: &[SocketAddr]) {
+    /// The servers of the called host are known.
+    pub(crate) fn call_resolved(&mut self, now: Instant, id: SessionId, servers: &[Server]) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let State::Resolving(dialling) = &mut session.state else { return };
-        let transport = dialling.transport;
         let way_is_known = dialling.flow.is_some();
-        let usable = |address: &&SocketAddr| {
-            way_is_known || self.config.flow_to(transport, **address).is_some()
+        let usable = |server: &&Server| {
+            way_is_known || self.config.flow_to(server.transport, server.address).is_some()
         };
-        dialling.addresses = addresses.iter().filter(usable).take(TARGETS_MAX).copied().collect();
+        dialling.servers = servers.iter().filter(usable).take(TARGETS_MAX).copied().collect();
         if !self.call_next_address(now, id) {
             self.finish(id, EndCause::Unresolved);
         }
@@ -180,15 +186,16 @@ impl Endpoint {
         else {
             return false;
         };
-        if dialling.addresses.is_empty() {
+        if dialling.servers.is_empty() {
             return false;
         }
-        let address = dialling.addresses.remove(0);
+        let server = dialling.servers.remove(0);
         if let Some(showing) = &mut dialling.showing {
             showing.forget();
         }
         let dialling = dialling.clone();
-        let flow = dialling.flow.or_else(|| self.config.flow_to(dialling.transport, address));
+        let flow = dialling.flow;
+        let flow = flow.or_else(|| self.config.flow_to(server.transport, server.address));
         let Some(flow) = flow else { return false };
         session.dialog.flow = flow;
         self.send_invite(now, id, dialling, flow);

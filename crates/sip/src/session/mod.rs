@@ -27,7 +27,6 @@ mod replace;
 pub(crate) mod timer;
 mod within;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -41,7 +40,8 @@ use crate::access::Origin;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
-use crate::flow::{Flow, Transport};
+use crate::flow::Flow;
+use crate::locate::Server;
 use crate::message::{ExtraHeaders, HeaderName, Headers, Method, NameAddr, Reason, Uri};
 use crate::reply::Pending;
 use crate::session::authorize::Showing;
@@ -152,7 +152,6 @@ pub(crate) struct Dialling {
     pub(crate) showing: Option<Showing>,
     /// Proxies on that way.
     pub(crate) path: Vec<NameAddr>,
-    pub(crate) transport: Transport,
     pub(crate) offer: Vec<u8>,
     pub(crate) max_forwards: u8,
     /// What the user adds.
@@ -162,8 +161,8 @@ pub(crate) struct Dialling {
     pub(crate) by_size: BySize,
     /// How long it waits for any response.
     pub(crate) patience: Duration,
-    /// Addresses that have not been tried, best first.
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// Servers that have not been tried, best first.
+    pub(crate) servers: Vec<Server>,
 }
 
 /// How a call goes that is too large for a datagram (RFC 3261 §18.1.1).

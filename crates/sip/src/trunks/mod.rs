@@ -11,7 +11,6 @@ mod register;
 mod standing;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use standing::{Reach, Registered, Standing};
@@ -21,7 +20,8 @@ use crate::agenda::Agenda;
 use crate::dialog::{Dialog, literal};
 use crate::endpoint::Endpoint;
 use crate::event::{Output, ResolveId};
-use crate::flow::{Flow, Transport};
+use crate::flow::Flow;
+use crate::locate::Server;
 use crate::message::{Host, NameAddr, Response, Uri};
 use crate::session::authorize::{Showing, is_same_host};
 use crate::transaction::TransactionId;
@@ -118,17 +118,17 @@ impl Endpoint {
 
     fn run_errand(&mut self, now: Instant, errand: Errand) {
         let Some(proxy) = self.trunk_at(errand.0).proxy.clone() else { return };
-        let Some(transport) = Transport::asked_by(&proxy) else {
+        let Some(transports) = self.transports_for(&proxy) else {
             return self.errand_failed(now, errand);
         };
-        if let Some((_, address)) = literal(&Uri::Sip(proxy.clone())) {
-            return self.errand_resolved(now, errand, &[address]);
+        if let Some((transport, address)) = literal(&Uri::Sip(proxy.clone())) {
+            return self.errand_resolved(now, errand, &[Server { transport, address }]);
         }
         let Host::Name(host) = proxy.host else { return };
         let id = ResolveId(self.lookups_asked);
         self.lookups_asked += 1;
         self.trunks.by_lookup.insert(id, errand);
-        self.outbox.push(Output::Resolve { id, host, port: proxy.port, transport });
+        self.outbox.push(Output::Resolve { id, host, port: proxy.port, transports });
     }
 
     /// A lookup is done; false if it was none of ours.
@@ -136,19 +136,16 @@ impl Endpoint {
         &mut self,
         now: Instant,
         id: ResolveId,
-        addresses: &[SocketAddr],
+        servers: &[Server],
     ) -> bool {
         let Some(errand) = self.trunks.by_lookup.remove(&id) else { return false };
-        self.errand_resolved(now, errand, addresses);
+        self.errand_resolved(now, errand, servers);
         true
     }
 
-    fn errand_resolved(&mut self, now: Instant, errand: Errand, addresses: &[SocketAddr]) {
-        let trunk = self.trunk_at(errand.0);
-        let transport = trunk.proxy.as_ref().and_then(Transport::asked_by);
-        let flow = transport.and_then(|transport| {
-            addresses.iter().find_map(|address| self.config.flow_to(transport, *address))
-        });
+    fn errand_resolved(&mut self, now: Instant, errand: Errand, servers: &[Server]) {
+        let flow = |server: &Server| self.config.flow_to(server.transport, server.address);
+        let flow = servers.iter().find_map(flow);
         let Some(flow) = flow else { return self.errand_failed(now, errand) };
         let fresh = self.course(errand, flow);
         let course = self.trunks.courses.entry(errand).or_insert(fresh);

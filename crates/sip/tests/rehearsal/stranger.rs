@@ -2,7 +2,7 @@
 
 use sip::access::Access;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
-use sip::{Config, EndCause, Invite, Output, SessionEvent, SessionId, Transport};
+use sip::{Config, EndCause, Invite, Output, Server, SessionEvent, SessionId, Transport};
 
 use crate::world::World;
 
@@ -390,8 +390,11 @@ fn a_server_without_room_sends_the_call_to_the_next_address() {
     };
     assert_eq!(host, "trunk.example");
     let addresses = ["192.0.2.1:5060", "[2001:db8::1]:5060", "192.0.2.2:5060"];
-    let addresses = addresses.map(|address| address.parse().expect("address"));
-    endpoint.resolved(now, lookup, &addresses);
+    let servers = addresses.map(|address| Server {
+        transport: Transport::Udp,
+        address: address.parse().expect("address"),
+    });
+    endpoint.resolved(now, lookup, &servers);
     world.inject(0, ADDRESS, b"\r\n");
     let first = caught_request(&mut world);
     assert_eq!(first.headers.values(&HeaderName::Route), ["<sip:trunk.example;lr>"]);

@@ -10,8 +10,9 @@ use sip::access::{Access, Suspicion};
 use sip::framing::{Item, Splitter};
 use sip::message::{HeaderName, Message, NameAddr, Reason, Request, StatusCode, Uri, parse};
 use sip::{
-    Alive, Config, ConnectionId, Endpoint, Flow, Invite, Output, Registration, SessionError,
-    SessionEvent, SessionId, Standing, SubscriptionEvent, SubscriptionId, Text, TextId, Transport,
+    Alive, Config, ConnectionId, Endpoint, Flow, Invite, Output, Registration, Server,
+    SessionError, SessionEvent, SessionId, Standing, SubscriptionEvent, SubscriptionId, Text,
+    TextId, Transport,
 };
 
 /// A small generator for the network's luck (splitmix64); the endpoints have their own.
@@ -280,8 +281,9 @@ impl World {
             match output {
                 Output::Transmit { flow, bytes } => self.transmit(node, flow, bytes),
                 Output::Resolve { id, .. } => {
-                    let addresses = [self.nodes[1].address];
-                    self.nodes[node].endpoint.resolved(self.now, id, &addresses);
+                    let (transport, address) = (Transport::Udp, self.nodes[1].address);
+                    let servers = [Server { transport, address }];
+                    self.nodes[node].endpoint.resolved(self.now, id, &servers);
                 }
                 Output::Trunk(name, standing) => self.standings.push((name, standing)),
                 Output::Security(suspicion) => {

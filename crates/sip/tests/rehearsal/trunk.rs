@@ -60,6 +60,26 @@ fn a_trunk_is_known_by_its_source_and_its_numbers_are_rewritten() {
     assert_eq!(codes(&knocker.ask("REGISTER", "alice", "")), [403]);
 }
 
+/// A gateway without a fixed address has an account here.
+#[test]
+fn a_trunk_is_known_by_its_users_password_wherever_it_comes_from() {
+    let mut access = with_trunk();
+    let carrier = access.trunks.get_mut("carrier").expect("the trunk");
+    carrier.sources.clear();
+    carrier.user = Some("bob".to_owned());
+    let mut knocker = Knocker::at(access);
+    (knocker.source, knocker.user, knocker.password) = ("203.0.113.9:5060", "bob", "wrong");
+    assert_eq!(codes(&knocker.ask("INVITE", "00493077", "")), [401]);
+    assert_eq!(codes(&knocker.show("INVITE", "00493077")), [401], "by no other password");
+    knocker.password = "builder";
+    assert_eq!(codes(&knocker.show("INVITE", "00493077")), [100]);
+    let carrier = Origin::Trunk("carrier".into());
+    assert_eq!(incoming(&knocker), (carrier, Destination::Conference("desk-77".into())));
+    // And no other user is the trunk.
+    (knocker.source, knocker.user, knocker.password) = ("203.0.113.10:5060", "alice", "wonder");
+    assert_eq!(codes(&knocker.show("INVITE", "00493077")), [404]);
+}
+
 #[test]
 fn only_who_may_reaches_the_number_outside() {
     let mut knocker = Knocker::at(with_trunk());

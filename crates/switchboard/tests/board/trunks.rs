@@ -174,6 +174,50 @@ fn a_trunk_takes_as_many_calls_as_it_may_and_the_next_takes_the_rest() {
     assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (0, 1));
 }
 
+/// Three quarters of the calls go where three quarters of the weight are, and one of no weight is
+/// for when nobody else can.
+#[test]
+fn among_equals_trunks_are_chosen_by_lot_with_their_weights() {
+    let mut access = access();
+    for route in &mut access.routes {
+        if let Target::Number(choices, _) = &mut route.to {
+            for (choice, weight) in choices.iter_mut().zip([3, 1, 0]) {
+                (choice.priority, choice.weight) = (0, weight);
+            }
+        }
+    }
+    let mut house = House::letting_in(access);
+    let mut taken = [0; 3];
+    for number in 0..120 {
+        let mut phone = Phone::new("phone", 2);
+        phone.call_id = format!("call-{number}");
+        phone.dial(&mut house, "930123", "");
+        let tried: Vec<u8> = (1..=3).filter(|at| !calls(&mut house, *at).is_empty()).collect();
+        let [first] = tried[..] else { panic!("{tried:?}: one at a time") };
+        taken[usize::from(first) - 1] += 1;
+        phone.send(&mut house, "BYE", "");
+        house.run(1_000);
+        (1..=3).for_each(|at| drop(house.take(gateway(at))));
+    }
+    assert_eq!(taken.iter().sum::<i32>(), 120);
+    assert!((75..=105).contains(&taken[0]) && taken[2] == 0, "{taken:?}");
+}
+
+#[test]
+fn who_has_no_number_calls_by_a_trunks_own_and_who_has_one_keeps_it() {
+    for (caller, said, expected) in [
+        ("alice", "", "<sip:+4930999@convoke>"),
+        ("alice", "P-Asserted-Identity: <sip:+4930555@home>\r\n", "<sip:030555@convoke>"),
+    ] {
+        let mut house = with(|trunks| {
+            trunks.get_mut("first").unwrap().caller = Some("+4930999".to_owned());
+        });
+        Phone::new(caller, 1).dial(&mut house, "930123", said);
+        let from = header(&the_call(&mut house, 1), HeaderName::From);
+        assert!(from.starts_with(expected), "{from}");
+    }
+}
+
 #[test]
 fn calls_from_a_trunk_beyond_its_limit_are_answered_503() {
     let mut house = with(|trunks| trunks.get_mut("first").unwrap().calls_max = 1);

@@ -4,6 +4,7 @@ mod flows;
 mod gate;
 mod knock;
 mod large;
+mod limits;
 mod reader;
 mod registrar;
 mod reliable;

@@ -4,7 +4,7 @@
 use sip::access::{Access, Pattern, Route, Target, Template};
 use sip::message::{HeaderName, Message};
 
-use crate::house::{House, Phone, notify_in, refusal, statuses, text};
+use crate::house::{House, Phone, description, notify_in, refusal, statuses, text};
 
 #[test]
 fn a_watcher_is_told_the_whole_then_what_changes_then_the_end() {
@@ -124,4 +124,49 @@ fn a_stranger_that_came_by_an_open_route_has_nobody_called_and_takes_no_seat() {
     let replaces = format!("Replaces: {call_id};to-tag={tag};from-tag=t{name}\r\n");
     let mut thief = mallory.outside("theft");
     assert_eq!(statuses(&thief.send(&mut house, "INVITE", &replaces)), [403]);
+}
+
+/// Acceptance F5: a description that is too much is answered, and the next call is taken.
+#[test]
+fn a_description_with_too_many_lines_or_formats_is_not_acceptable() {
+    let mut house = House::new();
+    let mut asked = |more_lines: usize, formats: &str| {
+        let mut phone = Phone::new("alice", 1);
+        phone.call_id = format!("call-{more_lines}-{}", formats.len());
+        let lines = "m=video 0 RTP/AVP 31\r\n".repeat(more_lines);
+        let body = format!("{}{lines}", description(phone.address, formats));
+        let invite = phone.request("INVITE", "Content-Type: application/sdp\r\n", &body);
+        house.receive(phone.address, &invite);
+        statuses(&house.take(phone.address)).pop()
+    };
+    let formats = |count: usize| ["0"].repeat(count).join(" ");
+    assert_eq!(asked(31, "0"), Some(200));
+    assert_eq!(asked(32, "0"), Some(488));
+    assert_eq!(asked(0, &formats(64)), Some(200));
+    assert_eq!(asked(0, &formats(65)), Some(488));
+    assert_eq!(asked(0, "0 8"), Some(200));
+    assert_eq!(house.board.stats().calls.get(&("inbound", "refused")), Some(&2));
+}
+
+/// RFC 5589 section 7.3: the dialog that is to be replaced is one of another server's, and only
+/// that server can judge whether it may be.
+#[test]
+fn a_transfer_to_a_call_elsewhere_names_the_dialog_there_and_who_asked() {
+    let mut house = House::new();
+    let (mut alice, bob) = (Phone::new("alice", 1), Phone::new("bob", 2));
+    alice.join(&mut house);
+    let refer = format!(
+        "Refer-To: <sip:bob@{}?Replaces=12%40elsewhere%3Bto-tag%3D7%3Bfrom-tag%3D8>\r\n\
+         Referred-By: <sip:alice@home>\r\n",
+        bob.address
+    );
+    let messages = alice.send(&mut house, "REFER", &refer);
+    assert_eq!(statuses(&messages), [202]);
+    let called = house.take(bob.address);
+    let [Message::Request(call)] = &called[..] else { panic!("{called:?}") };
+    assert_eq!(text(&call.headers, HeaderName::Replaces), "12@elsewhere;to-tag=7;from-tag=8");
+    assert_eq!(text(&call.headers, HeaderName::ReferredBy), "<sip:alice@home>");
+    // One that would be here, and is not, is not looked for by calling ourselves.
+    let here = refer.replace(&bob.address.to_string(), crate::house::SERVER);
+    assert_eq!(statuses(&alice.send(&mut house, "REFER", &here)), [404]);
 }

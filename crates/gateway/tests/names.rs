@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's hands may fail with it")]
 #![expect(clippy::disallowed_methods, reason = "the endpoint must be told a time")]
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use gateway::{Gateway, Inbound, Settings};

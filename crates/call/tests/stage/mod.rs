@@ -61,6 +61,11 @@ impl Stage {
         stage
     }
 
+    /// Those who come from now on have numbers from there on.
+    pub(crate) fn number_from(&mut self, first: u64) {
+        self.entered = first;
+    }
+
     pub(crate) fn drain(&mut self) {
         while let Some(effect) = self.conference.poll() {
             assert!(!self.over, "nothing follows the end: {effect:?}");

@@ -1,0 +1,89 @@
+//! Somebody goes over from one conference to another in place of who leaves both.
+
+mod stage;
+
+use model::{Author, CommandId, EventKind, LeaveReason, Refusal, Verb};
+use stage::{Stage, colleague};
+
+const COMMAND: CommandId = CommandId(9);
+
+/// An agent has a call with a customer, and another one with an expert; its second seat is in the
+/// second conference.
+fn two_calls() -> (Stage, Stage) {
+    let (mut desk, mut aside) = (Stage::new("cinnox"), Stage::new("cinnox"));
+    aside.number_from(100);
+    desk.agent("A");
+    desk.customer();
+    aside.agent("A");
+    aside.agent("E");
+    (desk, aside)
+}
+
+/// What the one conference lets go is taken in by the other.
+fn go_over(from: &mut Stage, to: &mut Stage) {
+    let (leaver, replaced) = (from.conference.parties()[0].id, to.conference.parties()[0].id);
+    let movers = from.conference.let_go(from.now_ms, COMMAND, leaver);
+    for mover in &movers {
+        assert!(from.legs.remove(&mover.leg()), "its connection is none of the one's any more");
+        to.legs.insert(mover.leg());
+        to.names.insert(mover.party(), from.names[&mover.party()].clone());
+    }
+    from.drain();
+    to.conference.take_in(to.now_ms, COMMAND, replaced, movers);
+    to.drain();
+}
+
+#[test]
+fn company_takes_the_place_of_who_leaves_both_and_what_is_left_ends() {
+    let (mut desk, mut aside) = two_calls();
+    let (agent, expert) = (desk.conference.parties()[0].id, aside.conference.parties()[1].id);
+    let role = desk.role(agent);
+    go_over(&mut aside, &mut desk);
+    assert_eq!(desk.picture(), "C: E | E: C");
+    assert!(aside.over && !desk.over);
+    assert_eq!((aside.hung_up.len(), desk.hung_up.len()), (1, 1), "its own two, and no other");
+    assert_eq!(desk.role(expert), role, "it is what the one was whose place it takes");
+    let left = |party| EventKind::Left { party, reason: LeaveReason::Transferred };
+    assert_eq!(desk.told(&left(agent)), 1);
+    assert_eq!(aside.told(&left(expert)), 1);
+    assert_eq!(desk.told(&EventKind::TransferCompleted { party: agent, to: expert }), 1);
+    // It is like any other party from then on.
+    desk.by(expert, Verb::Remove { party: expert }).expect("it may leave");
+}
+
+#[test]
+fn who_has_taken_its_voice_out_stays_muted_where_it_comes() {
+    let (mut desk, mut aside) = two_calls();
+    let expert = aside.conference.parties()[1].id;
+    aside.by(expert, Verb::Mute { party: expert }).expect("its own voice");
+    go_over(&mut aside, &mut desk);
+    assert_eq!(desk.picture(), "C:  | E: C");
+    assert_eq!(desk.told(&EventKind::Muted { party: expert }), 1);
+    desk.by(expert, Verb::Unmute { party: expert }).expect("its own voice");
+    assert_eq!(desk.picture(), "C: E | E: C");
+}
+
+#[test]
+fn a_seat_is_passed_on_only_by_who_may_transfer_it_and_while_it_is_its_own() {
+    let (mut desk, _) = two_calls();
+    let [agent, customer] = [0, 1].map(|place| desk.conference.parties()[place].id);
+    assert_eq!(desk.conference.may_pass_on(customer), Err(Refusal::NotAllowed));
+    assert_eq!(desk.conference.may_pass_on(agent), Ok(()));
+    assert_eq!(desk.conference.company_of(agent), 1);
+    let verb = Verb::Transfer { party: agent, target: colleague("F") };
+    let called = desk.calls(Author::Party(agent), verb, "F");
+    assert_eq!(desk.conference.may_pass_on(agent), Err(Refusal::WrongState));
+    assert_eq!(desk.conference.may_pass_on(called), Err(Refusal::WrongState));
+    assert_eq!(desk.conference.company_of(agent), 1, "who is being called does not go along");
+}
+
+#[test]
+fn a_full_conference_takes_one_for_one_and_no_more() {
+    let mut profile = stage::profile("cinnox");
+    profile.parties_max = 2;
+    let mut desk = Stage::with(profile, false);
+    desk.agent("A");
+    desk.customer();
+    assert_eq!(desk.conference.has_room_in_place_of_one(1), Ok(()));
+    assert_eq!(desk.conference.has_room_in_place_of_one(2), Err(Refusal::LimitReached));
+}

@@ -113,7 +113,7 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     server
 }
 
-/// The servers of a domain, by the transports that it wants if those are open; else the host itself.
+/// The servers of a domain, by the transports that it wants if those are open; else the host.
 async fn by_service(
     resolver: &TokioResolver,
     domain: &str,

@@ -35,6 +35,7 @@
 
 mod announcer;
 mod bursts;
+mod carried;
 mod clip;
 mod control;
 mod crowd;

@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use audio::{Encoder, limiter, mix};
 use model::limits::TAP_SAMPLES_MAX;
-use model::{AnnouncementId, Codec, LegId, RecordingId};
+use model::{AnnouncementId, Codec, RecordingId};
 
 use crate::announcer::{Announcement, Announcer, Ringer};
+use crate::carried::Carried;
 use crate::cue::Spent;
 use crate::ledger::Ledger;
 use crate::limits::{
@@ -97,54 +98,6 @@ pub(crate) struct Scratch {
     silence: Vec<u8>,
 }
 
-/// What a speaker sent, on its way to listeners.
-struct Carried {
-    of: Option<(u64, PortKey)>,
-    what: Carriage,
-    bytes: [u8; PAYLOAD_BYTES_MAX],
-}
-
-/// As a [`Parcel`].
-#[derive(Clone, Copy)]
-enum Carriage {
-    Payload { length: usize, after_loss: bool },
-    Lost,
-    Late,
-}
-
-impl Carried {
-    /// Fetches what a speaker sent for this tick.
-    fn fetch(&mut self, tick: u64, (port, leg): (PortKey, LegId), ports: &Ports) {
-        if self.of == Some((tick, port)) {
-            return;
-        }
-        self.of = Some((tick, port));
-        self.what = match ports.link(port, leg).map(Link::parcel) {
-            Some(Parcel::Payload { bytes, after_loss }) => {
-                match self.bytes.get_mut(..bytes.len()) {
-                    Some(room) => {
-                        room.copy_from_slice(bytes);
-                        Carriage::Payload { length: bytes.len(), after_loss }
-                    }
-                    None => Carriage::Lost,
-                }
-            }
-            Some(Parcel::Late) => Carriage::Late,
-            Some(Parcel::Lost | Parcel::Mingled) | None => Carriage::Lost,
-        };
-    }
-
-    fn parcel(&self) -> Parcel<'_> {
-        match self.what {
-            Carriage::Payload { length, after_loss } => {
-                Parcel::Payload { bytes: &self.bytes[..length], after_loss }
-            }
-            Carriage::Lost => Parcel::Lost,
-            Carriage::Late => Parcel::Late,
-        }
-    }
-}
-
 /// What an Opus encoder makes of silence when nothing may be remembered. The first frames of an
 /// encoder are longer.
 fn opus_silence() -> Vec<u8> {
@@ -167,7 +120,7 @@ impl Scratch {
             sum: [0; TAP_SAMPLES_MAX],
             old: [0; TAP_SAMPLES_MAX],
             pcm: [0; TAP_SAMPLES_MAX],
-            carried: Carried { of: None, what: Carriage::Lost, bytes: [0; PAYLOAD_BYTES_MAX] },
+            carried: Carried::nothing(),
             silence: opus_silence(),
         }
     }
@@ -280,7 +233,7 @@ impl Mixer {
         self.announcer.stop(announcement);
     }
 
-    /// A leg goes to another mixer. It is not heard a last time here: its next frame is heard there.
+    /// A leg goes to another mixer, where its next frame is heard. It is not heard here again.
     pub(crate) fn let_out(&mut self, key: PortKey, port: &mut Port) {
         let stays = |member: &Member| (member.port, member.leg) != (key, port.leg);
         self.plan.members.retain(stays);

@@ -42,7 +42,7 @@ fn two_conferences(codec: Codec, apart: bool, first_is_first: bool) -> World {
     world
 }
 
-/// Leg 1 goes over to leg 2, and the conference that it leaves is over. As the switchboard orders it.
+/// Leg 1 goes over to leg 2, and the conference that it leaves is over, as the switchboard has it.
 fn move_over(world: &mut World) {
     let (leg, local) = (LegId(1), Routing::default());
     let orders = [

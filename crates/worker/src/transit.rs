@@ -1,9 +1,9 @@
 //! Legs on their way from one media thread to another.
 //!
 //! A conference is mixed by one thread, so a leg that goes over to another conference may have to
-//! go to another thread. The one lets go of its port and its socket, both come back by the ring, and
-//! the other takes them in: two turns or three, in which what comes waits in the socket. Orders that
-//! concern the leg wait meanwhile.
+//! go to another thread. The one lets go of its port and its socket, both come back by the ring,
+//! and the other takes them in: two turns or three, in which what comes waits in the socket.
+//! Orders that concern the leg wait meanwhile.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -6,6 +6,10 @@ use crate::Flow;
 use crate::phone::Manners::{Answers, Refuses, Rings};
 use crate::world::World;
 
+/// What is to be seen after [`consultation`].
+const CONSULTATION: &str =
+    "consult: alice carol, room: alice(held) bob | alice talks+talks, bob talks, carol talks";
+
 pub(crate) const FLOWS: &[Flow] = &[
     Flow {
         section: "RFC 3665 2.1, 2.2: registration with a challenge, and its renewal",
@@ -94,7 +98,7 @@ pub(crate) const FLOWS: &[Flow] = &[
             world.stop();
         },
         stops: &[
-            "consult: alice carol, room: alice(held) bob | alice talks+talks, bob talks, carol talks",
+            CONSULTATION,
             "consult: carol, room: alice(held) bob | alice talks+over, bob talks, carol talks",
             "consult: carol, room: alice bob | alice talks+over, bob talks, carol talks",
         ],
@@ -144,7 +148,7 @@ pub(crate) const FLOWS: &[Flow] = &[
             world.stop();
         },
         stops: &[
-            "consult: alice carol, room: alice(held) bob | alice talks+talks, bob talks, carol talks",
+            CONSULTATION,
             "room: bob carol | alice over+over transfer 200, bob talks, carol talks",
         ],
     },
@@ -156,7 +160,7 @@ pub(crate) const FLOWS: &[Flow] = &[
             world.stop();
         },
         stops: &[
-            "consult: alice carol, room: alice(held) bob | alice talks+talks, bob talks, carol talks",
+            CONSULTATION,
             "consult: bob carol | alice over+over transfer 200, bob talks, carol talks",
         ],
     },

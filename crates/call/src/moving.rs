@@ -127,6 +127,9 @@ fn goes_along(party: &Party) -> bool {
 fn mover(party: &Party) -> Option<Mover> {
     match party.presence {
         Presence::Connected { codec } => Some(Mover { party: party.clone(), codec }),
-        Presence::Arriving | Presence::Dialling { .. } | Presence::Ringing { .. } => None,
+        Presence::Arriving
+        | Presence::Dialling { .. }
+        | Presence::Ringing { .. }
+        | Presence::Early { .. } => None,
     }
 }

@@ -32,6 +32,8 @@ impl Transit {
             | MediaOrder::Route { .. }
             | MediaOrder::OpenTap { .. }
             | MediaOrder::CloseTap { .. }
+            | MediaOrder::Play { .. }
+            | MediaOrder::StopPlaying { .. }
             | MediaOrder::CloseConference { .. } => return None,
         };
         let waiting = self.0.get_mut(leg)?;
@@ -62,8 +64,12 @@ impl Travellers {
             Spent::Departed(_, port) => {
                 self.ports.insert(port.leg(), port);
             }
-            Spent::Port(..) | Spent::Link(_) | Spent::Plan(_) | Spent::Mixer(_) | Spent::Tap(_) => {
-            }
+            Spent::Port(..)
+            | Spent::Link(_)
+            | Spent::Plan(_)
+            | Spent::Mixer(_)
+            | Spent::Announcement(_)
+            | Spent::Tap(_) => {}
         }
     }
 

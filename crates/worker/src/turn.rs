@@ -134,7 +134,11 @@ impl MediaThread {
             match &spent {
                 Spent::Port(port, _) => self.sockets.remove(*port, false),
                 Spent::Departed(port, _) => self.sockets.remove(*port, true),
-                Spent::Link(_) | Spent::Plan(_) | Spent::Mixer(_) | Spent::Tap(_) => {}
+                Spent::Link(_)
+                | Spent::Plan(_)
+                | Spent::Mixer(_)
+                | Spent::Announcement(_)
+                | Spent::Tap(_) => {}
             }
             self.give(Return::Spent(spent));
         }

@@ -240,8 +240,8 @@ mod tests {
         assert_eq!(said("*312**"), []);
         assert_eq!(said("*312*."), []);
         assert_eq!(said("*312*1"), [verb(KeyVerb::Mute, "")]);
-        assert_eq!(said("*312."), [consult.clone()]);
-        assert_eq!(said("*3A"), [consult.clone()]);
+        assert_eq!(said("*312."), std::slice::from_ref(&consult));
+        assert_eq!(said("*3A"), std::slice::from_ref(&consult));
         let longest = "7".repeat(KEYED_NUMBER_LENGTH_MAX);
         assert_eq!(said(&format!("*3{longest}#")), [verb(KeyVerb::Consult, &longest)]);
         assert_eq!(said(&format!("*3{longest}7")), [consult]);

@@ -73,9 +73,9 @@ impl Desk {
     /// The agent has its colleague called by keys, and that one is in.
     fn calls_colleague(&mut self, verb: KeyVerb) {
         let told = self.says(AGENT, verb);
-        let called = told.iter().find_map(|event| match event.kind {
-            EventKind::Dialling { party, .. } => Some(party),
-            _ => None,
+        let called = told.iter().find_map(|event| {
+            let EventKind::Dialling { party, .. } = event.kind else { return None };
+            Some(party)
         });
         self.comes(called.unwrap_or_else(|| panic!("{}: {told:?}", self.profile.name)));
     }
@@ -227,10 +227,8 @@ fn each_verb_that_a_profile_maps_to_keys_is_refused_to_who_may_not() {
             assert_eq!(kinds, [refused], "{} {verb:?}", profile.name);
         }
     }
-    let leave = |(name, verb): &(String, KeyVerb)| match verb {
-        KeyVerb::Leave => true,
-        KeyVerb::Mute => name == "open",
-        _ => false,
+    let leave = |(name, verb): &(String, KeyVerb)| {
+        *verb == KeyVerb::Leave || (*verb == KeyVerb::Mute && name == "open")
     };
     assert!(free_for_all.iter().all(leave), "{free_for_all:?}");
 }

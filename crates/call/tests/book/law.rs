@@ -78,7 +78,15 @@ impl Book {
             Role::Customer => Relation::Customer,
             _ if author.is_some() && whom.brought_by == author => Relation::Added,
             role if role.is_ours() => Relation::Colleague,
-            _ => Relation::Third,
+            Role::Admin
+            | Role::Host
+            | Role::CoHost
+            | Role::Staff
+            | Role::Primary
+            | Role::Secondary
+            | Role::Trainee
+            | Role::External
+            | Role::Guest => Relation::Third,
         }
     }
 

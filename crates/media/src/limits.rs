@@ -124,8 +124,12 @@ pub const PRIVATE_TICKS: u64 = 100;
 pub const SILENT_TICKS: u32 = 3;
 
 /// Ticks for which a voice must be heard alone in the mix until its own payloads take over in mid
-/// sound: 0.5 s, so that two who talk at once make no more than two changes a second.
-pub const ALONE_TICKS: u32 = 25;
+/// sound: 120 ms, in which the voice before it has died away in the far decoder.
+pub const ALONE_TICKS: u32 = 6;
+
+/// Ticks between two such changes: a second, so that two who talk at once make no more than two
+/// changes a second.
+pub const TAKEN_OVER_TICKS: u32 = 50;
 
 /// Length of the ramp when the routing changes \[ms\].
 pub const RAMP_MS: usize = 5;

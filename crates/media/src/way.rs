@@ -10,13 +10,15 @@
 //! Where one is late nothing is sent, and it follows without a gap: to the far end it is late, too.
 //!
 //! A far decoder remembers. From silence a voice's payloads begin at once; from the mix they take
-//! over when the voice was alone for a while, so that the mix was nearly the same sound; back to
-//! the mix goes a payload that needs no memory.
+//! over when the voice was alone for a moment, so that the mix was nearly the same sound; back to
+//! the mix goes a payload that needs no memory. What is mixed is encoded once more and so comes
+//! some milliseconds later: where payloads take over, those are skipped. That belongs into the
+//! change of talkers, not into the sentence after it.
 
 use model::LegId;
 
 use crate::crowd::Crowd;
-use crate::limits::{ALONE_TICKS, SILENT_TICKS, TICK_MS};
+use crate::limits::{ALONE_TICKS, SILENT_TICKS, TAKEN_OVER_TICKS, TICK_MS};
 use crate::plan::{Bus, Member, Plan};
 use crate::playout::Parcel;
 use crate::port::Link;
@@ -45,13 +47,17 @@ pub(crate) struct Way {
     /// Who was alone in the mix, for how many ticks.
     alone: Option<(PortKey, LegId)>,
     alone_ticks: u32,
+    /// Ticks since payloads took over from the mix.
+    taken_over_ticks: u32,
 }
 
 impl Way {
     /// Nothing was heard yet.
     pub(crate) fn new() -> Way {
         let given = Given::Silence;
-        Way { given, before: given, silent_ticks: 0, alone: None, alone_ticks: 0 }
+        let (alone, alone_ticks) = (None, 0);
+        let (silent_ticks, taken_over_ticks) = (0, TAKEN_OVER_TICKS);
+        Way { given, before: given, silent_ticks, alone, alone_ticks, taken_over_ticks }
     }
 
     /// Goes a tick on.
@@ -73,6 +79,8 @@ impl Way {
             }
             (Some(_) | None, _) => Given::Mix,
         };
+        let takes_over = self.before == Given::Mix && matches!(self.given, Given::Own(..));
+        self.taken_over_ticks = if takes_over { 0 } else { self.taken_over_ticks.saturating_add(1) };
     }
 
     fn silence(&self) -> Given {
@@ -88,8 +96,9 @@ impl Way {
             Given::Silence => own,
             Given::Own(..) if self.given == own => own,
             Given::Own(..) => Given::Mix,
-            Given::Mix if self.alone_ticks >= ALONE_TICKS => own,
-            Given::Mix => Given::Mix,
+            Given::Mix if self.alone_ticks < ALONE_TICKS => Given::Mix,
+            Given::Mix if self.taken_over_ticks < TAKEN_OVER_TICKS => Given::Mix,
+            Given::Mix => own,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod house;
 
 use assert_no_alloc::AllocDisabler;
+use audio::tone::{Ear, Sine};
 use house::*;
 use media::Music;
 use model::limits::TAP_FRAMES_QUEUED_MAX;
@@ -216,5 +217,51 @@ fn a_second_talker_who_comes_and_goes_makes_no_click() {
         assert!(bend < 150, "leg {leg}: a bend of {bend}");
         let loud = world.phone(leg).heard.iter().any(|sample| sample.unsigned_abs() > 5_000);
         assert!(loud, "leg {leg}");
+    }
+}
+
+/// Lets three talk in turn, 2 s each, over a line with so much jitter, and returns in which turns
+/// who heard whom where it should have been another, 300 ms after the change of talkers and later.
+fn wrong_in_turns(jitter_us: u64) -> Vec<(usize, usize, Vec<usize>)> {
+    const CHANGE_MS: usize = 300;
+    const WINDOW_MS: usize = 400;
+    let mut world = opus_room(3, 0);
+    for leg in 0..3_u64 {
+        let mut state = leg + 77;
+        world.phone(leg).network = Box::new(move |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            vec![(state >> 33) % jitter_us]
+        });
+    }
+    let mut ears: Vec<Ear> = (0..3).map(|_| Ear::new(&TONES_HZ, 48_000)).collect();
+    let mut wrong = Vec::new();
+    for turn in 0..11 {
+        let talker = turn % 3;
+        for leg in 0..3 {
+            let sine = (leg == talker).then(|| Sine::new(TONES_HZ[leg], LOUD, 48_000));
+            world.phone(leg as u64).sine = sine;
+        }
+        for at_ms in (0..2_000).step_by(20) {
+            world.run_ms(20);
+            for (leg, ear) in ears.iter_mut().enumerate() {
+                let pcm = std::mem::take(&mut world.phone(leg as u64).heard);
+                let windows = pcm.chunks(960).filter_map(|frame| ear.push(frame));
+                for heard in windows.filter(|_| turn > 1 && at_ms >= CHANGE_MS + WINDOW_MS) {
+                    let heard: Vec<usize> = heard.iter().collect();
+                    let expected = if leg == talker { vec![] } else { vec![talker] };
+                    if heard != expected {
+                        wrong.push((turn, leg, heard));
+                    }
+                }
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn who_takes_its_turn_is_heard_without_a_break_after_the_change() {
+    for jitter_us in [3_000, 8_000, 15_000] {
+        assert_eq!(wrong_in_turns(jitter_us), [], "with a jitter of {jitter_us} µs");
     }
 }

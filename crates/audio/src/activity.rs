@@ -14,6 +14,8 @@ const MARGIN_DB: f32 = 8.0;
 const THRESHOLD_DBOV: (f32, f32) = (-55.0, -38.0);
 /// How fast the floor rises while it is louder \[dB/s\]; it falls at once.
 const FLOOR_RISE_DB_PER_S: f32 = 2.0;
+/// Bytes of G.711 that are looked at together: most sound differs from silence in its first.
+const LOOKED_AT_ONCE: usize = 32;
 /// Longest Opus payload that holds no sound \[bytes\].
 const OPUS_HEAD_BYTES: usize = 2;
 /// Largest magnitude that is still silence: what A-law makes of zero.
@@ -113,7 +115,11 @@ pub fn payload_is_silence(codec: Codec, payload: &[u8]) -> bool {
         Codec::Opus => return (1..=OPUS_HEAD_BYTES).contains(&payload.len()),
         Codec::G722 => return false,
     };
-    !payload.is_empty() && payload.iter().all(|byte| codes.contains(byte))
+    // Some at a time, and all of those: that is a few instructions for a processor.
+    let silent = |part: &[u8]| {
+        part.iter().fold(true, |all, byte| all & (*byte == codes[0] || *byte == codes[1]))
+    };
+    !payload.is_empty() && payload.chunks(LOOKED_AT_ONCE).all(silent)
 }
 
 /// What an Opus payload's encoder thought of the first of it: voice, or none. Told without decoding

@@ -1,5 +1,6 @@
 //! Payload bytes to samples, and something in their place when they are missing.
 
+use crate::activity::payload_is_silence;
 use crate::codec::{Codec, CodecError, DecodeError};
 use crate::conceal::Concealer;
 use crate::g711;
@@ -77,6 +78,19 @@ impl Decoder {
         };
         concealer.good(out);
         Ok(samples)
+    }
+
+    /// Whether a payload is digital silence to a decoder that decoded nothing else for a while,
+    /// told without decoding it: see [`crate::activity::payload_is_silence`]; of G.722 only this
+    /// can tell. A decoder that is spared such payloads is to be shown the last 80 ms of them
+    /// before it decodes anything else, for its prediction to be right again.
+    pub fn rests(&mut self, payload: &[u8]) -> bool {
+        match &mut self.kind {
+            Kind::G722(decoder, _) => decoder.rest(payload),
+            Kind::Pcmu(_) | Kind::Pcma(_) | Kind::Opus(_) => {
+                payload_is_silence(self.codec, payload)
+            }
+        }
     }
 
     /// Fills `out` with what is likely to have been in a lost packet, fading into silence as the

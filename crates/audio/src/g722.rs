@@ -57,6 +57,11 @@ const LOW_SCALE_MAX: i32 = 18_432;
 /// Largest logarithmic scale factor of the higher band (block 3H, LOGSCH).
 const HIGH_SCALE_MAX: i32 = 22_528;
 
+/// Largest logarithmic scale factor of the lower band at which it is silent: zeros come to 4,208.
+const LOW_SCALE_SILENT: i32 = 4_608;
+/// The bit that the higher band's two inner codes have, in a byte.
+const HIGH_INNER: u8 = 0x40;
+
 /// Samples in, bytes out. `Clone` copies all that the next byte depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
@@ -151,6 +156,30 @@ impl Decoder {
         }
     }
 
+    /// Whether a payload is digital silence to a decoder that decoded nothing else for a while,
+    /// told by the steps of the quantisers alone. If so, those are as if it had been decoded; what
+    /// the predictors would have learnt of it is left out.
+    ///
+    /// Payloads of silence never repeat: the lower band goes on swinging by less than is heard.
+    /// But the higher band keeps to its inner codes only while its input is zeros: what rounding
+    /// adds to the softest sound makes it leave them many times in a packet.
+    pub(crate) fn rest(&mut self, payload: &[u8]) -> bool {
+        let inner = payload.iter().fold(HIGH_INNER, |all, byte| all & byte) == HIGH_INNER;
+        if !inner || self.high.scale_log > 0 {
+            return false;
+        }
+        let (mut log, mut most) = (self.low.scale_log, 0);
+        for byte in payload {
+            log = next_low_scale_log(log, byte & 0x3F);
+            most = most.max(log);
+        }
+        let rests = most <= LOW_SCALE_SILENT;
+        if rests {
+            (self.low.scale_log, self.low.scale) = (log, antilog(log, 8));
+        }
+        rests
+    }
+
     fn decode_low(&mut self, code: u8) -> i32 {
         // Blocks 5L INVQBL, 6L LIMIT.
         let difference = product(self.low.scale, LOW_VALUES_6_BIT[usize::from(code)]);
@@ -219,10 +248,8 @@ impl Band {
 
     /// Blocks 2L INVQAL, 3L LOGSCL and SCALEL, then the predictor.
     fn adapt_low(&mut self, code: u8) {
-        let upper = usize::from(code >> 2);
-        let difference = product(self.scale, LOW_VALUES_4_BIT[upper]);
-        let log = product(self.scale_log, 32_512) + LOW_SCALE_STEPS[upper];
-        self.scale_log = log.clamp(0, LOW_SCALE_MAX);
+        let difference = product(self.scale, LOW_VALUES_4_BIT[usize::from(code >> 2)]);
+        self.scale_log = next_low_scale_log(self.scale_log, code);
         self.scale = antilog(self.scale_log, 8);
         self.predict(difference);
     }
@@ -291,6 +318,12 @@ impl Band {
     }
 }
 
+/// The lower band's logarithmic scale factor after a code (block 3L, LOGSCL).
+fn next_low_scale_log(log: i32, code: u8) -> i32 {
+    let step = LOW_SCALE_STEPS[usize::from(code >> 2)];
+    (product(log, 32_512) + step).clamp(0, LOW_SCALE_MAX)
+}
+
 /// The scale factor of its logarithm (blocks SCALEL, SCALEH).
 fn antilog(log: i32, bias: i32) -> i32 {
     let fraction = ANTILOG[((log >> 6) & 31) as usize];
@@ -341,6 +374,48 @@ mod tests {
         let mut decoded = vec![0; pcm.len()];
         Decoder::new().decode(&payload, &mut decoded);
         assert_eq!(fnv(decoded.iter().flat_map(|sample| sample.to_le_bytes())), 2144518210);
+    }
+
+    /// Whether each of 200 packets of 20 ms rests, for a decoder that has decoded zeros for 1 s.
+    fn rests(mut sample: impl FnMut(usize) -> f64) -> Vec<bool> {
+        let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
+        let (mut payload, mut out) = ([0; 160], [0; 320]);
+        for _ in 0..50 {
+            encoder.encode(&[0; 320], &mut payload);
+            decoder.decode(&payload, &mut out);
+        }
+        let packet = |packet: usize| {
+            let at = (packet * 320..(packet + 1) * 320).map(&mut sample);
+            let pcm: Vec<i16> = at.map(|sample| sample.round() as i16).collect();
+            encoder.encode(&pcm, &mut payload);
+            let rests = decoder.rest(&payload);
+            if !rests {
+                decoder.decode(&payload, &mut out);
+            }
+            rests
+        };
+        (0..200).map(packet).collect()
+    }
+
+    #[test]
+    fn zeros_rest_and_the_softest_sound_does_not() {
+        assert_eq!(rests(|_| 0.0), [true; 200]);
+        let mut state = 1_u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 30) - 1.5
+        };
+        assert_eq!(rests(|_| noise()), [false; 200]);
+        for hz in [120.0, 437.0, 1_000.0, 2_500.0, 5_000.0] {
+            let sine = |index: usize| (std::f64::consts::TAU * hz * index as f64 / 16_000.0).sin();
+            for amplitude in [4.0, 8.0, 32.0, 1_000.0] {
+                let rests = rests(|index| amplitude * sine(index));
+                assert_eq!(rests, [false; 200], "{hz} Hz, {amplitude}");
+            }
+            let swelling = rests(|index| index as f64 / 320.0 / 10.0 * sine(index));
+            let last = swelling.iter().rposition(|rests| *rests);
+            assert!(last.is_none_or(|last| last < 20), "{hz} Hz: {last:?}, an amplitude of 2");
+        }
     }
 
     #[test]

@@ -4,12 +4,19 @@
 //! nobody ever spoke, up to eight after a word). Each was decoded once, in a decoder at rest, and
 //! nothing was heard. While the decoder is at rest they are nothing again: what an Opus frame adds
 //! to silence is bounded by gains and energies that are coded in it, and those of the frames before
-//! only count for less (RFC 6716 sections 4.2.7.4 and 4.3.2.1).
+//! only count for less (RFC 6716 sections 4.2.7.4 and 4.3.2.1). G.722 never repeats itself; its
+//! decoder tells by the codes (`audio::Decoder::rests`).
 //!
 //! What the decoder does not see it does not remember. So it is shown the last payloads that were
 //! left out before it decodes something else, and the first syllable comes out as it went in.
 
-use crate::limits::{HUSH_BYTES_MAX, HUSH_PAYLOADS_MAX, SILENT_PACKETS, WARM_PACKETS_MAX};
+use audio::Codec;
+
+use crate::limits::{
+    HUSH_BYTES_MAX, HUSH_PAYLOADS_MAX, SILENT_PACKETS, WARM_BYTES_MAX, WARM_PACKETS_G722,
+    WARM_PACKETS_OPUS,
+};
+use crate::spared::Spared;
 
 /// A payload that decoded to silence.
 #[derive(Debug, Clone, Copy)]
@@ -26,21 +33,25 @@ pub(crate) struct Hush {
     oldest: usize,
     /// Packets in a row that were nothing, up to [`SILENT_PACKETS`].
     inaudible: u32,
-    /// Which known payloads were left out at last, as far as they matter; oldest first.
-    left_out: [usize; WARM_PACKETS_MAX],
-    left_out_count: usize,
+    /// What was left out at last, as far as it matters.
+    left_out: Spared,
 }
 
 impl Hush {
     /// Nothing is known.
-    pub(crate) fn new() -> Hush {
+    pub(crate) fn new(codec: Codec) -> Hush {
+        let warm_packets = match codec {
+            Codec::Opus => WARM_PACKETS_OPUS,
+            Codec::G722 => WARM_PACKETS_G722,
+            // They remember nothing, and nothing of theirs is left out but to be forgotten.
+            Codec::Pcmu | Codec::Pcma => 1,
+        };
         let empty = Known { bytes: [0; HUSH_BYTES_MAX], length: 0 };
         Hush {
             known: vec![empty; HUSH_PAYLOADS_MAX].into_boxed_slice(),
             oldest: 0,
             inaudible: 0,
-            left_out: [0; WARM_PACKETS_MAX],
-            left_out_count: 0,
+            left_out: Spared::new(warm_packets, WARM_BYTES_MAX),
         }
     }
 
@@ -49,26 +60,25 @@ impl Hush {
         self.inaudible >= SILENT_PACKETS
     }
 
-    /// Whether a payload can be left out, given that the decoder rests. If so, that is noted.
-    pub(crate) fn leaves_out(&mut self, payload: &[u8]) -> bool {
-        let Some(index) = self.find(payload) else { return false };
-        if self.left_out_count == WARM_PACKETS_MAX {
-            self.left_out.rotate_left(1);
-            self.left_out_count -= 1;
-        }
-        self.left_out[self.left_out_count] = index;
-        self.left_out_count += 1;
-        true
+    /// Whether a payload is one that decoded to silence before.
+    pub(crate) fn knows(&self, payload: &[u8]) -> bool {
+        self.find(payload).is_some()
+    }
+
+    /// Leaves a payload out, given that the decoder rests; false if it is too long to be shown to
+    /// it later.
+    pub(crate) fn leave_out(&mut self, payload: &[u8]) -> bool {
+        self.left_out.push(payload)
     }
 
     /// What the decoder has to see before it decodes anything else, oldest first.
     pub(crate) fn left_out(&self) -> impl Iterator<Item = &[u8]> {
-        self.left_out[..self.left_out_count].iter().map(|index| self.bytes(*index))
+        self.left_out.iter()
     }
 
     /// A payload was decoded, after all that was left out: whether nothing was heard.
     pub(crate) fn decoded(&mut self, payload: &[u8], silent: bool) {
-        self.left_out_count = 0;
+        self.left_out.clear();
         self.inaudible = if silent { (self.inaudible + 1).min(SILENT_PACKETS) } else { 0 };
         if silent && self.find(payload).is_none() {
             self.learn(payload);
@@ -77,7 +87,8 @@ impl Hush {
 
     /// Something else was heard than a payload.
     pub(crate) fn disturb(&mut self) {
-        (self.inaudible, self.left_out_count) = (0, 0);
+        self.inaudible = 0;
+        self.left_out.clear();
     }
 
     fn learn(&mut self, payload: &[u8]) {
@@ -104,8 +115,12 @@ impl Hush {
 mod tests {
     use super::*;
 
+    fn leaves_out(hush: &mut Hush, payload: &[u8]) -> bool {
+        hush.knows(payload) && hush.leave_out(payload)
+    }
+
     fn at_rest(payloads: &[&[u8]]) -> Hush {
-        let mut hush = Hush::new();
+        let mut hush = Hush::new(Codec::Opus);
         for _ in 0..SILENT_PACKETS {
             payloads.iter().for_each(|payload| hush.decoded(payload, true));
         }
@@ -116,13 +131,15 @@ mod tests {
     #[test]
     fn what_was_silent_is_left_out_and_shown_to_the_decoder_later() {
         let mut hush = at_rest(&[b"one", b"two"]);
-        assert!(!hush.leaves_out(b"three") && !hush.leaves_out(b""));
+        assert!(!leaves_out(&mut hush, b"three") && !leaves_out(&mut hush, b""));
         for _ in 0..10 {
-            assert!(hush.leaves_out(b"one") && hush.leaves_out(b"two"));
+            assert!(leaves_out(&mut hush, b"one") && leaves_out(&mut hush, b"two"));
         }
-        assert!(hush.left_out().eq([&b"one"[..], b"two"].repeat(WARM_PACKETS_MAX / 2)));
+        assert!(hush.left_out().eq([&b"one"[..], b"two"].repeat(WARM_PACKETS_OPUS / 2)));
         hush.decoded(b"sound", false);
-        assert!(!hush.rests() && hush.left_out().next().is_none() && !hush.leaves_out(b"sound"));
+        assert!(
+            !hush.rests() && hush.left_out().next().is_none() && !leaves_out(&mut hush, b"sound")
+        );
     }
 
     #[test]
@@ -142,12 +159,12 @@ mod tests {
     fn the_oldest_are_forgotten_and_long_ones_never_learnt() {
         let mut hush = at_rest(&[b"first"]);
         for number in 0..HUSH_PAYLOADS_MAX as u8 {
-            assert!(hush.leaves_out(b"first"));
+            assert!(leaves_out(&mut hush, b"first"));
             hush.decoded(&[number; 9], true);
         }
-        assert!(!hush.leaves_out(b"first"));
+        assert!(!leaves_out(&mut hush, b"first"));
         hush.decoded(&[1; HUSH_BYTES_MAX + 1], true);
-        assert!(hush.rests() && !hush.leaves_out(&[1; HUSH_BYTES_MAX + 1]));
-        assert!(hush.leaves_out(&[HUSH_PAYLOADS_MAX as u8 - 1; 9]));
+        assert!(hush.rests() && !leaves_out(&mut hush, &[1; HUSH_BYTES_MAX + 1]));
+        assert!(leaves_out(&mut hush, &[HUSH_PAYLOADS_MAX as u8 - 1; 9]));
     }
 }

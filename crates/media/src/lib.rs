@@ -22,7 +22,7 @@
 //! | one line of time for a leg's packets | `timeline` |
 //! | packets in order; how long they wait | `jitter`, `delay` |
 //! | packets into frames, concealment, the delay kept | `playout`, `fifo`, `stretch` |
-//! | silence that need not be decoded | `hush` |
+//! | silence that need not be decoded, and what is shown to a decoder later | `hush`, `spared` |
 //! | a leg's media end, and what is sent to it | `port`, `outgoing` |
 //! | packets that only the two ends can read | `srtp` |
 //! | who hears whom, with sums | `plan` |
@@ -61,6 +61,7 @@ mod quality;
 mod rate;
 mod reception;
 mod source;
+mod spared;
 mod srtp;
 mod stage;
 mod stretch;

@@ -89,9 +89,16 @@ pub const HUSH_PAYLOADS_MAX: usize = 16;
 /// sender that pads to a constant rate silence is decoded.
 pub const HUSH_BYTES_MAX: usize = 64;
 
-/// Payloads of silence that a decoder is shown before a sound: what Opus predicts from a frame has
-/// fallen below a hundredth four frames later.
-pub const WARM_PACKETS_MAX: usize = 4;
+/// Payloads of silence that a decoder of Opus is shown before a sound: what it predicts from a
+/// frame has fallen below a hundredth four frames later.
+pub const WARM_PACKETS_OPUS: usize = 4;
+
+/// The same for G.722, whose predictor goes on adapting to less than is heard: after half a second
+/// the two ends differ by less than a hundredth, after 80 ms by up to a third.
+pub const WARM_PACKETS_G722: usize = 24;
+
+/// Longest of them \[bytes\]: 20 ms of G.722. Silence in longer packets of it is decoded.
+pub const WARM_BYTES_MAX: usize = 160;
 
 /// How long a missing packet is waited for with made-up sound \[ms\]; then there is silence.
 pub const CONCEAL_MS_MAX: i64 = 60;

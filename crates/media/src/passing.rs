@@ -7,14 +7,8 @@
 use audio::activity::opus_voice_flag;
 
 use crate::limits::{LISTENED_TICKS_MIN, PASSED_BYTES_MAX, PASSED_PACKETS_KEPT, PASSED_TICKS_MAX};
+use crate::spared::Spared;
 use crate::way::is_mono;
-
-/// A payload that the decoder has not seen.
-#[derive(Debug, Clone, Copy)]
-struct Kept {
-    bytes: [u8; PASSED_BYTES_MAX],
-    length: usize,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -31,16 +25,15 @@ enum State {
 /// One leg's payloads that went by.
 #[derive(Debug)]
 pub(crate) struct Passing {
-    kept: Box<[Kept]>,
+    spared: Spared,
     state: State,
 }
 
 impl Passing {
     /// Nothing was passed on.
     pub(crate) fn new() -> Passing {
-        let empty = Kept { bytes: [0; PASSED_BYTES_MAX], length: 0 };
-        let kept = vec![empty; PASSED_PACKETS_KEPT].into_boxed_slice();
-        Passing { kept, state: State::Listening { ticks: 0 } }
+        let spared = Spared::new(PASSED_PACKETS_KEPT, PASSED_BYTES_MAX);
+        Passing { spared, state: State::Listening { ticks: 0 } }
     }
 
     /// Whether the next payload may go by: not where it can be that somebody begins to speak, or
@@ -63,35 +56,28 @@ impl Passing {
     /// A payload went by, as it may.
     pub(crate) fn pass(&mut self, payload: &[u8]) {
         let passed = match self.state {
-            State::Listening { .. } => 0,
+            State::Listening { .. } => {
+                self.spared.clear();
+                0
+            }
             State::Passing { ticks, .. } => ticks,
         };
-        let kept = &mut self.kept[passed as usize % PASSED_PACKETS_KEPT];
-        if let Some(room) = kept.bytes.get_mut(..payload.len()) {
-            room.copy_from_slice(payload);
-            kept.length = payload.len();
-        }
+        let kept = self.spared.push(payload);
+        debug_assert!(kept, "what is too long may not go by");
         self.state = State::Passing { ticks: passed + 1, voiced: opus_voice_flag(payload) };
     }
 
     /// A payload is decoded. What went by before it is given first, as far as it matters, oldest
     /// first.
     pub(crate) fn listen(&mut self) -> impl Iterator<Item = &[u8]> {
-        let passed = match self.state {
+        self.state = match self.state {
             State::Listening { ticks } => {
-                self.state = State::Listening { ticks: ticks.saturating_add(1) };
-                0
+                self.spared.clear();
+                State::Listening { ticks: ticks.saturating_add(1) }
             }
-            State::Passing { ticks, .. } => {
-                self.state = State::Listening { ticks: 1 };
-                ticks as usize
-            }
+            State::Passing { .. } => State::Listening { ticks: 1 },
         };
-        let first = passed.saturating_sub(PASSED_PACKETS_KEPT);
-        (first..passed).map(|number| {
-            let kept = &self.kept[number % PASSED_PACKETS_KEPT];
-            &kept.bytes[..kept.length]
-        })
+        self.spared.iter()
     }
 }
 

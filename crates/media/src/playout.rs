@@ -124,10 +124,11 @@ pub(crate) struct PlayoutBuffer {
 impl PlayoutBuffer {
     /// An empty one around a decoder.
     pub(crate) fn new(decoder: Decoder) -> PlayoutBuffer {
-        let per_ms = decoder.codec().rate_hz() as usize / 1_000;
+        let codec = decoder.codec();
+        let per_ms = codec.rate_hz() as usize / 1_000;
         PlayoutBuffer {
             per_ms: per_ms as i64,
-            packets: JitterBuffer::new(decoder.codec()),
+            packets: JitterBuffer::new(codec),
             decoder,
             delay: DelayEstimate::new(per_ms as i64),
             fifo: Fifo::new(per_ms),
@@ -141,7 +142,7 @@ impl PlayoutBuffer {
             mute: false,
             long_ticks: 0,
             short_ticks: 0,
-            hush: Hush::new(),
+            hush: Hush::new(codec),
             passing: Passing::new(),
         }
     }
@@ -399,7 +400,7 @@ impl PlayoutBuffer {
         let silent = activity::payload_is_silence(codec, payload);
         let Some(room) = self.fifo.room(length) else { return false };
         let mut whole = skipped == 0;
-        if self.hush.rests() && (silent || self.hush.leaves_out(payload)) {
+        if self.hush.rests() && (silent || leaves_out(&mut self.hush, &mut self.decoder, payload)) {
             room.fill(0);
             self.fifo.commit(length, skipped, true);
         } else if decode_after(&mut self.decoder, self.hush.left_out(), payload, room) == Ok(length)
@@ -536,6 +537,11 @@ impl PlayoutBuffer {
         let grain = GRAIN_HALF_MS * self.per_ms as usize / 2;
         (samples.max(0) as usize).next_multiple_of(grain)
     }
+}
+
+/// Whether a payload is silence again, so that it can be left out.
+fn leaves_out(hush: &mut Hush, decoder: &mut Decoder, payload: &[u8]) -> bool {
+    (hush.knows(payload) || decoder.rests(payload)) && hush.leave_out(payload)
 }
 
 /// Decodes a payload, after what the decoder was spared.

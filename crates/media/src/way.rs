@@ -80,7 +80,8 @@ impl Way {
             (Some(_) | None, _) => Given::Mix,
         };
         let takes_over = self.before == Given::Mix && matches!(self.given, Given::Own(..));
-        self.taken_over_ticks = if takes_over { 0 } else { self.taken_over_ticks.saturating_add(1) };
+        self.taken_over_ticks =
+            if takes_over { 0 } else { self.taken_over_ticks.saturating_add(1) };
     }
 
     fn silence(&self) -> Given {

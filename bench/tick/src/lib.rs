@@ -142,6 +142,12 @@ impl Room {
         }
     }
 
+    /// As [`Room::play`], under a name of its own for callgrind to count.
+    #[inline(never)]
+    pub fn play_counted(&mut self) -> usize {
+        self.play()
+    }
+
     /// Receives a packet from each phone, a quarter of them in each turn, and renders a tick.
     /// Returns how many packets are to be sent.
     pub fn play(&mut self) -> usize {

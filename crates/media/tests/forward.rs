@@ -3,6 +3,8 @@
 
 mod house;
 
+use std::f64::consts::TAU;
+
 use assert_no_alloc::AllocDisabler;
 use audio::tone::{Ear, Sine};
 use house::*;
@@ -185,12 +187,14 @@ fn a_recorder_hears_who_is_passed_on() {
 
 /// Lets a second talker come and go many times over a first, and returns what a listener, and the
 /// first talker, heard.
-fn changes(low_hz: f64, amplitude: i16) -> World {
+fn changes(low_hz: f64, amplitude: i16, gain: Gain) -> World {
     let mut world = World::new();
     world.enter(0, Phone::new(0, Codec::Opus).speaking_hz(low_hz, amplitude));
     world.enter(1, Phone::new(1, Codec::Opus));
     world.enter(2, Phone::new(2, Codec::Opus));
-    world.route(all_together(0..3));
+    let mut routing = all_together(0..3);
+    routing.hears[0].gain = gain;
+    world.route(routing);
     world.run_ms(1_000);
     for phone in world.phones.values_mut() {
         phone.heard.clear();
@@ -207,7 +211,7 @@ fn changes(low_hz: f64, amplitude: i16) -> World {
 
 #[test]
 fn a_second_talker_who_comes_and_goes_makes_no_click() {
-    let mut world = changes(LOW_HZ, 6_000);
+    let mut world = changes(LOW_HZ, 6_000, Gain::UNITY);
     let passed_on = world.stats().encodes_shared - world.stats().encodes;
     assert!(passed_on > 100, "{passed_on}");
     // Both tones together bend by 11 at most, what the codec adds comes to 90; a jump that is not
@@ -218,6 +222,45 @@ fn a_second_talker_who_comes_and_goes_makes_no_click() {
         let loud = world.phone(leg).heard.iter().any(|sample| sample.unsigned_abs() > 5_000);
         assert!(loud, "leg {leg}");
     }
+}
+
+/// How much of 20 ms stands between 1.5 and 7.5 kHz at most, where no tone is \[dB of full scale\].
+fn splash_db(pcm: &[i16]) -> f64 {
+    const WINDOW: usize = 960;
+    let hann = |n: usize| 0.5 - 0.5 * (TAU * n as f64 / WINDOW as f64).cos();
+    let hann: Vec<f64> = (0..WINDOW).map(hann).collect();
+    let power = |window: &[i16]| -> f64 {
+        let bins = (30..=150).step_by(3).map(|bin| {
+            let coefficient = 2.0 * (TAU * f64::from(bin) / WINDOW as f64).cos();
+            let (mut last, mut before) = (0.0, 0.0);
+            for (sample, weight) in window.iter().zip(&hann) {
+                let next = f64::from(*sample) * weight + coefficient * last - before;
+                (before, last) = (last, next);
+            }
+            last * last + before * before - coefficient * last * before
+        });
+        bins.sum()
+    };
+    let full = (32_768.0 * WINDOW as f64 / 4.0).powi(2);
+    let windows = pcm.windows(WINDOW).step_by(WINDOW / 2).map(power);
+    10.0 * (windows.fold(0.0, f64::max) / full).log10()
+}
+
+#[test]
+fn changes_between_the_mix_and_a_voice_s_own_payloads_splash_hardly_more_than_the_mix() {
+    let mut with_changes = changes(LOW_HZ, 6_000, Gain::UNITY);
+    // A hundredth of a decibel softer, and everything is mixed.
+    let mut mixed = changes(LOW_HZ, 6_000, Gain(32_730));
+    for leg in 0..3 {
+        let splash = splash_db(&with_changes.phone(leg).heard);
+        let of_mix = splash_db(&mixed.phone(leg).heard);
+        // The voices are at -15 dB, and what Opus adds to any of it comes to -64 dB.
+        assert!(splash < of_mix + 6.0 && splash < -57.0, "leg {leg}: {splash:.1}, {of_mix:.1} dB");
+    }
+    // The same ear finds a cut.
+    let cut = &mut with_changes.phone(2).heard;
+    cut.drain(100_000..100_100);
+    assert!(splash_db(cut) > -50.0, "{:.1}", splash_db(cut));
 }
 
 /// Lets three talk in turn, 2 s each, over a line with so much jitter, and returns in which turns

@@ -9,7 +9,8 @@ pub(crate) struct Fifo {
     samples: Box<[i16]>,
     start: usize,
     end: usize,
-    /// How many of the samples from the front on may be more than silence.
+    /// How many of the samples from the front on may be more than silence. Where none is, what
+    /// the memory holds says nothing: it is not touched for silence until sound follows.
     sound: usize,
     per_ms: usize,
 }
@@ -44,12 +45,24 @@ impl Fifo {
 
     /// Room for so many samples behind the last; none if there is not so much.
     pub(crate) fn room(&mut self, length: usize) -> Option<&mut [i16]> {
+        if self.is_silent() {
+            self.make_way(length);
+            self.samples[self.start..self.end].fill(0);
+        } else {
+            self.make_way(length);
+        }
+        self.samples.get_mut(self.end..self.end + length)
+    }
+
+    /// Moves what is here to the beginning, if there is not so much room behind it.
+    fn make_way(&mut self, length: usize) {
         if self.end + length > self.samples.len() {
-            self.samples.copy_within(self.start..self.end, 0);
+            if !self.is_silent() {
+                self.samples.copy_within(self.start..self.end, 0);
+            }
             self.end -= self.start;
             self.start = 0;
         }
-        self.samples.get_mut(self.end..self.end + length)
     }
 
     /// Takes over what was written into the room, but for its first samples.
@@ -63,23 +76,27 @@ impl Fifo {
         }
     }
 
-    /// Adds silence, as much as there is room for.
-    pub(crate) fn push_silence(&mut self, length: usize) {
-        if let Some(room) = self.room(length) {
-            room.fill(0);
-            self.commit(length, 0, true);
+    /// Adds silence; false if there is no room for it.
+    pub(crate) fn push_silence(&mut self, length: usize) -> bool {
+        self.make_way(length);
+        let fits = self.end + length <= self.samples.len();
+        if fits {
+            if !self.is_silent() {
+                self.samples[self.end..self.end + length].fill(0);
+            }
+            self.end += length;
         }
+        fits
     }
 
-    /// Moves the first samples into a tick's frame: false if they are silence.
+    /// Moves the first samples into a tick's frame. If they are silence the frame stays as it is,
+    /// and this is false.
     pub(crate) fn pop(&mut self, out: &mut [i16]) -> bool {
         let length = out.len().min(self.len());
         let sounds = !self.is_silent();
         if sounds {
             out[..length].copy_from_slice(&self.samples[self.start..self.start + length]);
             out[length..].fill(0);
-        } else {
-            out.fill(0);
         }
         self.drop_front(length);
         sounds
@@ -144,16 +161,33 @@ mod tests {
             assert!(fifo.pop(&mut out[..100]));
             assert_eq!(out[..100], [round; 100]);
             assert!(fifo.is_silent() && !fifo.pop(&mut out));
-            assert_eq!(out, [0; 160]);
+            assert_eq!(out[..100], [round; 100], "untouched");
         }
     }
 
     #[test]
     fn there_is_no_more_room_than_there_is() {
         let mut fifo = Fifo::new(8);
-        fifo.push_silence(FIFO_MS * 8 - 10);
+        assert!(fifo.push_silence(FIFO_MS * 8 - 10) && !fifo.push_silence(11));
         assert!(fifo.room(11).is_none());
         assert!(fifo.room(10).is_some());
+    }
+
+    #[test]
+    fn silence_that_was_never_written_is_silence_when_sound_follows() {
+        let mut fifo = Fifo::new(8);
+        fifo.room(FIFO_MS * 8).unwrap().fill(7);
+        fifo.commit(FIFO_MS * 8, 0, false);
+        fifo.drop_front(FIFO_MS * 8 - 8);
+        assert!(fifo.push_silence(80));
+        fifo.drop_front(8);
+        assert!(fifo.is_silent() && fifo.push_silence(FIFO_MS * 8 - 160));
+        fifo.room(80).unwrap().fill(9);
+        fifo.commit(80, 0, false);
+        let mut out = [1; FIFO_MS * 8];
+        assert!(fifo.pop(&mut out));
+        assert!(out[..FIFO_MS * 8 - 80].iter().all(|sample| *sample == 0));
+        assert_eq!(out[FIFO_MS * 8 - 80..], [9; 80]);
     }
 
     #[test]

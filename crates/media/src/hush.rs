@@ -29,6 +29,8 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct Hush {
     known: Box<[Known]>,
+    /// A few bits of each, which lie together: the others are looked at where these are the same.
+    prints: [u32; HUSH_PAYLOADS_MAX],
     /// Whose place the next one takes.
     oldest: usize,
     /// Packets in a row that were nothing, up to [`SILENT_PACKETS`].
@@ -49,6 +51,7 @@ impl Hush {
         let empty = Known { bytes: [0; HUSH_BYTES_MAX], length: 0 };
         Hush {
             known: vec![empty; HUSH_PAYLOADS_MAX].into_boxed_slice(),
+            prints: [print(&[]); HUSH_PAYLOADS_MAX],
             oldest: 0,
             inaudible: 0,
             left_out: Spared::new(warm_packets, WARM_BYTES_MAX),
@@ -96,12 +99,15 @@ impl Hush {
         if let Some(room) = known.bytes.get_mut(..payload.len()) {
             room.copy_from_slice(payload);
             known.length = payload.len();
+            self.prints[self.oldest] = print(payload);
             self.oldest = (self.oldest + 1) % HUSH_PAYLOADS_MAX;
         }
     }
 
     fn find(&self, payload: &[u8]) -> Option<usize> {
-        let known = (0..HUSH_PAYLOADS_MAX).find(|index| self.bytes(*index) == payload);
+        let wanted = print(payload);
+        let alike = self.prints.iter().enumerate().filter(|(_, print)| **print == wanted);
+        let known = alike.map(|(index, _)| index).find(|index| self.bytes(*index) == payload);
         known.filter(|_| !payload.is_empty())
     }
 
@@ -109,6 +115,19 @@ impl Hush {
         let known = &self.known[index];
         &known.bytes[..known.length]
     }
+}
+
+/// What is likely to differ where payloads do.
+fn print(payload: &[u8]) -> u32 {
+    let words = payload.chunks(8).map(|part| {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        u64::from_le_bytes(word)
+    });
+    let mixed = words.fold(payload.len() as u64, |mixed, word| {
+        (mixed ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+    });
+    mixed as u32
 }
 
 #[cfg(test)]

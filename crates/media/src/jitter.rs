@@ -1,4 +1,10 @@
 //! Packets that wait for their time, in order, each once.
+//!
+//! Whether a packet is digital silence is looked at when it comes, while its bytes are at hand. Of
+//! G.711 no more is kept of such a packet: most of what phones send is silence, and memory that is
+//! not touched is what makes it cheap.
+
+use audio::activity::payload_is_silence;
 
 use crate::limits::{BUFFERED_MS_MAX, PACKET_MS_MAX, PACKETS_BUFFERED_MAX, PAYLOAD_BYTES_MAX};
 use crate::timeline::Position;
@@ -13,8 +19,36 @@ pub(crate) struct Waiting {
     pub(crate) position: Position,
     /// Its length \[samples\]; zero if it carries no sound.
     pub(crate) samples: i64,
-    slot: u16,
+    /// Whether it is digital silence, as its bytes alone tell.
+    pub(crate) silent: bool,
+    slot: Slot,
     bytes: u16,
+}
+
+/// Where a payload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// In this slot.
+    Kept(u16),
+    /// Nowhere: it is the codec's silence.
+    Silence,
+}
+
+/// Silence as long as any G.711 packet.
+const fn silence(code: u8) -> [u8; 8 * PACKET_MS_MAX] {
+    [code; 8 * PACKET_MS_MAX]
+}
+
+static PCMU_SILENCE: [u8; 8 * PACKET_MS_MAX] = silence(0xFF);
+static PCMA_SILENCE: [u8; 8 * PACKET_MS_MAX] = silence(0xD5);
+
+/// A codec's payload of silence, if it has one that stands for all.
+fn silence_of(codec: audio::Codec) -> Option<&'static [u8]> {
+    match codec {
+        audio::Codec::Pcmu => Some(&PCMU_SILENCE),
+        audio::Codec::Pcma => Some(&PCMA_SILENCE),
+        audio::Codec::G722 | audio::Codec::Opus => None,
+    }
 }
 
 impl Waiting {
@@ -40,6 +74,7 @@ pub(crate) enum Inserted {
 /// One leg's packets.
 #[derive(Debug)]
 pub(crate) struct JitterBuffer {
+    codec: audio::Codec,
     /// By sequence.
     waiting: Vec<Waiting>,
     /// Payloads, in slots.
@@ -61,6 +96,7 @@ impl JitterBuffer {
             audio::Codec::Opus => PAYLOAD_BYTES_MAX,
         };
         JitterBuffer {
+            codec,
             waiting: Vec::with_capacity(PACKETS_BUFFERED_MAX),
             payloads: vec![0; slot_bytes * PACKETS_BUFFERED_MAX].into_boxed_slice(),
             slot_bytes,
@@ -95,12 +131,18 @@ impl JitterBuffer {
         while self.waiting.len() == PACKETS_BUFFERED_MAX || self.samples > self.samples_max {
             self.pop();
         }
-        let slot = self.free.pop().expect("there are as many slots as packets may wait");
-        let start = usize::from(slot) * self.slot_bytes;
-        self.payloads[start..start + payload.len()].copy_from_slice(payload);
+        let silent = payload_is_silence(self.codec, payload);
+        let slot = if silent && silence_of(self.codec).is_some() {
+            Slot::Silence
+        } else {
+            let slot = self.free.pop().expect("there are as many slots as packets may wait");
+            let start = usize::from(slot) * self.slot_bytes;
+            self.payloads[start..start + payload.len()].copy_from_slice(payload);
+            Slot::Kept(slot)
+        };
         let bytes = payload.len() as u16;
         let place = self.waiting.partition_point(|w| w.position.sequence < position.sequence);
-        self.waiting.insert(place, Waiting { position, samples, slot, bytes });
+        self.waiting.insert(place, Waiting { position, samples, silent, slot, bytes });
         self.samples += samples;
         Inserted::Kept
     }
@@ -124,10 +166,8 @@ impl JitterBuffer {
 
     /// Reads a word of each piece of memory that a packet or a tick needs.
     pub(crate) fn touch(&self) -> usize {
-        let slot = self.waiting.first().map_or(0, |packet| packet.slot);
-        let free = self.free.last().map_or(0, |slot| usize::from(*slot));
-        let word = |slot: usize| self.payloads.get(slot * self.slot_bytes).copied();
-        free ^ usize::from(word(slot.into()).unwrap_or(0) ^ word(free).unwrap_or(0))
+        let word = |packet: &Waiting| self.payload(packet).first().copied();
+        self.waiting.first().and_then(word).map_or(0, usize::from)
     }
 
     /// The packet that is next.
@@ -137,15 +177,20 @@ impl JitterBuffer {
 
     /// A waiting packet's payload.
     pub(crate) fn payload(&self, packet: &Waiting) -> &[u8] {
-        let start = usize::from(packet.slot) * self.slot_bytes;
-        &self.payloads[start..start + usize::from(packet.bytes)]
+        let bytes = usize::from(packet.bytes);
+        match packet.slot {
+            Slot::Kept(slot) => &self.payloads[usize::from(slot) * self.slot_bytes..][..bytes],
+            Slot::Silence => silence_of(self.codec).and_then(|all| all.get(..bytes)).unwrap_or(&[]),
+        }
     }
 
     /// Lets the first packet go.
     pub(crate) fn pop(&mut self) {
         if !self.waiting.is_empty() {
             let packet = self.waiting.remove(0);
-            self.free.push(packet.slot);
+            if let Slot::Kept(slot) = packet.slot {
+                self.free.push(slot);
+            }
             self.samples -= packet.samples;
         }
     }
@@ -244,6 +289,23 @@ mod tests {
                 prop_assert_eq!(buffer.free.len() + buffer.waiting.len(), PACKETS_BUFFERED_MAX);
             }
         }
+    }
+
+    #[test]
+    fn silence_takes_no_slot_and_is_there_when_it_is_asked_for() {
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        for (sequence, code) in [(1, 0x7F), (2, 0xFF), (3, 0x80)] {
+            let position = Position { sequence, at: sequence * 160 };
+            assert_eq!(buffer.insert(position, 160, &[code; 160], None), Inserted::Kept);
+        }
+        assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX - 1);
+        for (silent, code) in [(true, 0xFF), (true, 0xFF), (false, 0x80)] {
+            let packet = buffer.first().unwrap();
+            assert_eq!(packet.silent, silent);
+            assert_eq!(buffer.payload(&packet), [code; 160]);
+            buffer.pop();
+        }
+        assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX);
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Scratch {
         let (rate, own) = (link.rate(), link.frame(link.rate()));
         let samples = rate.per_tick();
         self.load(plan.bus(Some(member.ear), rate), samples);
-        if link.sounding && member.own_gain > 0 {
+        if link.sounding() && member.own_gain > 0 {
             mix::subtract_scaled(&mut self.sum[..samples], own, member.own_gain);
         }
         if let Some(before) = before {
@@ -172,7 +172,7 @@ impl Scratch {
             self.load_old(bus, samples);
             let own_gain = link.standing.map_or(0, |standing| standing.own_gain);
             // Without a bus there was nothing that the own voice could be in.
-            if link.sounding && own_gain > 0 && bus.is_some() {
+            if link.sounding() && own_gain > 0 && bus.is_some() {
                 mix::subtract_scaled(&mut self.old[..samples], own, own_gain);
             }
             self.fade(rate);
@@ -300,9 +300,9 @@ fn hear_all_but_passed(plan: &Plan, tick: u64, floor: &mut Floor<'_>) -> bool {
     for member in &plan.members {
         let link = floor.ports.link_mut(member.port, member.leg);
         let Some(link) = link.filter(|link| !link.may_pass()) else { continue };
-        let sounded = link.sounding;
+        let sounded = link.sounding();
         link.hear(member.leg, time, member.wanted, false, floor.ledger);
-        joins |= link.sounding && !sounded;
+        joins |= link.sounding() && !sounded;
     }
     joins
 }
@@ -403,8 +403,8 @@ fn choose(
     let Plan { ears, shared, .. } = plan;
     let moved = before.map(|before| Moved { before, ear: &ears[usize::from(member.ear)] });
     let codec = link.terms.codec;
-    let own = link.sounding && member.own_gain > 0;
-    let own_before = link.sounding && link.standing.is_some_and(|standing| standing.own_gain > 0);
+    let own = link.sounding() && member.own_gain > 0;
+    let own_before = link.sounding() && link.standing.is_some_and(|standing| standing.own_gain > 0);
     let fades_apart = moved.as_ref().is_some_and(|moved| own_before || moved.apart(link.standing));
     let elsewhere = moved.as_ref().is_some_and(|moved| moved.elsewhere(link.standing));
     // What a decoder cannot land on it is led to: its own encoder goes on until the states are one.

@@ -295,7 +295,7 @@ impl Plan {
         for member in &self.members {
             let Some(voice) = member.voice else { continue };
             let Some(link) = ports.link(member.port, member.leg) else { continue };
-            if !link.sounding {
+            if !link.sounding() {
                 continue;
             }
             let voices = &mut self.voices[usize::from(voice)];

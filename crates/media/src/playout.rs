@@ -183,12 +183,11 @@ impl PlayoutBuffer {
         }
     }
 
-    /// Plays one tick's frame.
+    /// Plays one tick's frame. For silence the frame stays as it is.
     pub(crate) fn play(&mut self, now: i64, out: &mut [i16], ledger: &mut Ledger) -> Playout {
         self.concealed = false;
         (self.taken, self.missing) = (Taken::Nothing, false);
         if self.state == State::Idle && !self.start(now, out.len() as i64, ledger) {
-            out.fill(0);
             return Playout::Silence;
         }
         self.fill(now, out.len(), ledger);
@@ -226,8 +225,7 @@ impl PlayoutBuffer {
             && !self.hush.rests()
             && self.lag(now).is_some_and(|lag| steady.contains(&lag));
         let payload = self.packets.payload(&packet);
-        let silent = activity::payload_is_silence(self.decoder.codec(), payload);
-        if !goes_on || silent || !self.passing.may_pass(payload, speaking) {
+        if !goes_on || packet.silent || !self.passing.may_pass(payload, speaking) {
             return false;
         }
         self.passing.pass(payload);
@@ -395,26 +393,30 @@ impl PlayoutBuffer {
     fn decode(&mut self, packet: &Waiting, ledger: &mut Ledger) -> bool {
         let length = packet.samples as usize;
         let skipped = (self.cursor - packet.position.at) as usize;
-        let payload = self.packets.payload(packet);
-        let codec = self.decoder.codec();
-        let silent = activity::payload_is_silence(codec, payload);
-        let Some(room) = self.fifo.room(length) else { return false };
         let mut whole = skipped == 0;
-        if self.hush.rests() && (silent || leaves_out(&mut self.hush, &mut self.decoder, payload)) {
-            room.fill(0);
-            self.fifo.commit(length, skipped, true);
-        } else if decode_after(&mut self.decoder, self.hush.left_out(), payload, room) == Ok(length)
+        let payload = self.packets.payload(packet);
+        if self.hush.rests()
+            && (packet.silent || leaves_out(&mut self.hush, &mut self.decoder, payload))
         {
-            let silent = silent || activity::frame_is_silence(codec, room);
-            self.fifo.commit(length, skipped, silent);
-            self.hush.decoded(payload, silent);
-            ledger.stats.decodes += 1;
+            if !self.fifo.push_silence(length - skipped) {
+                return false;
+            }
         } else {
-            self.decoder.conceal(room);
-            self.fifo.commit(length, skipped, false);
-            self.hush.disturb();
-            self.concealed = true;
-            whole = false;
+            let codec = self.decoder.codec();
+            let Some(room) = self.fifo.room(length) else { return false };
+            let left_out = self.hush.left_out();
+            if decode_after(&mut self.decoder, left_out, payload, room) == Ok(length) {
+                let silent = packet.silent || activity::frame_is_silence(codec, room);
+                self.fifo.commit(length, skipped, silent);
+                self.hush.decoded(payload, silent);
+                ledger.stats.decodes += 1;
+            } else {
+                self.decoder.conceal(room);
+                self.fifo.commit(length, skipped, false);
+                self.hush.disturb();
+                self.concealed = true;
+                whole = false;
+            }
         }
         self.taken = match self.taken {
             Taken::Nothing if whole => Taken::One(*packet),

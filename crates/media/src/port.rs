@@ -149,7 +149,7 @@ impl Port {
             link.voice.active = Some(true);
         }
         // This tick's frame was played there, at the rates that were wanted there.
-        link.sounding = false;
+        link.state = link.state.elsewhere();
     }
 
     /// Tells both sides how things are, when it is time.
@@ -219,6 +219,46 @@ pub(crate) struct Standing {
     pub(crate) shared: Option<u16>,
 }
 
+/// Whether a leg's frames hold sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sounding {
+    /// This tick's does.
+    Now,
+    /// The last one did, and its end is still in the resamplers.
+    Tail,
+    /// Neither does. Their memory holds silence and is not touched until there is sound.
+    Not,
+    /// This tick's did, in a mixer that the leg has left; here it does not sound.
+    Elsewhere,
+}
+
+impl Sounding {
+    /// A tick later.
+    fn then(self, sounds: bool) -> Sounding {
+        match self {
+            _ if sounds => Sounding::Now,
+            Sounding::Now | Sounding::Elsewhere => Sounding::Tail,
+            Sounding::Tail | Sounding::Not => Sounding::Not,
+        }
+    }
+
+    /// Once the leg has left the mixer that played it in this tick.
+    fn elsewhere(self) -> Sounding {
+        match self {
+            Sounding::Now | Sounding::Elsewhere => Sounding::Elsewhere,
+            Sounding::Tail | Sounding::Not => Sounding::Not,
+        }
+    }
+
+    /// Whether the own rate's frame holds samples of this tick.
+    fn fills_frame(self) -> bool {
+        match self {
+            Sounding::Now | Sounding::Elsewhere => true,
+            Sounding::Tail | Sounding::Not => false,
+        }
+    }
+}
+
 /// What was agreed with the far end, and all that depends on its codec.
 pub struct Link {
     pub(crate) terms: Connection,
@@ -239,10 +279,7 @@ pub struct Link {
     frames: [Box<[i16]>; Rate::COUNT],
     /// The last tick's samples, if somebody may be given its payloads.
     past: Box<[i16]>,
-    /// Whether the frames of this tick hold sound.
-    pub(crate) sounding: bool,
-    /// Whether the last frame did: its end is still in the resamplers.
-    tail: bool,
+    state: Sounding,
     /// The tick for which the frames are.
     heard: Option<u64>,
     /// Whether it was told that audio comes to which none is sent.
@@ -278,8 +315,7 @@ impl Link {
             resamplers: Rate::ALL.map(resampler),
             frames: Rate::ALL.map(|rate| vec![0; rate.per_tick()].into_boxed_slice()),
             past: vec![0; if forwards(terms.codec) { rate.per_tick() } else { 0 }].into(),
-            sounding: false,
-            tail: false,
+            state: Sounding::Not,
             heard: None,
             early: false,
             voice: PrivateVoice::new(&terms)?,
@@ -319,6 +355,14 @@ impl Link {
         self.talking = before.talking;
         self.standing = before.standing;
         self.spoilt = before.spoilt;
+    }
+
+    /// Whether the frames of this tick hold sound, or the end of it.
+    pub(crate) fn sounding(&self) -> bool {
+        match self.state {
+            Sounding::Now | Sounding::Tail => true,
+            Sounding::Not | Sounding::Elsewhere => false,
+        }
     }
 
     /// The rate of its codec.
@@ -471,16 +515,22 @@ impl Link {
         let before = (ledger.stats.packets_late, ledger.stats.frames_concealed);
         let own = self.rate().index();
         let frame = &mut self.frames[own];
-        let past = self.past.len();
-        self.past.copy_from_slice(&frame[..past]);
+        if self.state != Sounding::Not {
+            self.past.copy_from_slice(&frame[..self.past.len()]);
+        }
         self.playout.listen(&mut self.past, ledger);
         let decodes = wanted.heard || self.keys.sound() || has_memory(self.terms.codec);
-        let sounds = if !self.terms.receives || !decodes {
-            self.playout.discard(now, ledger);
-            frame.fill(0);
-            false
+        let decodes = decodes && self.terms.receives;
+        let playout = if decodes {
+            self.playout.play(now, frame, ledger)
         } else {
-            let playout = self.playout.play(now, frame, ledger);
+            self.playout.discard(now, ledger);
+            Playout::Silence
+        };
+        if playout == Playout::Silence && self.state.fills_frame() {
+            frame.fill(0);
+        }
+        let sounds = decodes && {
             let codec = audio_codec(self.terms.codec);
             let sounds =
                 playout != Playout::Silence && !audio::activity::frame_is_silence(codec, frame);
@@ -494,9 +544,8 @@ impl Link {
         };
         self.spoilt.late += ledger.stats.packets_late - before.0;
         self.spoilt.concealed += ledger.stats.frames_concealed - before.1;
-        self.sounding = sounds || self.tail;
-        self.tail = sounds;
-        if self.sounding {
+        self.state = self.state.then(sounds);
+        if self.sounding() {
             let (before, rest) = self.frames.split_at_mut(own);
             let Some((frame, after)) = rest.split_first_mut() else { return };
             let others = before.iter_mut().chain(after);
@@ -516,7 +565,7 @@ impl Link {
 
     /// Whether the leg's payloads may be passed on undecoded as far as it is concerned.
     pub(crate) fn may_pass(&self) -> bool {
-        forwards(self.terms.codec) && self.sounding && self.terms.receives && !self.keys.sound()
+        forwards(self.terms.codec) && self.sounding() && self.terms.receives && !self.keys.sound()
     }
 
     /// Lets this tick's payload go by undecoded, if that can be. The frames stay as they were:
@@ -530,7 +579,7 @@ impl Link {
             && own_alone
             && self.playout.pass(now, own.per_tick(), self.talking, ledger);
         if passes {
-            self.tail = true;
+            self.state = Sounding::Now;
             self.keys.follow(leg, (now, own), None, ledger);
         }
         passes

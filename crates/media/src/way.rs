@@ -151,7 +151,7 @@ pub(crate) fn without(bus: &Bus, member: &Member, link: &Link) -> Crowd {
 fn heard(bus: Option<&Bus>, member: &Member, own_gain: u16, link: &Link) -> Crowd {
     match bus {
         None => Crowd::NOBODY,
-        Some(bus) if link.sounding && own_gain > 0 => bus.crowd.without(member.port, member.leg),
+        Some(bus) if link.sounding() && own_gain > 0 => bus.crowd.without(member.port, member.leg),
         Some(bus) => bus.crowd,
     }
 }

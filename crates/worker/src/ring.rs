@@ -138,9 +138,10 @@ impl Ring {
 
     /// Hands over what came.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(Told<'_>)) {
-        self.arm();
         let wall_ns = wall_ns();
         for _ in 0..ENTERS_PER_TURN_MAX {
+            // Also those for which the buffers ran out just now.
+            self.arm();
             let (due, waiting) = {
                 let submissions = self.ring.submission();
                 let due = submissions.taskrun() || submissions.cq_overflow();

@@ -51,15 +51,19 @@ impl Socket {
         let ipv6 = local.is_ipv6();
         let socket = Socket { udp, ipv6, port: local.port(), travels: false };
         let buffer = RECEIVE_BUFFER_BYTES as libc::c_int;
-        let (level, class) = if ipv6 {
-            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS)
+        // Audio is never cut into fragments: then the kernel need not number them, and nobody can
+        // slip in one of its own.
+        let (level, class, (fragments, never)) = if ipv6 {
+            let fragments = (libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO);
+            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS, fragments)
         } else {
-            (libc::IPPROTO_IP, libc::IP_TOS)
+            (libc::IPPROTO_IP, libc::IP_TOS, (libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO))
         };
         let options = [
             (libc::SOL_SOCKET, libc::SO_RCVBUF, buffer),
             (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1),
             (level, class, TRAFFIC_CLASS),
+            (level, fragments, never),
         ];
         for (level, name, value) in options {
             if let Err(error) = socket.set(level, name, value) {

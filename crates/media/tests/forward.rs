@@ -280,8 +280,8 @@ fn wrong_in_turns(jitter_us: u64) -> Vec<(usize, usize, Vec<usize>)> {
     let mut wrong = Vec::new();
     for turn in 0..11 {
         let talker = turn % 3;
-        for leg in 0..3 {
-            let sine = (leg == talker).then(|| Sine::new(TONES_HZ[leg], LOUD, 48_000));
+        for (leg, tone_hz) in TONES_HZ.into_iter().take(3).enumerate() {
+            let sine = (leg == talker).then(|| Sine::new(tone_hz, LOUD, 48_000));
             world.phone(leg as u64).sine = sine;
         }
         for at_ms in (0..2_000).step_by(20) {

@@ -1,7 +1,7 @@
 //! A phone of our own on real sockets: it keeps what it hears, and what came over the wire.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -27,6 +27,8 @@ pub(crate) struct Line {
     runs: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     name: &'static str,
+    /// Where it is called.
+    pub(crate) sip: SocketAddr,
 }
 
 struct Inner {
@@ -84,7 +86,25 @@ impl Line {
                 }
             }
         });
-        Line { inner, runs, thread: Some(thread), name }
+        Line { inner, runs, thread: Some(thread), name, sip: address }
+    }
+
+    /// Registers; this machine is trusted, and asked for no password.
+    pub(crate) fn register(&self, server: &Server) {
+        let (name, own, sip) = (self.name, self.sip, server.sip);
+        let text = format!(
+            "REGISTER sip:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{name}\r\n\
+             From: <sip:{name}@{sip}>;tag=1\r\nTo: <sip:{name}@{sip}>\r\nCall-ID: {name}{own}\r\n\
+             CSeq: 1 REGISTER\r\nContact: <sip:{name}@{own}>\r\nExpires: 600\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        // From its own socket, for that is where it is called.
+        self.locked().sip.send_to(text.as_bytes(), sip).unwrap();
+        until("a registration", || {
+            let users = server.get("registrations");
+            let is_it = |user: &serde_json::Value| user["user"] == name;
+            users.as_array()?.iter().any(is_it).then_some(())
+        });
     }
 
     /// Calls a room, and is up.

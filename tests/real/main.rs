@@ -18,6 +18,7 @@ mod calls;
 mod conference;
 mod hostile;
 mod machine;
+mod scripts;
 mod secure;
 mod shutdown;
 mod srtp;

@@ -135,9 +135,20 @@ impl Server {
 
     /// Asks the API for something as a party's desk does: gives the status and the answer.
     pub(crate) fn ask_as(&self, party: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.ask_with(&[("convoke-party", party)], method, path, body)
+    }
+
+    /// Asks the API for something with these headers: gives the status and the answer.
+    pub(crate) fn ask_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Value) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-        let (path, headers) = (format!("/api/v1/{path}"), [("convoke-party", party)]);
-        let asked = request(self.http, method, &path, &headers, body.to_owned());
+        let path = format!("/api/v1/{path}");
+        let asked = request(self.http, method, &path, headers, body.to_owned());
         let (status, text) = runtime.block_on(asked);
         (status, serde_json::from_str(&text).unwrap())
     }

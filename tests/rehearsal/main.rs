@@ -9,6 +9,7 @@ mod keys;
 mod network;
 mod quality;
 mod ringing;
+mod rules;
 mod scenes;
 mod script;
 mod srtp;

@@ -205,7 +205,8 @@ impl World {
         self.carry(id, Author::Admin, conference, verb)
     }
 
-    fn carry(
+    /// Somebody asks for something, with a chosen id.
+    pub fn carry(
         &mut self,
         id: CommandId,
         by: Author,

@@ -8,7 +8,8 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 
 use book::dice::{Dice, Step};
-use book::{At, Book, Heard, Line, Person, Says};
+use book::ears::Heard;
+use book::{At, Book, Line, Person, Says};
 use call::{LegChange, Microphone, Party, PhoneKey, Presence, judge};
 use model::command::Target;
 use model::limits::RINGING_S_MAX;

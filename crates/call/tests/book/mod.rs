@@ -7,11 +7,10 @@
 
 mod acts;
 pub(crate) mod dice;
-mod ears;
+pub(crate) mod ears;
 mod end;
 mod law;
 
-pub(crate) use ears::Heard;
 use model::command::Hearers;
 use model::profile::{Meanwhile, Profile};
 use model::{Affiliation, Author, PartyId, Refusal, Role, Verb};

@@ -1,0 +1,242 @@
+//! Random scripts of call control with packets: after every step each phone hears exactly whom the
+//! book of rules says, and so does the recording; and a command that comes twice is done once.
+
+#[path = "../../crates/call/tests/book/mod.rs"]
+mod book;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use audio::Codec;
+use convoke::phone::CallState;
+use model::command::Target;
+use model::{Affiliation, Author, CommandId, PartyId, TapRate, Verb};
+use switchboard::Room;
+
+use self::book::dice::{Dice, Step};
+use self::book::{Book, Person};
+use crate::network::FAIR;
+use crate::world::{MUSIC, World};
+
+/// Scripts, two for each profile, and steps in each that change something.
+const SCRIPTS: u64 = 14;
+const STEPS: usize = 8;
+
+/// How many steps are drawn at most: many are refused.
+const DRAWN_MAX: usize = 80;
+
+const CODECS: [Codec; 6] =
+    [Codec::Pcmu, Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu, Codec::G722];
+
+struct Troupe {
+    world: World,
+    book: Book,
+    dice: Dice,
+    /// Who of the guests is which party.
+    parties: BTreeMap<usize, PartyId>,
+    asked: u64,
+    story: Vec<String>,
+}
+
+/// The guest whose address that is.
+fn guest_at(target: &Target) -> usize {
+    let address = target.address().expect("no queue is called here");
+    let digit = address.trim_start_matches("sip:guest").chars().next();
+    digit.and_then(|digit| digit.to_digit(10)).expect("a guest's address") as usize
+}
+
+impl Troupe {
+    fn new(seed: u64) -> Troupe {
+        let profiles = call::shipped();
+        let profile = profiles[(seed % profiles.len() as u64) as usize].clone();
+        let parties_max = CODECS.len().min(profile.parties_max);
+        let profile = model::Profile { parties_max, ..profile };
+        let book = Book::new(profile.clone(), true);
+        let room = Room { record: true, recording_rate: TapRate::Hz16000, parties_max, profile };
+        let mut world = World::with_room(seed, FAIR, room);
+        for (guest, codec) in CODECS.into_iter().enumerate() {
+            world.guest(codec);
+            world.register(&format!("guest{guest}"), &[guest]);
+        }
+        Troupe {
+            world,
+            book,
+            dice: Dice::new(seed),
+            parties: BTreeMap::new(),
+            asked: 0,
+            story: vec![],
+        }
+    }
+
+    /// A customer calls, and gets an agent.
+    fn begins(&mut self) {
+        self.enters();
+        let agent = |target: &Target| matches!(target, Target::Colleague(_));
+        let target = self.targets().into_iter().find(agent).expect("somebody is on its hook");
+        self.asks(Author::Admin, &Verb::Invite { target, role: None });
+    }
+
+    fn idle(&self) -> Vec<usize> {
+        (0..CODECS.len()).filter(|guest| !self.parties.contains_key(guest)).collect()
+    }
+
+    /// Each who is on its hook can be called as one of ours, and as somebody else.
+    fn targets(&self) -> Vec<Target> {
+        let both = |guest: usize| {
+            let ours = Target::Colleague(format!("sip:guest{guest}@10.0.0.1"));
+            let other = Target::Address(format!("sip:guest{guest}@10.0.1.{}:5060", guest + 1));
+            [ours, other]
+        };
+        self.idle().into_iter().flat_map(both).collect()
+    }
+
+    /// Does a step; false if it changed nothing.
+    fn step(&mut self) -> bool {
+        let targets = self.targets();
+        let step = self.dice.step(&self.book, &targets);
+        let said = format!("{step:?}");
+        let before = self.book.people.clone();
+        let recorded = self.book.records;
+        match step {
+            Step::Enters(_) => self.enters(),
+            Step::HangsUp(party) => {
+                let (guest, now) = (self.guest(party), self.world.now);
+                self.world.guests[guest].phone.hang_up(now);
+                self.book.hangs_up(party);
+            }
+            Step::PressesHold(party, on) => {
+                if self.book.find(party).is_some_and(|person| person.own_hold != on) {
+                    let (guest, now) = (self.guest(party), self.world.now);
+                    self.world.guests[guest].phone.hold(now, on);
+                    self.book.presses_hold(party, on);
+                }
+            }
+            // Phones here answer at once.
+            Step::Answers(_) | Step::TimePasses => {}
+            Step::Asks(by, verb) => self.asks(by, &verb),
+        }
+        self.world.run(Duration::from_secs(1));
+        self.parties.retain(|_, party| self.book.find(*party).is_some());
+        let changed = before != self.book.people || recorded != self.book.records;
+        if changed {
+            self.story.push(said);
+        }
+        changed
+    }
+
+    fn guest(&self, party: PartyId) -> usize {
+        let mut found = self.parties.iter().filter(|(_, other)| **other == party);
+        *found.next().expect("each party is a guest").0
+    }
+
+    fn enters(&mut self) {
+        let idle = self.idle();
+        if idle.is_empty() {
+            return;
+        }
+        let (guest, now) = (idle[self.dice.draw(idle.len())], self.world.now);
+        self.world.guests[guest].phone.call(now, "desk");
+        self.world.run_until(Duration::from_secs(5), |world| {
+            !matches!(world.guests[guest].phone.state(), CallState::Calling | CallState::Ringing)
+        });
+        let is_up = *self.world.guests[guest].phone.state() == CallState::Up;
+        let party = if is_up { self.world.party(guest) } else { PartyId(0) };
+        let address = format!("sip:guest{guest}@10.0.1.{}", guest + 1);
+        let says = self.book.enter(party, Affiliation::Outside, &address);
+        assert_eq!(says.is_ok(), is_up, "{}", self.told());
+        if is_up {
+            self.parties.insert(guest, party);
+            self.book.comes_up(party);
+        }
+    }
+
+    fn asks(&mut self, by: Author, verb: &Verb) {
+        self.asked += 1;
+        let id = CommandId(self.asked);
+        let mut asked = verb.clone();
+        if let Some(target) = asked.target_mut()
+            && let Target::Colleague(address) = target
+        {
+            // The switchboard has to find out that it is one of ours.
+            *target = Target::Address(std::mem::take(address));
+        }
+        let once = self.world.carry(id, by, "desk", asked.clone());
+        let events = self.world.events.len();
+        let twice = self.world.carry(id, by, "desk", asked);
+        assert_eq!(once, twice, "{}", self.told());
+        assert_eq!(events, self.world.events.len(), "it was done twice: {}", self.told());
+        let called = once.as_ref().ok().and_then(|accepted| accepted.party);
+        let called = called.zip(verb.target().map(guest_at));
+        let party = called.map_or(PartyId(u64::MAX), |(party, _)| party);
+        let says = self.book.ask(by, verb, party);
+        assert_eq!(once.map(|_| ()), says, "{verb:?} {}", self.told());
+        if let Some((party, guest)) = called {
+            self.parties.insert(guest, party);
+            self.world.run_until(Duration::from_secs(5), |world| {
+                *world.guests[guest].phone.state() == CallState::Up
+            });
+            self.world.run(Duration::from_millis(200));
+            self.book.comes_up(party);
+        }
+    }
+
+    fn told(&self) -> String {
+        let name = &self.book.rules.name;
+        format!("seed {} {name}: {:#?}\n{:#?}", self.world.seed, self.story, self.book.people)
+    }
+
+    fn check(&mut self) {
+        let numbers: BTreeMap<PartyId, usize> =
+            self.parties.iter().map(|(guest, party)| (*party, *guest)).collect();
+        let heard = self.world.listen();
+        for (guest, heard) in heard.into_iter().enumerate() {
+            let person = self.parties.get(&guest).and_then(|party| self.book.find(*party));
+            let should = person.map(|person| self.should_hear(person, &numbers));
+            let should = should.unwrap_or_default();
+            assert_eq!(heard, should, "guest {guest}: {}", self.told());
+        }
+        let should: BTreeSet<usize> =
+            self.book.recorded().iter().map(|party| numbers[party]).collect();
+        assert_eq!(self.world.recorded(), should, "the recording: {}", self.told());
+        let view = self.world.views.values().next().expect("the conference is live");
+        let roster = view.parties.iter().map(|party| (party.id, party.role));
+        let says = self.book.people.iter().map(|person| (person.id, person.role));
+        assert!(roster.eq(says), "{:?} {}", view.parties, self.told());
+    }
+
+    /// A phone that is on hold by its own key takes nothing.
+    fn should_hear(&self, person: &Person, numbers: &BTreeMap<PartyId, usize>) -> BTreeSet<usize> {
+        if person.own_hold {
+            return BTreeSet::new();
+        }
+        let heard = self.book.hears(person);
+        let voices = heard.voices.iter().map(|party| numbers[party]);
+        voices.chain(heard.music.then_some(MUSIC)).collect()
+    }
+}
+
+#[test]
+fn after_every_step_of_random_scripts_each_phone_hears_what_the_book_of_rules_says() {
+    let mut ended = 0;
+    for seed in 0..SCRIPTS {
+        let mut troupe = Troupe::new(seed);
+        troupe.begins();
+        let mut left = STEPS;
+        for _ in 0..DRAWN_MAX {
+            if left == 0 {
+                break;
+            }
+            if !troupe.step() {
+                continue;
+            }
+            left -= 1;
+            if troupe.book.over {
+                assert!(troupe.world.views.is_empty(), "it goes on: {}", troupe.told());
+                ended += 1;
+                break;
+            }
+            troupe.check();
+        }
+    }
+    println!("{SCRIPTS} scripts, {ended} ended by their rules");
+}

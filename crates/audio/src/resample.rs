@@ -6,7 +6,9 @@
 //! result is the same on every machine, and the inner loop is the processor's own multiply-add of
 //! 16-bit pairs.
 
+use std::collections::BTreeMap;
 use std::f64::consts::PI;
+use std::sync::LazyLock;
 
 use crate::limits::RESAMPLER_BLOCK;
 
@@ -21,14 +23,28 @@ const KAISER_BETA: f64 = 7.2;
 
 /// One stream's way from one rate to another.
 pub struct Resampler {
+    filter: &'static Filter,
+    /// The last `row - 1` input samples, then room for a block.
+    input: Vec<i16>,
+}
+
+/// What all streams between two rates share: to make it takes longer than all else that a call's
+/// audio needs at its start.
+struct Filter {
     step: Step,
     /// Coefficients, latest sample last: for `Up` one row for each phase.
     coefficients: Vec<i16>,
     /// Coefficients of one output sample.
     row: usize,
-    /// The last `row - 1` input samples, then room for a block.
-    input: Vec<i16>,
 }
+
+const RATES_HZ: [u32; 3] = [8_000, 16_000, 48_000];
+
+/// By the rate that comes in and the one that goes out.
+static FILTERS: LazyLock<BTreeMap<(u32, u32), Filter>> = LazyLock::new(|| {
+    let pairs = RATES_HZ.into_iter().flat_map(|from| RATES_HZ.map(|to| (from, to)));
+    pairs.map(|(from, to)| ((from, to), Filter::new(from, to))).collect()
+});
 
 /// Which way, and the ratio of the rates.
 #[derive(Clone, Copy)]
@@ -44,28 +60,14 @@ impl Resampler {
     /// # Panics
     /// Both rates must be 8000, 16000 or 48000: they come from our own tables.
     pub fn new(from_hz: u32, to_hz: u32) -> Resampler {
-        let known = |rate| matches!(rate, 8_000 | 16_000 | 48_000);
-        assert!(known(from_hz) && known(to_hz), "no way from {from_hz} to {to_hz} Hz");
-        // In samples of the lower rate; multiples of eight suit the vector units.
-        let length = if from_hz.min(to_hz) == 8_000 { 32 } else { 48 };
-        let (step, row, coefficients) = match from_hz.cmp(&to_hz) {
-            std::cmp::Ordering::Equal => (Step::Same, 1, Vec::new()),
-            std::cmp::Ordering::Less => {
-                let ratio = (to_hz / from_hz) as usize;
-                (Step::Up(ratio), length, phases(ratio, length))
-            }
-            std::cmp::Ordering::Greater => {
-                let ratio = (from_hz / to_hz) as usize;
-                let row = rounded(&low_pass(ratio, length));
-                (Step::Down(ratio), ratio * length, row)
-            }
-        };
-        Resampler { step, coefficients, row, input: vec![0; row - 1 + RESAMPLER_BLOCK] }
+        let filter = FILTERS.get(&(from_hz, to_hz));
+        let filter = filter.unwrap_or_else(|| panic!("no way from {from_hz} to {to_hz} Hz"));
+        Resampler { filter, input: vec![0; filter.row - 1 + RESAMPLER_BLOCK] }
     }
 
     /// Samples that come out for so many samples in.
     pub fn output_samples(&self, input_samples: usize) -> usize {
-        match self.step {
+        match self.filter.step {
             Step::Same => input_samples,
             Step::Up(ratio) => input_samples * ratio,
             Step::Down(ratio) => input_samples / ratio,
@@ -83,7 +85,7 @@ impl Resampler {
         for block in input.chunks(RESAMPLER_BLOCK) {
             let (now, later) = rest.split_at_mut(self.output_samples(block.len()));
             rest = later;
-            match self.step {
+            match self.filter.step {
                 Step::Same => now.copy_from_slice(block),
                 Step::Up(ratio) => self.interpolate(ratio, block, now),
                 Step::Down(ratio) => self.decimate(ratio, block, now),
@@ -94,9 +96,10 @@ impl Resampler {
 
     fn interpolate(&mut self, ratio: usize, block: &[i16], out: &mut [i16]) {
         self.take(block);
-        let windows = self.input.windows(self.row);
+        let row = self.filter.row;
+        let windows = self.input.windows(row);
         for (window, outs) in windows.zip(out.chunks_exact_mut(ratio)) {
-            for (sample, row) in outs.iter_mut().zip(self.coefficients.chunks_exact(self.row)) {
+            for (sample, row) in outs.iter_mut().zip(self.filter.coefficients.chunks_exact(row)) {
                 *sample = filtered(window, row);
             }
         }
@@ -106,20 +109,42 @@ impl Resampler {
     fn decimate(&mut self, ratio: usize, block: &[i16], out: &mut [i16]) {
         assert!(block.len().is_multiple_of(ratio), "{} samples by {ratio}", block.len());
         self.take(block);
+        let row = self.filter.row;
         // The first window ends with the block's first `ratio` samples.
-        let windows = self.input[ratio - 1..].windows(self.row).step_by(ratio);
+        let windows = self.input[ratio - 1..].windows(row).step_by(ratio);
         for (window, sample) in windows.zip(out) {
-            *sample = filtered(window, &self.coefficients);
+            *sample = filtered(window, &self.filter.coefficients);
         }
         self.forget(block.len());
     }
 
     fn take(&mut self, block: &[i16]) {
-        self.input[self.row - 1..][..block.len()].copy_from_slice(block);
+        let row = self.filter.row;
+        self.input[row - 1..][..block.len()].copy_from_slice(block);
     }
 
     fn forget(&mut self, samples: usize) {
-        self.input.copy_within(samples..samples + self.row - 1, 0);
+        self.input.copy_within(samples..samples + self.filter.row - 1, 0);
+    }
+}
+
+impl Filter {
+    fn new(from_hz: u32, to_hz: u32) -> Filter {
+        // In samples of the lower rate; multiples of eight suit the vector units.
+        let length = if from_hz.min(to_hz) == 8_000 { 32 } else { 48 };
+        let (step, row, coefficients) = match from_hz.cmp(&to_hz) {
+            std::cmp::Ordering::Equal => (Step::Same, 1, Vec::new()),
+            std::cmp::Ordering::Less => {
+                let ratio = (to_hz / from_hz) as usize;
+                (Step::Up(ratio), length, phases(ratio, length))
+            }
+            std::cmp::Ordering::Greater => {
+                let ratio = (from_hz / to_hz) as usize;
+                let row = rounded(&low_pass(ratio, length));
+                (Step::Down(ratio), ratio * length, row)
+            }
+        };
+        Filter { step, coefficients, row }
     }
 }
 

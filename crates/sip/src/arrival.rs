@@ -120,12 +120,12 @@ pub(crate) fn note_source(request: &mut Request, source: Flow) -> Option<(Via, F
     let mut hops = request.headers.values(&HeaderName::Via);
     let mut via: Via = hops.first()?.parse().ok()?;
     via.note_source(source.remote);
-    let on_line = request.headers.text(&HeaderName::Via)?;
     // The first line may hold several hops; the others keep their lines.
-    let mut line = Headers::new();
-    line.push(HeaderName::Via, on_line.as_bytes());
-    let on_line = line.values(&HeaderName::Via).len();
-    hops.truncate(on_line);
+    if hops.len() > 1 {
+        let mut line = Headers::new();
+        line.push(HeaderName::Via, request.headers.text(&HeaderName::Via)?.as_bytes());
+        hops.truncate(line.values(&HeaderName::Via).len());
+    }
     *hops.first_mut()? = via.to_string();
     request.headers.set(HeaderName::Via, hops.join(", "));
     let remote: SocketAddr = match source.connection {

@@ -219,7 +219,7 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Name(name) => f.write_str(name),
-            Host::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Host::Ip(IpAddr::V4(address)) => address.fmt(f),
             Host::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }

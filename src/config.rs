@@ -6,14 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use api::Keyring;
 use model::limits::PARTIES_PER_CONFERENCE_MAX;
 use model::{ConferenceName, SrtpPolicy, TapRate};
 use serde::Deserialize;
-use sip::access::Access;
+use sip::access::{Access, Network};
 
 use switchboard::TrunkAudio;
 
-use crate::access::{AccessError, AccessTable, RouteLine, User};
+use crate::access::{AccessError, AccessTable, NetworkText, RouteLine, User};
+use crate::tokens::{JwtTable, TokenError, TokenTable};
 use crate::trunks::TrunkTable;
 
 use crate::interval::SessionInterval;
@@ -47,8 +49,13 @@ pub struct Config {
     /// The host names under which browsers and Prometheus reach the page, besides addresses and
     /// `localhost`; a request for any other name is refused.
     pub http_names: Vec<String>,
+    /// The networks whose hosts may use the API as long as there are no tokens, besides this
+    /// machine.
+    pub http_trusted: Vec<Network>,
     /// Who may do what.
     pub access: Access,
+    /// Who may use the API.
+    pub keyring: Keyring,
     /// The profiles that rooms may follow.
     pub profiles: Profiles,
     /// What is agreed on with each trunk.
@@ -192,11 +199,17 @@ struct File {
     #[serde(default)]
     http_names: Vec<String>,
     #[serde(default)]
+    http_trusted: Vec<NetworkText>,
+    #[serde(default)]
     srtp: SrtpPolicy,
     #[serde(default)]
     access: AccessTable,
     #[serde(default)]
     users: BTreeMap<String, User>,
+    #[serde(default)]
+    tokens: BTreeMap<String, TokenTable>,
+    #[serde(default)]
+    jwt: Vec<JwtTable>,
     #[serde(default)]
     trunks: BTreeMap<String, TrunkTable>,
     #[serde(default)]
@@ -250,6 +263,9 @@ pub enum ConfigError {
     /// Users, trunks and routes do not fit together.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Tokens or issuers cannot be had.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The file does not say what a configuration says.
     #[error("{}: {reason}", path.display())]
     Wrong {
@@ -282,6 +298,7 @@ impl Config {
         let srtp_by_user = file.users.iter().filter_map(srtp_of).collect();
         let named = (file.users, file.trunks);
         let variable = |name: &str| std::env::var(name).ok();
+        let keyring = crate::tokens::keyring(file.tokens, file.jwt, variable)?;
         let (access, trunk_audio) =
             crate::access::access(file.access, named, file.routes, variable)?;
         Ok(Config {
@@ -299,8 +316,10 @@ impl Config {
             advertised: file.advertised,
             session_expires_s: file.session_expires_s,
             http_names: file.http_names,
+            http_trusted: file.http_trusted.into_iter().map(|NetworkText(one)| one).collect(),
             profiles,
             access,
+            keyring,
             trunk_audio,
             room: file.room,
             rooms: file.rooms,

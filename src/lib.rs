@@ -13,4 +13,5 @@ pub mod phone;
 pub mod profiles;
 pub mod server;
 pub mod shard;
+pub mod tokens;
 pub mod trunks;

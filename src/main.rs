@@ -35,6 +35,20 @@ enum Subcommands {
         #[arg(long, default_value = "convoke")]
         realm: String,
     },
+    /// Draw a token for the API, tell it on standard error, and print the lines that make it one
+    Token {
+        /// Its name, for the log
+        name: String,
+        /// What it is for: admin, integration, supervisor, agent or guest
+        #[arg(long, default_value = "admin")]
+        role: String,
+        /// An agent's or supervisor's user, as in sip:USER@host
+        #[arg(long)]
+        user: Option<String>,
+        /// A guest's conference
+        #[arg(long)]
+        conference: Option<String>,
+    },
     /// Show who may do what by the rules of a profile, and what follows from what
     Profile {
         #[command(subcommand)]
@@ -67,6 +81,10 @@ fn main() -> ExitCode {
         None => serve(&cli.options),
         Some(Subcommands::Check { file }) => check(file).and_then(say),
         Some(Subcommands::User { name, realm }) => user(name, realm).and_then(say),
+        Some(Subcommands::Token { name, role, user, conference }) => {
+            token((name.as_str(), role.as_str()), (user.as_deref(), conference.as_deref()))
+                .and_then(say)
+        }
         Some(Subcommands::Profile { asked }) => about_profiles(&cli.options, asked).and_then(say),
         Some(Subcommands::Demo) => play(&cli.options).and_then(say),
     };
@@ -119,6 +137,18 @@ fn user(name: &str, realm: &str) -> anyhow::Result<String> {
     let password = line.trim_end_matches(['\r', '\n']);
     anyhow::ensure!(!password.is_empty(), "no password came by standard input");
     Ok(convoke::access::UserLines { name, realm, password }.to_string())
+}
+
+#[expect(clippy::print_stderr, reason = "what is printed may go into a file; a secret must not")]
+fn token(
+    (name, role): (&str, &str),
+    (user, conference): (Option<&str>, Option<&str>),
+) -> anyhow::Result<String> {
+    let token = convoke::tokens::draw().context("the system has no randomness")?;
+    let lines = convoke::tokens::TokenLines { name, role, user, conference, token: &token };
+    lines.check().map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
+    eprintln!("The token, which is kept nowhere and not shown again:\n{token}\n");
+    Ok(lines.to_string())
 }
 
 fn play(options: &Options) -> anyhow::Result<String> {

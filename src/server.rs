@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use api::{Facts, Feed, Gauge, Readiness, Reply, Switch};
+use api::{Doors, Facts, Feed, Gauge, Neighbours, Readiness, Reply, Switch};
 use gateway::Gateway;
 use model::stats::{MediaStats, SignalStats};
-use model::{Accepted, Command, CommandId, MediaReport, RecordingId, Refusal};
+use model::{
+    Accepted, Allowed, Author, Command, CommandId, ConferenceId, MediaReport, PartyId, RecordingId,
+    Refusal,
+};
 use sip::Transport;
 use switchboard::SrtpRules;
 use tokio::net::TcpListener;
@@ -19,7 +22,7 @@ use vault::{Registrations, Vault, VaultReport};
 use worker::Workers;
 
 use crate::config::{Config, WebSocket};
-use crate::shard::{self, Inlet, Shells};
+use crate::shard::{self, Asked, Inlet, Shells};
 
 /// Serves until the process is asked to end (SIGINT or SIGTERM), then ends all calls in order.
 ///
@@ -57,7 +60,9 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         started_ms: unix_ms(),
         stopping: stopped.clone(),
     });
-    let pages = api::router(switch, Arc::clone(&feed), config.http_names.clone());
+    let doors = doors(&config);
+    tell_of_closed_api(&config, http_address);
+    let pages = api::router(switch, Arc::clone(&feed), doors);
     let until_stopped = {
         let mut stopped = stopped;
         async move {
@@ -185,6 +190,26 @@ fn tell_of_open_keys(board: &switchboard::Config, listeners: &[(Transport, Socke
     }
 }
 
+fn doors(config: &Config) -> Doors {
+    let mut near = sip::access::Network::loopback().to_vec();
+    near.extend(&config.http_trusted);
+    Doors {
+        names: config.http_names.clone(),
+        keyring: config.keyring.clone(),
+        neighbours: Neighbours::new(move |address| near.iter().any(|net| net.contains(address))),
+    }
+}
+
+/// Who listens for others and believes nobody is asked in vain.
+fn tell_of_closed_api(config: &Config, http: SocketAddr) {
+    let is_closed = config.keyring.is_empty() && config.http_trusted.is_empty();
+    if is_closed && !http.ip().is_loopback() {
+        tracing::warn!(
+            "there are no tokens: the API answers this machine only; see `convoke token`"
+        );
+    }
+}
+
 fn told_by_vault(report: VaultReport, inlet: &Inlet) {
     match report {
         VaultReport::Recovered { recording, path, duration_ms } => {
@@ -276,6 +301,15 @@ struct Server {
 impl Switch for Server {
     fn command(&self, command: Command) -> Reply<'_, Result<Accepted, Refusal>> {
         Box::pin(self.inlet.command(command))
+    }
+
+    fn allowed(
+        &self,
+        conference: ConferenceId,
+        by: Author,
+        party: Option<PartyId>,
+    ) -> Reply<'_, Result<Allowed, Refusal>> {
+        Box::pin(self.inlet.allowed(Asked { conference, by, party }))
     }
 
     fn signal_stats(&self) -> Reply<'_, SignalStats> {

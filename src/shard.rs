@@ -10,7 +10,8 @@ use gateway::{Gateway, Inbound};
 use model::limits::{COMMANDS_QUEUED_MAX, TAP_FRAMES_QUEUED_MAX};
 use model::stats::SignalStats;
 use model::{
-    Accepted, Command, CommandId, MediaOrder, MediaReport, RecordingId, Refusal, TrunkView,
+    Accepted, Allowed, Author, Command, CommandId, ConferenceId, MediaOrder, MediaReport, PartyId,
+    RecordingId, Refusal, TrunkView,
 };
 use sip::access::Suspicion;
 use switchboard::{Input, Output, Switchboard};
@@ -22,12 +23,25 @@ use worker::Workers;
 pub enum Request {
     /// Carry this out.
     Command(Command, oneshot::Sender<Result<Accepted, Refusal>>),
+    /// Say what somebody may do in a conference, with one party or with all.
+    Allowed(Asked, oneshot::Sender<Result<Allowed, Refusal>>),
     /// Tell your counters.
     Stats(oneshot::Sender<SignalStats>),
     /// A recording could not be started or go on.
     RecordingFailed(RecordingId, String),
     /// End all calls, then yourself.
     Stop,
+}
+
+/// Who asks what it may do, and with whom; none: with all.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Where.
+    pub conference: ConferenceId,
+    /// Who.
+    pub by: Author,
+    /// With whom.
+    pub party: Option<PartyId>,
 }
 
 /// The way to a shard.
@@ -48,6 +62,13 @@ impl Inlet {
     pub async fn command(&self, command: Command) -> Result<Accepted, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.0.try_send(Request::Command(command, answer)).map_err(|_| Refusal::Busy)?;
+        answered.await.unwrap_or(Err(Refusal::Draining))
+    }
+
+    /// Asks what somebody may do; a full queue is refused at once.
+    pub async fn allowed(&self, asked: Asked) -> Result<Allowed, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.0.try_send(Request::Allowed(asked, answer)).map_err(|_| Refusal::Busy)?;
         answered.await.unwrap_or(Err(Refusal::Draining))
     }
 
@@ -112,6 +133,12 @@ pub async fn run(mut board: Switchboard, mut requests: Outlet, mut shells: Shell
                 Request::Command(command, answer) => {
                     asked.entry(command.id).or_default().push(answer);
                     board.handle(Instant::now(), Input::Command(command));
+                }
+                Request::Allowed(Asked { conference, by, party }, answer) => {
+                    let allowed = board.allowed(Instant::now(), conference, by, party);
+                    if answer.send(allowed).is_err() {
+                        tracing::debug!("whoever asked what it may do has gone");
+                    }
                 }
                 Request::Stats(answer) => {
                     if answer.send(board.stats()).is_err() {
@@ -178,6 +205,11 @@ fn hand_on(
         // One line that a program that shuts out by address (fail2ban) can read.
         Output::Security(Suspicion { source, reason }) => {
             tracing::warn!(target: "security", %source, reason, "turned away");
+        }
+        Output::Denied { conference, id, by, action, refusal } => {
+            let (action, code) = (action.name(), refusal.code());
+            tracing::warn!(target: "security", %conference, command = %id, ?by, action, code,
+                "denied");
         }
         Output::Trunk(TrunkView { name, state, registration, .. }) => {
             tracing::info!(trunk = name, ?state, ?registration, "trunk");

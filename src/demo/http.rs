@@ -28,10 +28,13 @@ pub(super) async fn request(
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
-    let request = hyper::Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", server.to_string())
+    let mut request =
+        hyper::Request::builder().method(method).uri(path).header("host", server.to_string());
+    // A server that has tokens wants one.
+    if let Ok(token) = std::env::var("CONVOKE_TOKEN") {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body.to_string())))?;
     let response = sender.send_request(request).await?;

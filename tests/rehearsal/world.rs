@@ -401,7 +401,10 @@ impl World {
                 }
             }
             Output::Event(event) => self.event(event),
-            Output::Registered(_) | Output::Security(_) | Output::Trunk(_) => {}
+            Output::Registered(_)
+            | Output::Security(_)
+            | Output::Denied { .. }
+            | Output::Trunk(_) => {}
         }
     }
 

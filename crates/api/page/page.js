@@ -26,12 +26,32 @@ function toast(text) {
   toast.timer = setTimeout(() => { box.hidden = true; }, 6_000);
 }
 
+// The token, if the server wants one: kept until this tab is closed, and never in an address.
+const TOKEN = "convoke-token";
+const token = () => sessionStorage.getItem(TOKEN);
+const authorization = () => (token() ? { Authorization: "Bearer " + token() } : {});
+
+/** Shows that the server wants a token, or another one. */
+function wantToken() {
+  byId("wrong-token").hidden = !token();
+  byId("sign-in").hidden = false;
+  byId("sign-out").hidden = true;
+}
+
+/** Fetches with the token. */
+async function send(path, options = {}) {
+  const headers = { ...options.headers, ...authorization() };
+  const answer = await fetch(path, { ...options, headers });
+  if (answer.status === 401) wantToken();
+  return answer;
+}
+
 /** Asks for a change; true if it was accepted. */
 async function ask(method, path, body) {
   const headers = { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
-    const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+    const answer = await send(path, { method, headers, body: JSON.stringify(body) });
     if (answer.ok) return true;
     const problem = await answer.json();
     toast(problem.detail ?? problem.title ?? String(answer.status));
@@ -42,7 +62,7 @@ async function ask(method, path, body) {
 }
 
 async function read(path) {
-  const answer = await fetch(path);
+  const answer = await send(path);
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
 }
@@ -118,6 +138,7 @@ function apply(view, event) {
     case "recording.stopped":
     case "recording.failed": delete view.recording; break;
   }
+  view.parties.sort((one, other) => (other.role === "customer") - (one.role === "customer"));
 }
 
 // ---------------------------------------------------------------- showing
@@ -179,17 +200,26 @@ function showCard(card) {
   for (const [id, row] of card.rows) {
     if (!present.has(id)) { row.remove(); card.rows.delete(id); }
   }
-  for (const party of card.view.parties) {
-    if (!card.rows.has(party.id)) {
-      const row = makeRow(card, party.id);
-      card.rows.set(party.id, row);
-      body.append(row);
-    }
-    showParty(card.rows.get(party.id), party);
+  for (const [at, party] of card.view.parties.entries()) {
+    if (!card.rows.has(party.id)) card.rows.set(party.id, makeRow(card, party.id));
+    const row = card.rows.get(party.id);
+    if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
+    showParty(row, party);
   }
   press(card.root.querySelector(".record"), Boolean(card.view.recording), "Stop recording", "Record");
   if (card.view.recording) card.recordings.add(card.view.recording.id);
   listRecordings(card.root.querySelector(".recordings"), [...card.recordings]);
+}
+
+/** A link cannot carry a token: the file is fetched and handed over. */
+async function download(id) {
+  const answer = await send(url("recordings", id)).catch(() => undefined);
+  if (!answer?.ok) return toast("The recording cannot be had.");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = id + ".wav";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 function listRecordings(list, ids) {
@@ -199,6 +229,11 @@ function listRecordings(list, ids) {
     link.href = url("recordings", id);
     link.download = id + ".wav";
     link.textContent = "Recording " + id;
+    link.onclick = (event) => {
+      if (!token()) return;
+      event.preventDefault();
+      download(id);
+    };
     const item = document.createElement("li");
     item.append(link);
     return item;
@@ -299,7 +334,9 @@ function setLink(up, text) {
 
 function follow(retryMs) {
   const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-  const socket = new WebSocket(scheme + location.host + "/api/v1/events");
+  const protocols = token() ? ["convoke", "bearer." + token()] : ["convoke"];
+  const socket = new WebSocket(scheme + location.host + "/api/v1/events", protocols);
+  follow.socket = socket;
   let nextRetryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
   socket.onmessage = ({ data }) => {
     const message = JSON.parse(data);
@@ -311,10 +348,24 @@ function follow(retryMs) {
       showEvent(message);
     }
   };
-  socket.onclose = () => {
+  socket.onclose = async () => {
     setLink(false, "connecting");
-    setTimeout(() => follow(nextRetryMs), retryMs);
+    // A browser does not tell why a handshake was refused; any route does.
+    await read("/api/v1/about").catch(() => {});
+    if (byId("sign-in").hidden) setTimeout(() => follow(nextRetryMs), retryMs);
   };
+}
+
+function signIn(entered) {
+  sessionStorage.setItem(TOKEN, entered);
+  byId("sign-in").hidden = true;
+  byId("sign-out").hidden = false;
+  come();
+}
+
+function signOut() {
+  sessionStorage.removeItem(TOKEN);
+  location.reload();
 }
 
 /** Fills the list of ended conferences when somebody opens it. */
@@ -344,8 +395,22 @@ async function start() {
     if (await ask("POST", path, { target: target.value.trim() })) target.value = "";
   };
   byId("ended").ontoggle = () => showEnded().catch(() => toast("The server cannot be reached."));
-  follow(RETRY_MS_MIN);
+  byId("sign-in").onsubmit = (event) => {
+    event.preventDefault();
+    const field = event.target.elements.token;
+    signIn(field.value.trim());
+    field.value = "";
+  };
+  byId("sign-out").onclick = signOut;
+  byId("sign-out").hidden = !token();
+  await come();
+}
+
+/** Begins to follow, if the server lets us. */
+async function come() {
   const about = await read("/api/v1/about").catch(() => ({}));
+  if (!byId("sign-in").hidden) return;
+  follow(RETRY_MS_MIN);
   const host = about.dial ?? location.hostname;
   byId("dial").textContent = `sip:standup@${host}`;
   byId("version").textContent = about.version ? `Convoke ${about.version}` : "";

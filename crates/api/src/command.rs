@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use model::{ConferenceRef, Verb};
+use model::{Audience, Command, ConferenceRef, Refusal, Verb};
 
 use crate::feed::Feed;
 use crate::limits::{ANSWER_WAIT_MAX, EFFECT_WAIT_MAX};
@@ -31,19 +31,67 @@ impl Api {
         conference: ConferenceRef,
         verb: Verb,
     ) -> Result<Response, Problem> {
-        let command = terms.command(conference, verb, || self.switch.command_id());
+        let author = self.author(&terms.caller, terms.party, &conference, &verb)?;
+        let if_revision = self.revision(terms, &conference)?;
+        let (action, at) = (verb.action(), conference.clone());
+        let id = terms.key.command_id(&conference, author, &verb);
+        let id = id.unwrap_or_else(|| self.switch.command_id());
+        let command = Command { if_revision, ..Command::new(id, conference, author, verb) };
         let answer = tokio::time::timeout(ANSWER_WAIT_MAX, self.switch.command(command));
-        let accepted = answer.await.map_err(|_| Problem::no_answer())??;
+        let mut accepted = match answer.await.map_err(|_| Problem::no_answer())? {
+            Ok(accepted) => accepted,
+            Err(Refusal::Stale) => return Err(self.stale(terms, &at).await),
+            Err(refusal) => {
+                if refusal.denies_a_right() {
+                    // Whose command it was: what forbade it is told by who judged it.
+                    let (bearer, action) = (&terms.caller.grant.name, action.name());
+                    tracing::warn!(target: "security", bearer, %id, action, code = refusal.code(),
+                        "refused");
+                }
+                return Err(refusal.into());
+            }
+        };
         let seen = self.feed.reached(accepted.conference, accepted.seq);
         if tokio::time::timeout(EFFECT_WAIT_MAX, seen).await.is_err() {
             tracing::debug!(conference = %accepted.conference, "its events are late");
         }
         let conference = accepted.conference;
+        if let Ok(sight) = self.sight(&terms.caller, &ConferenceRef::Id(conference))
+            && sight.audience != Audience::Everything
+        {
+            accepted.seq = sight.view.seq;
+        }
         let location = match (accepted.party, accepted.recording) {
             (Some(party), _) => format!("/api/v1/conferences/{conference}/parties/{party}"),
             (None, Some(recording)) => format!("/api/v1/recordings/{recording}"),
             (None, None) => format!("/api/v1/conferences/{conference}"),
         };
         Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(accepted)).into_response())
+    }
+
+    /// The revision that a command shall be refused for if it is not there any more. Who is shown
+    /// less counts less: what it has seen last is what there is, or it is stale already.
+    fn revision(&self, terms: &Terms, conference: &ConferenceRef) -> Result<Option<u64>, Problem> {
+        let Some(seen) = terms.if_revision else { return Ok(None) };
+        match self.sight(&terms.caller, conference) {
+            Ok(sight) if sight.audience != Audience::Everything => {
+                match sight.view.revision == seen {
+                    true => Ok(Some(sight.revision)),
+                    false => Err(Problem::stale(Some(sight.view.revision))),
+                }
+            }
+            // Whoever sees everything may know more than has been told here so far.
+            Ok(_) | Err(_) => Ok(Some(seen)),
+        }
+    }
+
+    /// Somebody else was first: with the revision that there is by now.
+    async fn stale(&self, terms: &Terms, conference: &ConferenceRef) -> Problem {
+        let now = || self.sight(&terms.caller, conference).ok().map(|sight| sight.view.revision);
+        let another = self.feed.until(|| now() != terms.if_revision);
+        if tokio::time::timeout(EFFECT_WAIT_MAX, another).await.is_err() {
+            tracing::debug!("its events are late");
+        }
+        Problem::stale(now())
     }
 }

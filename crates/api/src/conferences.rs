@@ -1,17 +1,21 @@
 //! Conferences: what they look like, and their end.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use model::command::{Hearers, Readers};
-use model::{Accepted, ConferenceView, PartyId, Refusal, Role, Verb};
+use model::{Accepted, ConferenceRef, ConferenceView, PartyId, Refusal, Role, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::admit::Caller;
 use crate::body::{Asked, Body};
 use crate::command::Api;
 use crate::place::InConference;
 use crate::problem::Problem;
+use crate::sight::audience_of;
 use crate::terms::Terms;
 
 /// Which conferences to list.
@@ -26,7 +30,8 @@ pub(crate) struct Which {
 
 /// List conferences
 ///
-/// The live ones, oldest first; with `ended=true` also the latest ones that ended.
+/// The live ones, oldest first; with `ended=true` also the latest ones that ended. An agent's token
+/// is shown those that the agent is in, a guest's its own.
 #[utoipa::path(
     get,
     path = "/api/v1/conferences",
@@ -39,10 +44,15 @@ pub(crate) struct Which {
 )]
 pub(crate) async fn list_conferences(
     State(api): State<Api>,
+    caller: Caller,
     Asked(which): Asked<Which>,
 ) -> Response {
     let mut views = api.feed.views();
     views.retain(|view| which.ended || view.ended_ms.is_none());
+    let seen = |view: &Arc<ConferenceView>| {
+        api.sight(&caller, &ConferenceRef::Id(view.id)).ok().map(|sight| sight.view)
+    };
+    let views: Vec<_> = views.iter().filter_map(seen).collect();
     Json(&views.iter().map(AsRef::as_ref).collect::<Vec<&ConferenceView>>()).into_response()
 }
 
@@ -51,7 +61,8 @@ pub(crate) async fn list_conferences(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Looking {
-    /// What somebody of this role may see; without it, everything.
+    /// What the first party of this role sees, or, if there is none, somebody from outside; without
+    /// it, what the token may see. For tokens that see everything.
     #[param(inline)]
     r#as: Option<Role>,
 }
@@ -72,14 +83,17 @@ pub(crate) struct Looking {
 )]
 pub(crate) async fn show_conference(
     State(api): State<Api>,
+    caller: Caller,
     Path(at): Path<InConference>,
     Asked(looking): Asked<Looking>,
 ) -> Result<Response, Problem> {
-    let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
-    Ok(match looking.r#as {
-        Some(role) => Json(view.seen_by(role)).into_response(),
-        None => Json(view.as_ref()).into_response(),
-    })
+    let sight = api.sight(&caller, &at.conference()?)?;
+    let Some(role) = looking.r#as else { return Ok(Json(sight.view.as_ref()).into_response()) };
+    caller.sees_everything()?;
+    let audience = audience_of(&sight.view, role);
+    let seen = api.feed.view_for(&ConferenceRef::Id(sight.view.id), audience);
+    let (view, _) = seen.ok_or(Refusal::NoSuchConference)?;
+    Ok(Json(view.as_ref()).into_response())
 }
 
 /// End a conference

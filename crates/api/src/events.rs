@@ -1,19 +1,20 @@
 //! Events: what is kept, and what comes.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::Json;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::UPGRADE;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use model::{ConferenceView, Event, Refusal};
+use model::{ConferenceRef, ConferenceView, Event, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::admit::{Caller, SUBPROTOCOL};
 use crate::body::Asked;
 use crate::command::Api;
 use crate::follower::Follower;
@@ -21,6 +22,7 @@ use crate::limits::CLIENT_MESSAGE_BYTES_MAX;
 use crate::place::InConference;
 use crate::problem::Problem;
 use crate::serve::Seat;
+use crate::sight::Sight;
 use crate::socket;
 
 /// From where on.
@@ -54,17 +56,36 @@ pub(crate) enum OpeningOfAll<'a> {
     },
 }
 
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+/// What a request says of a WebSocket: nothing, or that it wants one, rightly or not.
+pub(crate) struct Handshake {
+    upgrade: Option<Result<WebSocketUpgrade, WebSocketUpgradeRejection>>,
+    seat: Option<Seat>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Handshake {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Handshake, Infallible> {
+        let upgrade = match parts.headers.contains_key(UPGRADE) {
+            true => Some(WebSocketUpgrade::from_request_parts(parts, state).await),
+            false => None,
+        };
+        Ok(Handshake { upgrade, seat: parts.extensions.get().cloned() })
+    }
+}
 
 /// Follow a conference's events
 ///
 /// As a WebSocket (RFC 6455): one event a text message, in order, without a hole and without a
-/// repeat. With `after` it begins with the event that follows; without, with a message
-/// `{"type": "snapshot", "conference": …}`, and goes on from there. It closes with 1000 after
-/// `conversation.ended`, with 1001 when the server shuts down, and with 1013 when the client is so
-/// slow that what comes next is not kept any more. A client that comes back names the conference by
-/// its id, as a name may have a successor, and in `after` the last `seq` that it saw. What a client
-/// sends is not read.
+/// repeat. A browser, which can set no header, offers the subprotocols `convoke` and
+/// `bearer.TOKEN`. Each audience has numbers of its own: who may not see an event gets none of it,
+/// and no hole; the `seq` and `revision` of its view are those of what it was told. With `after` it
+/// begins with the event that follows; without, with a message `{"type": "snapshot", "conference":
+/// …}`, and goes on from there. It closes with 1000 after `conversation.ended`, or when the party
+/// that follows has left, with 1001 when the server shuts down, with 1008 when the token expires,
+/// and with 1013 when the client is so slow that what comes next is not kept any more. A client
+/// that comes back names the conference by its id, as a name may have a successor, and in `after`
+/// the last `seq` that it saw. What a client sends is not read.
 ///
 /// As a plain GET: the events that are kept in memory, the latest 4,096 at most.
 #[utoipa::path(
@@ -82,34 +103,35 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 )]
 pub(crate) async fn follow_conference(
     State(api): State<Api>,
+    caller: Caller,
     Path(at): Path<InConference>,
     Asked(since): Asked<Since>,
-    headers: HeaderMap,
-    seat: Option<Extension<Seat>>,
-    upgrade: Upgrade,
+    handshake: Handshake,
 ) -> Result<Response, Problem> {
-    let conference = at.conference()?;
-    let kept = api.feed.events(&conference, since.after.unwrap_or(0));
+    let Sight { audience, view, .. } = api.sight(&caller, &at.conference()?)?;
+    let conference = ConferenceRef::Id(view.id);
+    let kept = api.feed.events(&conference, audience, since.after.unwrap_or(0));
     let (events, oldest) = kept.ok_or(Refusal::NoSuchConference)?;
     if since.after.is_some_and(|after| after.saturating_add(1) < oldest) {
         return Err(Problem::events_gone(oldest));
     }
-    if !headers.contains_key(UPGRADE) {
+    let Some(upgrade) = handshake.upgrade else {
         return Ok(Json(&events.iter().map(AsRef::as_ref).collect::<Vec<&Event>>()).into_response());
-    }
+    };
     let upgrade = upgrade.map_err(|rejection| Problem::bad_upgrade(rejection.body_text()))?;
-    let (view, follower) =
-        Follower::of_one(&api.feed, &conference, since.after).ok_or(Refusal::NoSuchConference)?;
+    let (view, follower) = Follower::of_one(&api.feed, &conference, audience, since.after)
+        .ok_or(Refusal::NoSuchConference)?;
     let first =
         since.after.is_none().then(|| socket::text(&Opening::Snapshot { conference: &view }));
-    Ok(open(upgrade, seat, move |socket| socket::run(socket, first, follower)))
+    let until = caller.expires();
+    Ok(open(upgrade, handshake.seat, move |socket| socket::run(socket, first, follower, until)))
 }
 
 /// Follow the events of all conferences
 ///
 /// A WebSocket (RFC 6455): first `{"type": "snapshot", "conferences": […]}` with live ones, then
 /// one event a text message in the order in which they came. It closes as that of one conference
-/// does; a client that comes back begins with the snapshot again.
+/// does; a client that comes back begins with the snapshot again. For tokens that see everything.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
@@ -123,30 +145,32 @@ pub(crate) async fn follow_conference(
 )]
 pub(crate) async fn follow_all(
     State(api): State<Api>,
-    headers: HeaderMap,
-    seat: Option<Extension<Seat>>,
-    upgrade: Upgrade,
+    caller: Caller,
+    handshake: Handshake,
 ) -> Result<Response, Problem> {
-    if !headers.contains_key(UPGRADE) {
-        return Err(Problem::upgrade_required());
-    }
+    caller.sees_everything()?;
+    let upgrade = handshake.upgrade.ok_or_else(Problem::upgrade_required)?;
     let upgrade = upgrade.map_err(|rejection| Problem::bad_upgrade(rejection.body_text()))?;
     let (views, follower) = Follower::of_all(&api.feed);
     let live = views.iter().map(Arc::as_ref).filter(|view| view.ended_ms.is_none());
     let first = socket::text(&OpeningOfAll::Snapshot { conferences: live.collect() });
-    Ok(open(upgrade, seat, move |socket| socket::run(socket, Some(first), follower)))
+    let until = caller.expires();
+    Ok(open(upgrade, handshake.seat, move |socket| {
+        socket::run(socket, Some(first), follower, until)
+    }))
 }
 
 /// Answers the handshake. The connection's seat is kept for as long as the socket is open.
 fn open<F>(
     upgrade: WebSocketUpgrade,
-    seat: Option<Extension<Seat>>,
+    seat: Option<Seat>,
     run: impl FnOnce(WebSocket) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
 {
     upgrade
+        .protocols([SUBPROTOCOL])
         .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
         .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
         .on_upgrade(async move |socket| {

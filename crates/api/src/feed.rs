@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::limits::{ENDED_CONFERENCES_KEPT, EVENTS_KEPT_PER_CONFERENCE};
 use model::{
-    ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind, PartyId,
-    Quality, Registration,
+    Audience, ConferenceId, ConferenceName, ConferenceRef, ConferenceView, Event, EventKind,
+    PartyId, Projection, Quality, Registration,
 };
 use tokio::sync::watch;
 
-use crate::limits::{EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
+use crate::limits::{AUDIENCES_PER_CONFERENCE_MAX, EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
 
 /// Views and latest events of all conferences, live ones and those that ended lately.
 #[derive(Debug)]
@@ -58,6 +58,17 @@ struct Shelves {
 /// One conference.
 #[derive(Debug)]
 struct Shelf {
+    /// As those are told it who see everything.
+    told: Told,
+    /// What it was before the oldest event that is kept.
+    before: Option<ConferenceView>,
+    /// As others are told it, who have looked.
+    audiences: BTreeMap<Audience, (Projection, Told)>,
+}
+
+/// What one audience is told of one conference.
+#[derive(Debug)]
+struct Told {
     view: Arc<ConferenceView>,
     events: VecDeque<Arc<Event>>,
     changed: watch::Sender<()>,
@@ -117,7 +128,11 @@ impl Feed {
     /// Takes in how a party's audio was. Nobody is woken for it.
     pub fn measure(&self, conference: ConferenceId, party: PartyId, quality: Quality) {
         if let Some(shelf) = self.shelves().by_conference.get_mut(&conference) {
-            Arc::make_mut(&mut shelf.view).measure(party, quality);
+            Arc::make_mut(&mut shelf.told.view).measure(party, quality);
+            for (projection, told) in shelf.audiences.values_mut() {
+                projection.measure(party, quality);
+                told.view = Arc::clone(projection.view());
+            }
         }
     }
 
@@ -126,7 +141,7 @@ impl Feed {
         let mut shelves = self.shelves();
         shelves.closed = true;
         for shelf in shelves.by_conference.values() {
-            shelf.changed.send_replace(());
+            shelf.wake();
         }
         drop(shelves);
         self.changed.send_replace(());
@@ -134,7 +149,19 @@ impl Feed {
 
     /// The view of a conference: by id also of one that ended lately, by name of the live one.
     pub fn view(&self, conference: &ConferenceRef) -> Option<Arc<ConferenceView>> {
-        self.shelves().shelf(conference).map(|shelf| Arc::clone(&shelf.view))
+        self.shelves().shelf(conference).map(|shelf| Arc::clone(&shelf.told.view))
+    }
+
+    /// What an audience sees of a conference, and the revision that all others see.
+    pub(crate) fn view_for(
+        &self,
+        conference: &ConferenceRef,
+        audience: Audience,
+    ) -> Option<(Arc<ConferenceView>, u64)> {
+        let mut shelves = self.shelves();
+        let shelf = shelves.shelf_mut(conference)?;
+        let revision = shelf.told.view.revision;
+        Some((Arc::clone(&shelf.told_to(audience).view), revision))
     }
 
     /// The views of all conferences, live ones and those that ended lately, oldest first.
@@ -143,26 +170,28 @@ impl Feed {
     }
 
     /// The kept events of a conference whose number is greater than `after`, and the oldest number
-    /// that is kept; none if there is no such conference.
+    /// that is kept, as an audience is told them; none if there is no such conference.
     pub(crate) fn events(
         &self,
         conference: &ConferenceRef,
+        audience: Audience,
         after: u64,
     ) -> Option<(Vec<Arc<Event>>, u64)> {
-        let shelves = self.shelves();
-        let shelf = shelves.shelf(conference)?;
-        let events = shelf.events.range(shelf.position_after(after)..).map(Arc::clone).collect();
-        Some((events, shelf.oldest_seq()))
+        let mut shelves = self.shelves();
+        let told = shelves.shelf_mut(conference)?.told_to(audience);
+        let events = told.events.range(told.position_after(after)..).map(Arc::clone).collect();
+        Some((events, told.oldest_seq()))
     }
 
     /// One conference's view and what wakes who follows it.
     pub(crate) fn follow(
         &self,
         conference: &ConferenceRef,
+        audience: Audience,
     ) -> Option<(Arc<ConferenceView>, watch::Receiver<()>)> {
-        let shelves = self.shelves();
-        let shelf = shelves.shelf(conference)?;
-        Some((Arc::clone(&shelf.view), shelf.changed.subscribe()))
+        let mut shelves = self.shelves();
+        let told = shelves.shelf_mut(conference)?.told_to(audience);
+        Some((Arc::clone(&told.view), told.changed.subscribe()))
     }
 
     /// All views, how many events made them, and what wakes who follows them all.
@@ -171,24 +200,27 @@ impl Feed {
         (shelves.views(), shelves.log_end(), self.changed.subscribe())
     }
 
-    /// What comes after `seq` in one conference.
-    pub(crate) fn batch(&self, conference: ConferenceId, seq: u64) -> Batch {
-        let shelves = self.shelves();
-        let Some(shelf) = shelves.by_conference.get(&conference) else {
+    /// What comes after `seq` in one conference, as an audience is told it.
+    pub(crate) fn batch(&self, conference: ConferenceId, audience: Audience, seq: u64) -> Batch {
+        let mut shelves = self.shelves();
+        let closed = shelves.closed;
+        let Some(shelf) = shelves.by_conference.get_mut(&conference) else {
             return Batch::Gone(0);
         };
-        let oldest = shelf.oldest_seq();
-        let start = shelf.position_after(seq);
+        let gone = shelf.audiences.get(&audience).is_some_and(|(seen, _)| seen.is_gone());
+        let told = shelf.told_to(audience);
+        let oldest = told.oldest_seq();
+        let start = told.position_after(seq);
         let events: Vec<_> =
-            shelf.events.range(start..).take(EVENTS_PER_BATCH_MAX).map(Arc::clone).collect();
+            told.events.range(start..).take(EVENTS_PER_BATCH_MAX).map(Arc::clone).collect();
         match events.last() {
             _ if seq.saturating_add(1) < oldest => Batch::Gone(oldest),
             Some(last) => {
                 let seq = last.seq;
                 Batch::Events(events, seq)
             }
-            None if shelf.view.ended_ms.is_some() => Batch::Ended,
-            None if shelves.closed => Batch::Closed,
+            None if told.view.ended_ms.is_some() || gone => Batch::Ended,
+            None if closed => Batch::Closed,
             None => Batch::Nothing,
         }
     }
@@ -211,9 +243,14 @@ impl Feed {
 
     /// Waits until an event can be seen.
     pub(crate) async fn reached(&self, conference: ConferenceId, seq: u64) {
-        let mut changed = self.changed.subscribe();
         let by_id = ConferenceRef::Id(conference);
-        while self.view(&by_id).is_none_or(|view| view.seq < seq) {
+        self.until(|| self.view(&by_id).is_some_and(|view| view.seq >= seq)).await;
+    }
+
+    /// Waits until events have made it so.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        let mut changed = self.changed.subscribe();
+        while !is_so() {
             if changed.changed().await.is_err() {
                 return;
             }
@@ -233,14 +270,14 @@ impl Shelves {
         let event = Arc::new(event);
         match self.by_conference.get_mut(&id) {
             Some(shelf) => {
-                if event.seq <= shelf.view.seq {
+                let known = shelf.told.view.seq;
+                if event.seq <= known {
                     return;
                 }
-                if event.seq != shelf.view.seq + 1 {
+                if event.seq != known + 1 {
                     tracing::error!(conference = %id, seq = event.seq, "an event is missing");
                 }
-                Arc::make_mut(&mut shelf.view).apply(&event);
-                shelf.events.push_back(Arc::clone(&event));
+                shelf.publish(&event);
             }
             None => {
                 let Some(view) = ConferenceView::begin(&event) else {
@@ -248,9 +285,9 @@ impl Shelves {
                     return;
                 };
                 self.live_by_name.insert(view.name.clone(), id);
-                let changed = watch::Sender::new(());
-                let events = VecDeque::from([Arc::clone(&event)]);
-                self.by_conference.insert(id, Shelf { view: Arc::new(view), events, changed });
+                let told = Told::new(Arc::new(view), VecDeque::from([Arc::clone(&event)]));
+                let shelf = Shelf { told, before: None, audiences: BTreeMap::new() };
+                self.by_conference.insert(id, shelf);
             }
         }
         if let EventKind::Ended { .. } = &event.kind {
@@ -259,7 +296,7 @@ impl Shelves {
         self.log.push_back(event);
         self.trim(id);
         if let Some(shelf) = self.by_conference.get(&id) {
-            shelf.changed.send_replace(());
+            shelf.wake();
         }
     }
 
@@ -267,9 +304,9 @@ impl Shelves {
     fn end(&mut self, id: ConferenceId) {
         // The name may belong to a successor already.
         if let Some(shelf) = self.by_conference.get(&id)
-            && self.live_by_name.get(&shelf.view.name) == Some(&id)
+            && self.live_by_name.get(&shelf.told.view.name) == Some(&id)
         {
-            self.live_by_name.remove(&shelf.view.name);
+            self.live_by_name.remove(&shelf.told.view.name);
         }
         self.ended.push_back(id);
         if self.ended.len() > ENDED_CONFERENCES_KEPT
@@ -281,34 +318,47 @@ impl Shelves {
 
     /// Lets go of what is beyond the bounds.
     fn trim(&mut self, id: ConferenceId) {
-        if let Some(shelf) = self.by_conference.get_mut(&id)
-            && shelf.events.len() > self.kept_per_conference
-        {
-            shelf.events.pop_front();
+        if let Some(shelf) = self.by_conference.get_mut(&id) {
+            if shelf.told.events.len() > self.kept_per_conference {
+                shelf.forget_oldest();
+            }
+            for (_, told) in shelf.audiences.values_mut() {
+                while told.events.len() > self.kept_per_conference {
+                    told.events.pop_front();
+                }
+            }
         }
         if self.log.len() > self.kept_max
             && let Some(oldest) = self.log.pop_front()
         {
             self.log_start += 1;
             if let Some(shelf) = self.by_conference.get_mut(&oldest.conference)
-                && shelf.events.front().is_some_and(|event| event.seq == oldest.seq)
+                && shelf.told.events.front().is_some_and(|event| event.seq == oldest.seq)
             {
-                shelf.events.pop_front();
+                shelf.forget_oldest();
             }
         }
     }
 
     fn shelf(&self, conference: &ConferenceRef) -> Option<&Shelf> {
-        let id = match conference {
-            ConferenceRef::Id(id) => id,
-            ConferenceRef::Name(name) => self.live_by_name.get(name)?,
-        };
-        self.by_conference.get(id)
+        self.by_conference.get(&self.id(conference)?)
+    }
+
+    fn shelf_mut(&mut self, conference: &ConferenceRef) -> Option<&mut Shelf> {
+        let id = self.id(conference)?;
+        self.by_conference.get_mut(&id)
+    }
+
+    fn id(&self, conference: &ConferenceRef) -> Option<ConferenceId> {
+        match conference {
+            ConferenceRef::Id(id) => Some(*id),
+            ConferenceRef::Name(name) => self.live_by_name.get(name).copied(),
+        }
     }
 
     fn views(&self) -> Vec<Arc<ConferenceView>> {
         let mut views: Vec<_> =
-            self.by_conference.values().map(|shelf| Arc::clone(&shelf.view)).collect();
+            self.by_conference.values().map(|shelf| Arc::clone(&shelf.told.view)).collect();
         views.sort_by_key(|view| (view.started_ms, view.id));
         views
     }
@@ -319,6 +369,76 @@ impl Shelves {
 }
 
 impl Shelf {
+    fn publish(&mut self, event: &Arc<Event>) {
+        Arc::make_mut(&mut self.told.view).apply(event);
+        self.told.events.push_back(Arc::clone(event));
+        for (projection, told) in self.audiences.values_mut() {
+            told.events.extend(projection.apply(event).into_iter().map(Arc::new));
+            told.view = Arc::clone(projection.view());
+        }
+    }
+
+    /// What an audience is told. One that looks for the first time is told what is kept.
+    fn told_to(&mut self, audience: Audience) -> &Told {
+        if audience == Audience::Everything {
+            return &self.told;
+        }
+        if !self.audiences.contains_key(&audience) {
+            if self.audiences.len() >= AUDIENCES_PER_CONFERENCE_MAX {
+                let idle = |told: &Told| told.changed.receiver_count() == 0;
+                let out = self.audiences.iter().find(|(_, (_, told))| idle(told));
+                let out = out.or(self.audiences.first_key_value()).map(|(audience, _)| *audience);
+                if let Some(out) = out {
+                    self.audiences.remove(&out);
+                }
+            }
+            let told = self.tell_again(audience);
+            self.audiences.insert(audience, told);
+        }
+        &self.audiences[&audience].1
+    }
+
+    /// The same events give the same numbers each time; where the first ones are not kept, greater
+    /// ones, so that nobody takes new for old.
+    fn tell_again(&self, audience: Audience) -> (Projection, Told) {
+        let mut kept = self.told.events.iter();
+        let (mut projection, first) = match &self.before {
+            Some(before) => (Projection::from(audience, before.clone()), None),
+            None => {
+                let begun = kept.next().and_then(|first| Projection::begin(audience, first));
+                let (projection, first) = begun.expect("its first event is kept, or what it made");
+                (projection, Some(Arc::new(first)))
+            }
+        };
+        let mut events: VecDeque<_> = first.into_iter().collect();
+        for event in kept {
+            events.extend(projection.apply(event).into_iter().map(Arc::new));
+        }
+        let told = Told::new(Arc::clone(projection.view()), events);
+        (projection, told)
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.told.events.pop_front() else { return };
+        match &mut self.before {
+            Some(before) => before.apply(&oldest),
+            None => self.before = ConferenceView::begin(&oldest),
+        }
+    }
+
+    fn wake(&self) {
+        self.told.changed.send_replace(());
+        for (_, told) in self.audiences.values() {
+            told.changed.send_replace(());
+        }
+    }
+}
+
+impl Told {
+    fn new(view: Arc<ConferenceView>, events: VecDeque<Arc<Event>>) -> Told {
+        Told { view, events, changed: watch::Sender::new(()) }
+    }
+
     /// The number of the oldest event that is kept, or of the next one if none is.
     fn oldest_seq(&self) -> u64 {
         self.events.front().map_or(self.view.seq + 1, |event| event.seq)
@@ -331,14 +451,21 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
+    use model::profile::Seeing;
     use model::{Author, LeaveReason, PartyId};
 
     use super::*;
 
+    const ALL: Audience = Audience::Everything;
+
     fn event(conference: u64, seq: u64) -> Event {
         let party = PartyId(7);
         let kind = match seq {
-            1 => EventKind::Created { name: name(conference), profile: "open".to_owned() },
+            1 => EventKind::Created {
+                name: name(conference),
+                profile: "open".to_owned(),
+                seeing: Seeing::default(),
+            },
             _ => EventKind::Talking { party, talking: seq.is_multiple_of(2) },
         };
         at(conference, seq, kind)
@@ -368,12 +495,12 @@ mod tests {
         for seq in 1..=5 {
             feed.publish(event(1, seq));
         }
-        assert_eq!(seqs(feed.batch(ConferenceId(1), 0)), [1, 2, 3, 4, 5]);
-        assert_eq!(seqs(feed.batch(ConferenceId(1), 3)), [4, 5]);
-        assert_eq!(feed.batch(ConferenceId(1), 5), Batch::Nothing);
-        assert_eq!(feed.batch(ConferenceId(1), u64::MAX), Batch::Nothing);
+        assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 0)), [1, 2, 3, 4, 5]);
+        assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 3)), [4, 5]);
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 5), Batch::Nothing);
+        assert_eq!(feed.batch(ConferenceId(1), ALL, u64::MAX), Batch::Nothing);
         feed.publish(event(1, 5));
-        assert_eq!(feed.batch(ConferenceId(1), 5), Batch::Nothing, "an event came in twice");
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 5), Batch::Nothing, "an event came in twice");
     }
 
     #[test]
@@ -382,8 +509,8 @@ mod tests {
         for seq in 1..=5 {
             feed.publish(event(1, seq));
         }
-        assert_eq!(feed.batch(ConferenceId(1), 1), Batch::Gone(3));
-        assert_eq!(seqs(feed.batch(ConferenceId(1), 2)), [3, 4, 5]);
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 1), Batch::Gone(3));
+        assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 2)), [3, 4, 5]);
     }
 
     #[test]
@@ -395,8 +522,8 @@ mod tests {
         }
         assert_eq!(feed.batch_of_all(1), Batch::Gone(2));
         assert_eq!(seqs(feed.batch_of_all(2)), [2, 2, 3, 3]);
-        assert_eq!(feed.batch(ConferenceId(1), 0), Batch::Gone(2));
-        assert_eq!(seqs(feed.batch(ConferenceId(2), 1)), [2, 3]);
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 0), Batch::Gone(2));
+        assert_eq!(seqs(feed.batch(ConferenceId(2), ALL, 1)), [2, 3]);
         assert_eq!(feed.batch_of_all(6), Batch::Nothing);
     }
 
@@ -410,7 +537,7 @@ mod tests {
         assert_eq!(feed.view(&by_name), None);
         let by_id = ConferenceRef::Id(ConferenceId(1));
         assert_eq!(feed.view(&by_id).unwrap().ended_ms, Some(2));
-        assert_eq!(feed.batch(ConferenceId(1), 2), Batch::Ended);
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 2), Batch::Ended);
     }
 
     #[test]
@@ -423,7 +550,7 @@ mod tests {
         }
         assert_eq!(feed.views().len(), ENDED_CONFERENCES_KEPT);
         assert_eq!(feed.view(&ConferenceRef::Id(ConferenceId(1))), None);
-        assert_eq!(feed.batch(ConferenceId(1), 1), Batch::Gone(0));
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 1), Batch::Gone(0));
     }
 
     #[test]
@@ -439,8 +566,8 @@ mod tests {
         let feed = Feed::new();
         feed.publish(event(1, 1));
         feed.close();
-        assert_eq!(seqs(feed.batch(ConferenceId(1), 0)), [1]);
-        assert_eq!(feed.batch(ConferenceId(1), 1), Batch::Closed);
+        assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 0)), [1]);
+        assert_eq!(feed.batch(ConferenceId(1), ALL, 1), Batch::Closed);
         assert_eq!(feed.batch_of_all(1), Batch::Closed);
     }
 }

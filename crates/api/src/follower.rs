@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ConferenceId, ConferenceRef, ConferenceView, Event};
+use model::{Audience, ConferenceId, ConferenceRef, ConferenceView, Event};
 use tokio::sync::watch;
 
 use crate::feed::{Batch, Feed};
@@ -17,8 +17,8 @@ pub(crate) struct Follower {
 
 #[derive(Debug)]
 enum Place {
-    /// In one conference, after this event.
-    One { conference: ConferenceId, seq: u64 },
+    /// In one conference, as an audience is told it, after this event.
+    One { conference: ConferenceId, audience: Audience, seq: u64 },
     /// In all of them, after so many events.
     All { count: u64 },
 }
@@ -39,10 +39,12 @@ impl Follower {
     pub(crate) fn of_one(
         feed: &Arc<Feed>,
         conference: &ConferenceRef,
+        audience: Audience,
         after: Option<u64>,
     ) -> Option<(Arc<ConferenceView>, Follower)> {
-        let (view, changed) = feed.follow(conference)?;
-        let place = Place::One { conference: view.id, seq: after.unwrap_or(view.seq) };
+        let (view, changed) = feed.follow(conference, audience)?;
+        let seq = after.unwrap_or(view.seq);
+        let place = Place::One { conference: view.id, audience, seq };
         Some((view, Follower { feed: Arc::clone(feed), place, changed }))
     }
 
@@ -58,7 +60,9 @@ impl Follower {
             // Marked as seen before looking, so that what comes after the look wakes.
             self.changed.mark_unchanged();
             let batch = match &self.place {
-                Place::One { conference, seq } => self.feed.batch(*conference, *seq),
+                Place::One { conference, audience, seq } => {
+                    self.feed.batch(*conference, *audience, *seq)
+                }
                 Place::All { count } => self.feed.batch_of_all(*count),
             };
             match batch {

@@ -5,6 +5,8 @@
 //! can be seen comes from the [`Feed`], into which the program publishes every event. The web page
 //! uses the same routes as any script.
 
+mod actions;
+mod admit;
 mod body;
 mod command;
 mod conferences;
@@ -13,6 +15,9 @@ mod events;
 mod feed;
 mod follower;
 mod gate;
+mod grant;
+mod issuer;
+mod keyring;
 mod limits;
 mod metrics;
 mod openapi;
@@ -25,13 +30,19 @@ mod recordings;
 mod registrations;
 mod router;
 mod serve;
+mod sight;
 mod socket;
 mod switch;
 mod terms;
+mod throttle;
 mod trunks;
 
+pub use admit::{Neighbours, Peer};
 pub use feed::Feed;
+pub use grant::{BadGrant, Bound, Capacity, CapacityName, Grant, Scope};
+pub use issuer::{BadKey, Issuer, Signature};
+pub use keyring::{Keyring, NotADigest, TokenDigest};
 pub use openapi::document;
-pub use router::router;
+pub use router::{Doors, router};
 pub use serve::serve;
 pub use switch::{Facts, Gauge, Readiness, Reply, Switch};

@@ -42,6 +42,10 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// [`EVENTS_KEPT_PER_CONFERENCE`](model::limits::EVENTS_KEPT_PER_CONFERENCE), about 60 MB.
 pub(crate) const EVENTS_KEPT_MAX: usize = 64 * model::limits::EVENTS_KEPT_PER_CONFERENCE;
 
+/// Audiences of one conference whose events are kept ready: its agents and a few customers. Another
+/// one takes the place of one that does not look, and is told anew.
+pub(crate) const AUDIENCES_PER_CONFERENCE_MAX: usize = 32;
+
 /// Events taken from the feed at once for one client: keeps the feed's lock short, and a client's
 /// share of memory small.
 pub(crate) const EVENTS_PER_BATCH_MAX: usize = 256;
@@ -55,6 +59,21 @@ pub(crate) const SEND_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a message from a WebSocket client. None has a meaning; a pong carries 125 at most
 /// (RFC 6455 §5.5).
 pub(crate) const CLIENT_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+
+/// Characters of a token: a JWT with a few claims and an RSA signature has under 1,000.
+pub(crate) const TOKEN_LENGTH_MAX: usize = 4_096;
+
+/// How far an issuer's clock may be off \[s\]: clocks that are kept by NTP differ by less.
+pub(crate) const JWT_LEEWAY_S: u64 = 30;
+
+/// Wrong tokens of one source that are looked at in [`WRONG_TOKENS_PER`] (acceptance S3).
+pub(crate) const WRONG_TOKENS_MAX: u32 = 20;
+
+/// See [`WRONG_TOKENS_MAX`].
+pub(crate) const WRONG_TOKENS_PER: Duration = Duration::from_secs(60);
+
+/// Sources of wrong tokens that are remembered: about 200 KB.
+pub(crate) const WRONG_TOKEN_SOURCES_MAX: usize = 4_096;
 
 /// Bytes of a recording read at once.
 pub(crate) const RECORDING_CHUNK_BYTES: usize = 64 * 1024;

@@ -52,6 +52,7 @@ const METHODS: [&str; 14] = [
     get,
     path = "/metrics",
     tag = "server",
+    security(()),
     responses((status = 200, description = "OpenMetrics text.", body = String,
         content_type = "application/openmetrics-text")),
 )]
@@ -173,9 +174,17 @@ impl Reading {
             signal.turned_away.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
         )?;
         out.counters(
-            "policy_denied",
+            "commands_refused",
             "Commands refused, by the refusal's code",
             signal.refusals.iter().map(|(code, count)| ([("reason", *code)], *count)),
+        )?;
+        out.counters(
+            "policy_denied",
+            "Commands refused because their author has not the right, by action and code",
+            signal
+                .denials
+                .iter()
+                .map(|((action, code), count)| ([("action", *action), ("reason", *code)], *count)),
         )
     }
 

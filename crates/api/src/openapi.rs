@@ -7,11 +7,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use model::{Event, EventKind};
 use serde_json::{Value, json};
-use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi, openapi};
 
 use crate::{
-    conferences, control, events, metrics, parties, probes, problem, recordings, registrations,
-    trunks,
+    actions, conferences, control, events, metrics, parties, probes, problem, recordings,
+    registrations, trunks,
 };
 
 /// The table of contents.
@@ -25,6 +26,9 @@ use crate::{
             number of the conference's last event, or with a problem that says which rule refused \
             it. Events tell how it goes. A view is a fold of a conference's events, and its `seq` \
             is the last one in it.\n\n\
+            Each request needs a bearer token (RFC 6750) once there are tokens, but for health and \
+            metrics; until then it must come from the server's own machine. 401 is for a token \
+            that is missing or not believed, 403 for one that is not for this.\n\n\
             Errors are problem details (RFC 9457); `code` is for programs, `detail` for people. An \
             Idempotency-Key makes a retry safe.\n\n\
             Times are in milliseconds since the Unix epoch.",
@@ -55,6 +59,8 @@ use crate::{
         control::appoint,
         control::supervise,
         control::stand,
+        actions::list_actions,
+        actions::list_actions_with,
         recordings::set_recording,
         recordings::download_recording,
         events::follow_conference,
@@ -67,11 +73,31 @@ use crate::{
         metrics::scrape,
         show,
     ),
+    modifiers(&Bearer),
+    security(("bearer" = [])),
     components(schemas(
         Event, EventKind, events::Opening, events::OpeningOfAll, problem::Problem
     )),
 )]
 struct Contents;
+
+/// The one way in.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description = Some(
+            "A token that `convoke token` has made, or a JWT (RFC 7519) of an issuer that is \
+             believed, with the claims `role` (admin, integration, supervisor, agent, guest), and, \
+             as the role needs them, `user`, `conference` and `party`; `scope` narrows it to some \
+             of `read`, `control` and `recordings`."
+                .to_owned(),
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let contents = serde_json::to_value(Contents::openapi());

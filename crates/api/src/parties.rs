@@ -9,6 +9,7 @@ use model::{Accepted, PartyView, Refusal, Role, Verb};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::admit::Caller;
 use crate::body::Body;
 use crate::command::Api;
 use crate::place::{InConference, OfParty};
@@ -36,7 +37,8 @@ pub(crate) fn target(text: String) -> Target {
 
 /// List parties
 ///
-/// In the order in which they came, those that are still being called among them.
+/// The customer, then the others in the order in which they came, those that are still being called
+/// among them.
 #[utoipa::path(
     get,
     path = "/api/v1/conferences/{conference}/parties",
@@ -49,9 +51,10 @@ pub(crate) fn target(text: String) -> Target {
 )]
 pub(crate) async fn list_parties(
     State(api): State<Api>,
+    caller: Caller,
     Path(at): Path<InConference>,
 ) -> Result<Response, Problem> {
-    let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
+    let view = api.sight(&caller, &at.conference()?)?.view;
     Ok(Json(&view.parties).into_response())
 }
 
@@ -94,9 +97,10 @@ pub(crate) async fn invite_party(
 )]
 pub(crate) async fn show_party(
     State(api): State<Api>,
+    caller: Caller,
     Path(at): Path<OfParty>,
 ) -> Result<Response, Problem> {
-    let view = api.feed.view(&at.conference()?).ok_or(Refusal::NoSuchConference)?;
+    let view = api.sight(&caller, &at.conference()?)?.view;
     let party = view.party(at.party()?).ok_or(Refusal::NoSuchParty)?;
     Ok(Json(party).into_response())
 }

@@ -14,6 +14,7 @@ use crate::switch::Readiness;
     get,
     path = "/healthz",
     tag = "server",
+    security(()),
     responses((status = 200, description = "It is.", body = String, example = "ok")),
 )]
 pub(crate) async fn healthz() -> &'static str {
@@ -25,6 +26,7 @@ pub(crate) async fn healthz() -> &'static str {
     get,
     path = "/readyz",
     tag = "server",
+    security(()),
     responses(
         (status = 200, description = "It does.", body = String, example = "ready"),
         (status = 503, description = "It does not; the text says why.", body = String,

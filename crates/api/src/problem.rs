@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::Refusal;
 use serde::Serialize;
 use utoipa::openapi::{self, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
+
+use crate::grant::Scope;
 
 /// The media type of problem details (RFC 9457 §3).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -34,9 +36,38 @@ pub(crate) struct Problem {
     detail: String,
     /// The kind, for programs.
     code: &'static str,
+    /// The conference's revision, where the author has seen another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
     /// Seconds after which another try may do better; in the Retry-After header.
     #[serde(skip)]
     retry_after_s: Option<u32>,
+    /// How to be let in; in the WWW-Authenticate header (RFC 6750 §3).
+    #[serde(skip)]
+    challenge: Option<Challenge>,
+}
+
+/// What a client must bring, or what is wrong with what it brought (RFC 6750 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Challenge {
+    NoToken,
+    InvalidRequest,
+    InvalidToken,
+    InsufficientScope(Scope),
+}
+
+impl Challenge {
+    fn header(self) -> String {
+        let why = match self {
+            Challenge::NoToken => String::new(),
+            Challenge::InvalidRequest => ", error=\"invalid_request\"".to_owned(),
+            Challenge::InvalidToken => ", error=\"invalid_token\"".to_owned(),
+            Challenge::InsufficientScope(scope) => {
+                format!(", error=\"insufficient_scope\", scope=\"{}\"", scope.name())
+            }
+        };
+        format!("Bearer realm=\"convoke\"{why}")
+    }
 }
 
 impl Problem {
@@ -54,8 +85,97 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
+            revision: None,
             retry_after_s: None,
+            challenge: None,
         }
+    }
+
+    fn challenging(self, challenge: Challenge) -> Problem {
+        Problem { challenge: Some(challenge), ..self }
+    }
+
+    /// No token came.
+    pub(crate) fn no_token() -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "no_token",
+            "This needs a token: Authorization: Bearer TOKEN.",
+        )
+        .challenging(Challenge::NoToken)
+    }
+
+    /// No token can come: there are none, and the request is not from this machine.
+    pub(crate) fn no_tokens() -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "no_token",
+            "The server has no tokens; until `convoke token` has made one, only requests from its \
+             own machine are answered.",
+        )
+        .challenging(Challenge::NoToken)
+    }
+
+    /// The token is not believed: unknown, expired, not valid yet, for somebody else.
+    pub(crate) fn bad_token() -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "bad_token", "The token is not valid.")
+            .challenging(Challenge::InvalidToken)
+    }
+
+    /// Too many tokens of this source were wrong.
+    pub(crate) fn too_many_tokens(rest: std::time::Duration) -> Problem {
+        let seconds = u32::try_from(rest.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        Problem {
+            retry_after_s: Some(seconds),
+            ..Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_tokens",
+                "Too many wrong tokens came from your address; try again later.",
+            )
+        }
+    }
+
+    /// The credentials cannot be read, or are two.
+    pub(crate) fn bad_authorization() -> Problem {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_authorization",
+            "A request carries one bearer token at most.",
+        )
+        .challenging(Challenge::InvalidRequest)
+    }
+
+    /// The token is not for this.
+    pub(crate) fn insufficient_scope(scope: Scope) -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            format!("The token has not the scope {}.", scope.name()),
+        )
+        .challenging(Challenge::InsufficientScope(scope))
+    }
+
+    /// Whoever has this token has no business there.
+    pub(crate) fn not_for_you() -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "not_for_you",
+            "Whoever has this token may not see or do that.",
+        )
+    }
+
+    /// The token speaks for one party, and not for that one.
+    pub(crate) fn not_your_party() -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "not_your_party",
+            "The token does not speak for that party.",
+        )
+    }
+
+    /// The author has seen another revision than the one that is there.
+    pub(crate) fn stale(revision: Option<u64>) -> Problem {
+        Problem { revision, ..Problem::from(Refusal::Stale) }
     }
 
     /// No route leads there.
@@ -245,6 +365,9 @@ impl IntoResponse for Problem {
         let mut more = |name: HeaderName, value| response.headers_mut().insert(name, value);
         if let Some(seconds) = self.retry_after_s {
             more(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(Ok(challenge)) = self.challenge.map(|one| HeaderValue::try_from(one.header())) {
+            more(WWW_AUTHENTICATE, challenge);
         }
         if status == StatusCode::UPGRADE_REQUIRED {
             // RFC 9110 §15.5.22: the answer must name the protocol.

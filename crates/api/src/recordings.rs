@@ -13,6 +13,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use utoipa::ToSchema;
 
+use crate::admit::Caller;
 use crate::body::Body;
 use crate::command::Api;
 use crate::limits::RECORDING_CHUNK_BYTES;
@@ -68,8 +69,10 @@ pub(crate) async fn set_recording(
 )]
 pub(crate) async fn download_recording(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    caller.sees_everything()?;
     // Only an id reaches the file system, never a text from outside (acceptance A2).
     let id: RecordingId = id.parse().map_err(|_| Problem::no_such_recording())?;
     let path = api.switch.recording_path(id).ok_or_else(Problem::no_such_recording)?;

@@ -12,27 +12,42 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
+use crate::admit::{Doorkeeper, Neighbours, RECORDING, admit};
 use crate::command::Api;
 use crate::feed::Feed;
 use crate::gate::{Names, gate};
+use crate::keyring::Keyring;
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::switch::Switch;
 use crate::{
-    conferences, control, events, metrics, openapi, page, parties, probes, recordings,
+    actions, conferences, control, events, metrics, openapi, page, parties, probes, recordings,
     registrations, trunks,
 };
 
-/// All routes. `names` are the host names that the server goes by, besides loopback names and IP
-/// addresses; a request that names another is refused. Health and metrics are open to whoever can
-/// connect, as probes and scrapers use names of their own.
-pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, names: Vec<String>) -> Router {
-    let names = Names::from(names);
+/// Who is let in.
+#[derive(Debug, Clone, Default)]
+pub struct Doors {
+    /// The host names that the server goes by, besides loopback names and IP addresses; a request
+    /// that names another is refused.
+    pub names: Vec<String>,
+    /// The tokens that are believed.
+    pub keyring: Keyring,
+    /// Who may ask, and everything, as long as there are no tokens.
+    pub neighbours: Neighbours,
+}
+
+/// All routes. Each but those of health and metrics, which are open to whoever can connect, and
+/// the page's own files, which say nothing of what goes on, needs a token.
+pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: Doors) -> Router {
+    let names = Names::from(doors.names);
+    let doorkeeper = Arc::new(Doorkeeper::new(doors.keyring, doors.neighbours));
     let open = Router::new()
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(metrics::scrape));
     rest()
+        .route_layer(from_fn_with_state(doorkeeper, admit))
         .merge(pages())
         .route_layer(from_fn_with_state(names, gate))
         .merge(open)
@@ -50,11 +65,13 @@ fn rest() -> Router<Api> {
         .route("/api/v1/about", get(probes::about))
         .route("/api/v1/openapi.json", get(openapi::show))
         .route("/api/v1/events", get(events::follow_all))
-        .route("/api/v1/recordings/{recording}", get(recordings::download_recording))
+        .route(RECORDING, get(recordings::download_recording))
         .route("/api/v1/registrations", get(registrations::list_registrations))
         .route("/api/v1/trunks", get(trunks::list_trunks))
         .route("/api/v1/conferences", get(conferences::list_conferences))
         .route(CONFERENCE, get(conferences::show_conference).delete(conferences::end_conference))
+        .route(&below("actions"), get(actions::list_actions))
+        .route(&below("parties/{party}/actions"), get(actions::list_actions_with))
         .route(&below("events"), get(events::follow_conference))
         .route(&below("recording"), put(recordings::set_recording))
         .route(&below("parties"), get(parties::list_parties).post(parties::invite_party))

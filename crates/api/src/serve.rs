@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use crate::admit::Peer;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HEADER_WAIT_MAX, SHUTDOWN_WAIT_MAX,
 };
@@ -53,6 +54,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
 /// One connection, until it ends, becomes a WebSocket, or has answered its last request.
 async fn converse(stream: TcpStream, seat: Seat, router: Router, mut closing: watch::Receiver<()>) {
     let requests = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(seat.0.address));
         request.extensions_mut().insert(seat.clone());
         request
     });
@@ -97,7 +99,6 @@ async fn accept(listener: &TcpListener, seats: &Seats) -> (TcpStream, Seat) {
 
 /// A connection's right to be there. A WebSocket keeps it beyond the handshake.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "held until the last clone is dropped, never read")]
 pub(crate) struct Seat(Arc<Taken>);
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::follower::{Follower, Over};
 use crate::limits::{PING_EVERY, SEND_WAIT_MAX};
@@ -9,21 +10,30 @@ use crate::limits::{PING_EVERY, SEND_WAIT_MAX};
 /// RFC 6455's registry: "Try Again Later".
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// Tells the follower's events until there are no more, or nobody listens.
-pub(crate) async fn run(mut socket: WebSocket, first: Option<Utf8Bytes>, mut follower: Follower) {
+/// RFC 6455 §7.4.1: what came, or who came, is not wanted.
+const POLICY_VIOLATION: u16 = close_code::POLICY;
+
+/// Tells the follower's events until there are no more, nobody listens, or its token ends.
+pub(crate) async fn run(
+    mut socket: WebSocket,
+    first: Option<Utf8Bytes>,
+    mut follower: Follower,
+    until: Option<Instant>,
+) {
     if let Some(first) = first
         && send(&mut socket, Message::Text(first)).await.is_err()
     {
         return;
     }
-    let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
+    let mut ping = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = true;
     loop {
         let sent = tokio::select! {
             next = follower.next() => match next {
                 Ok(events) => send_all(&mut socket, &events).await,
                 Err(over) => {
-                    close(socket, over).await;
+                    let (code, reason) = told(over);
+                    close(socket, code, reason).await;
                     return;
                 }
             },
@@ -36,6 +46,10 @@ pub(crate) async fn run(mut socket: WebSocket, first: Option<Utf8Bytes>, mut fol
                     Ok(())
                 }
             },
+            () = ended(until) => {
+                close(socket, POLICY_VIOLATION, "the token has expired").await;
+                return;
+            }
             _ = ping.tick() => {
                 if !heard {
                     return;
@@ -75,12 +89,22 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Deaf> {
     }
 }
 
-async fn close(mut socket: WebSocket, over: Over) {
-    let (code, reason) = match over {
+async fn ended(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn told(over: Over) -> (u16, &'static str) {
+    match over {
         Over::Ended => (close_code::NORMAL, "the conference ended"),
         Over::Closed => (close_code::AWAY, "the server shuts down"),
         Over::TooSlow => (TRY_AGAIN_LATER, "too slow; come back with after=<last seq>"),
-    };
+    }
+}
+
+async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
     if send(&mut socket, Message::Close(Some(frame))).await.is_ok() {
         // The far end answers with a close of its own (RFC 6455 §7.1.1); until then what it sent

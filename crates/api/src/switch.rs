@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use model::stats::{MediaStats, SignalStats};
-use model::{Accepted, Command, CommandId, RecordingId, Refusal};
+use model::{
+    Accepted, Allowed, Author, Command, CommandId, ConferenceId, PartyId, RecordingId, Refusal,
+};
 
 /// An answer that is on its way.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -15,6 +17,14 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Switch: Send + Sync + 'static {
     /// Carries out a command. The same id again gets the same answer.
     fn command(&self, command: Command) -> Reply<'_, Result<Accepted, Refusal>>;
+
+    /// What an author may do in a conference at this moment: with one party, or with each.
+    fn allowed(
+        &self,
+        conference: ConferenceId,
+        by: Author,
+        party: Option<PartyId>,
+    ) -> Reply<'_, Result<Allowed, Refusal>>;
 
     /// What signalling counted.
     fn signal_stats(&self) -> Reply<'_, SignalStats>;

@@ -4,11 +4,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use model::{Author, Command, CommandId, ConferenceRef, Verb};
+use model::PartyId;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{Object, Required, Type};
 
+use crate::admit::Caller;
 use crate::body::IdempotencyKey;
 use crate::problem::Problem;
 
@@ -18,9 +19,11 @@ const PARTY: &str = "convoke-party";
 /// What goes with a request that changes something.
 #[derive(Debug)]
 pub(crate) struct Terms {
-    key: IdempotencyKey,
-    if_revision: Option<u64>,
-    by: Author,
+    pub(crate) key: IdempotencyKey,
+    pub(crate) if_revision: Option<u64>,
+    /// For whom it says that it speaks.
+    pub(crate) party: Option<PartyId>,
+    pub(crate) caller: Caller,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Terms {
@@ -29,7 +32,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Terms {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let key = IdempotencyKey::from_request_parts(parts, state).await?;
         let if_revision = revision(&parts.headers)?;
-        Ok(Terms { key, if_revision, by: author(&parts.headers)? })
+        let caller = Caller::from_request_parts(parts, state).await?;
+        Ok(Terms { key, if_revision, party: party(&parts.headers)?, caller })
     }
 }
 
@@ -45,10 +49,10 @@ fn revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     }
 }
 
-fn author(headers: &HeaderMap) -> Result<Author, Problem> {
-    let Some(value) = headers.get(PARTY) else { return Ok(Author::Admin) };
+fn party(headers: &HeaderMap) -> Result<Option<PartyId>, Problem> {
+    let Some(value) = headers.get(PARTY) else { return Ok(None) };
     let party = value.to_str().ok().and_then(|text| text.parse().ok());
-    party.map(Author::Party).ok_or_else(Problem::bad_party)
+    party.map(Some).ok_or_else(Problem::bad_party)
 }
 
 impl IntoParams for Terms {
@@ -69,22 +73,9 @@ impl IntoParams for Terms {
         ));
         params.push(header(
             "Convoke-Party",
-            "Speaks for this party: what the profile lets it do counts, not what an admin may.",
+            "Speaks for this party: what the profile lets it do counts, not what an admin may. The \
+             token of an agent, supervisor or guest always speaks for its own.",
         ));
         params
-    }
-}
-
-impl Terms {
-    /// The command on these terms; `new_id` makes an id where no key came.
-    pub(crate) fn command(
-        &self,
-        conference: ConferenceRef,
-        verb: Verb,
-        new_id: impl FnOnce() -> CommandId,
-    ) -> Command {
-        let Terms { key, if_revision, by } = self;
-        let id = key.command_id(&conference, *by, &verb).unwrap_or_else(new_id);
-        Command { if_revision: *if_revision, ..Command::new(id, conference, *by, verb) }
     }
 }

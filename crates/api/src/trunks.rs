@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use model::TrunkView;
 
+use crate::admit::Caller;
 use crate::command::Api;
 use crate::problem::Problem;
 
@@ -20,6 +21,10 @@ use crate::problem::Problem;
         Problem,
     ),
 )]
-pub(crate) async fn list_trunks(State(api): State<Api>) -> Response {
-    Json(api.switch.signal_stats().await.trunks).into_response()
+pub(crate) async fn list_trunks(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    caller.sees_everything()?;
+    Ok(Json(api.switch.signal_stats().await.trunks).into_response())
 }

@@ -138,6 +138,7 @@ async fn metrics_show_what_was_counted() {
         }
         signal.calls.insert(("in", "answered"), 4);
         signal.refusals.insert("busy", 5);
+        signal.denials.insert(("end", "not_allowed"), 6);
         let mut media = world.switch.media.lock().unwrap();
         media.packets_in = u64::from(u32::MAX) * 2;
         media.tick_us_buckets[0] = 3;
@@ -157,7 +158,8 @@ async fn metrics_show_what_was_counted() {
         ("convoke_sip_requests_total{method=\"other\",code=\"501\"}", 4.0),
         ("convoke_sip_requests_total{method=\"other\",code=\"400\"}", 2.0),
         ("convoke_calls_total{direction=\"in\",result=\"answered\"}", 4.0),
-        ("convoke_policy_denied_total{reason=\"busy\"}", 5.0),
+        ("convoke_commands_refused_total{reason=\"busy\"}", 5.0),
+        ("convoke_policy_denied_total{action=\"end\",reason=\"not_allowed\"}", 6.0),
         ("convoke_rtp_packets_received_total", 8_589_934_590.0),
         ("convoke_mixer_tick_seconds_bucket{le=\"0.00005\"}", 3.0),
         ("convoke_mixer_tick_seconds_bucket{le=\"0.1\"}", 3.0),
@@ -231,6 +233,7 @@ fn the_page_knows_every_event() {
     // These change no view.
     let silent = [
         "dtmf.received",
+        "dtmf.refused",
         "message.text",
         "whisper.text",
         "transfer.requested",

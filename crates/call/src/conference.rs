@@ -27,7 +27,7 @@ pub struct Rules {
 }
 
 /// One conference.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Conference {
     pub(crate) id: ConferenceId,
     pub(crate) rules: Rules,
@@ -75,7 +75,7 @@ impl Conference {
         now_ms: u64,
         seed: u64,
     ) -> Conference {
-        let profile = rules.profile.name.clone();
+        let (profile, seeing) = (rules.profile.name.clone(), rules.profile.seeing.clone());
         let routed = routing(&rules.profile, &[], None);
         let mut conference = Conference {
             id,
@@ -93,7 +93,7 @@ impl Conference {
             effects: VecDeque::new(),
         };
         let cause = Cause { by: Author::System, command: None, now_ms };
-        conference.tell(cause, EventKind::Created { name, profile });
+        conference.tell(cause, EventKind::Created { name, profile, seeing });
         conference
     }
 

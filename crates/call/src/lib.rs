@@ -8,6 +8,7 @@
 //!
 //! Times are milliseconds since the Unix epoch as the caller's one monotonic source tells them.
 
+mod allowed;
 mod conference;
 mod consultation;
 mod effect;

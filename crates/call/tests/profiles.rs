@@ -1,5 +1,7 @@
 //! The shipped profiles: each is a picture, and each cell of it is tried.
 
+mod stage;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -8,7 +10,10 @@ use call::{
 };
 use model::command::{Entrant, Readers, Supervision, Target};
 use model::profile::{Condition, Profile};
-use model::{Action, Affiliation, Author, Codec, LegId, PartyId, Refusal, Relation, Role, Verb};
+use model::{
+    Action, Affiliation, Author, Codec, LegId, PartyId, Refusal, Refused, Relation, Role, Verb,
+};
+use stage::Stage;
 
 #[test]
 fn the_grid_of_each_profile_is_as_committed() {
@@ -318,4 +323,34 @@ fn a_mistake_in_a_map_of_keys_is_told_with_line_and_reason() {
     assert!(told.contains("line") && told.contains("*8 is the beginning of *81"), "{told}");
     let told = wrong("[keys.map]", "[keys]\nwait_ms = 5\n[keys.map]");
     assert!(told.contains("wait_ms = 5: 500 to 30000"), "{told}");
+}
+
+#[test]
+fn what_may_be_done_is_told_as_the_command_would_be_answered() {
+    let mut stage = Stage::new("expertflow");
+    let (customer, agent) = (stage.customer(), stage.agent("A1"));
+    let told = |stage: &Stage, by, to: PartyId, action| {
+        let allowed = stage.conference.allowed(stage.now_ms, by, None);
+        assert_eq!(allowed.parties[0].party, customer, "S4.28");
+        let mut with = allowed.parties.into_iter().find(|with| with.party == to).unwrap();
+        let at = with.actions.iter().position(|verdict| verdict.action == action).unwrap();
+        with.actions.remove(at).refused
+    };
+    let by = Author::Party(agent);
+    let refused = |code: Refusal| Some(Refused { code, reason: code.sentence().to_owned() });
+    // By the profile's table, by its conditions, and by how things stand.
+    assert_eq!(told(&stage, by, customer, Action::Unmute), refused(Refusal::NotAllowed), "S0.7");
+    assert_eq!(told(&stage, by, agent, Action::Whisper), refused(Refusal::NobodyToHear), "S1.30");
+    assert_eq!(told(&stage, by, agent, Action::Merge), refused(Refusal::NoConsultation), "S3.3");
+    assert_eq!(told(&stage, by, customer, Action::Hold), None);
+    let guest = Author::Party(customer);
+    assert_eq!(told(&stage, guest, agent, Action::Hold), refused(Refusal::NotAllowed));
+    assert_eq!(stage.by(agent, Verb::Merge { party: agent }), Err(Refusal::NoConsultation));
+    stage.agent("A2");
+    assert_eq!(told(&stage, by, agent, Action::Whisper), None, "S1.30");
+    let events = stage.events.len();
+    let revision = stage.conference.revision();
+    stage.conference.allowed(stage.now_ms, by, None);
+    stage.drain();
+    assert_eq!((stage.events.len(), stage.conference.revision()), (events, revision));
 }

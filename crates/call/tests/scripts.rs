@@ -305,6 +305,7 @@ fn after_every_step_of_random_scripts_all_is_as_the_book_of_rules_says() {
             }
             script.check();
         }
+        script.stage.audiences_see_what_they_may();
         if script.stage.over || script.book.over {
             ended += 1;
             assert_eq!(script.stage.over, script.book.over, "over: {}", script.told());

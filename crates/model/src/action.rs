@@ -7,6 +7,7 @@ use crate::{PartyId, Verb};
 
 /// A verb without its arguments, as a profile names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A caller comes in.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Hearers, Supervision};
+use crate::profile::Seeing;
 use crate::role::Role;
 use crate::{
     Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, PartyId, Quality, RecordingId,
@@ -44,6 +45,9 @@ pub enum EventKind {
         name: ConferenceName,
         /// The profile whose rules it follows.
         profile: String,
+        /// Whom those in it see, where that is not everybody as they are.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        seeing: Seeing,
     },
     /// The conference is over; no event follows.
     #[serde(rename = "conversation.ended")]
@@ -334,6 +338,10 @@ pub enum EventKind {
         /// What the world said.
         reason: String,
     },
+}
+
+fn is_usual(seeing: &Seeing) -> bool {
+    *seeing == Seeing::default()
 }
 
 impl EventKind {

@@ -5,6 +5,8 @@
 //! clock.
 
 pub mod action;
+pub mod allowed;
+pub mod audience;
 pub mod chance;
 pub mod command;
 pub mod event;
@@ -27,6 +29,8 @@ pub mod trunk;
 pub mod view;
 
 pub use action::Action;
+pub use allowed::{Allowed, AllowedTo, Refused, Verdict};
+pub use audience::{Audience, Projection};
 pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};

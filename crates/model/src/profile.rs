@@ -43,6 +43,9 @@ pub struct Profile {
     /// What the keys of its parties' telephones mean.
     #[serde(default)]
     pub keys: Keys,
+    /// Whom those in the conference see.
+    #[serde(default)]
+    pub seeing: Seeing,
     /// What is allowed. What is not here is not allowed.
     #[serde(rename = "permission")]
     pub permissions: Vec<Permission>,
@@ -237,6 +240,30 @@ pub struct Recording {
     pub consultations: bool,
     /// Whether recording stops when the last agent leaves.
     pub stops_without_agents: bool,
+}
+
+/// Whom those in the conference see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Seeing {
+    /// Whom a secondary agent sees while the primary is in.
+    pub secondary: Sees,
+    /// The name by which those from outside see ours, who then have no address either; empty: as
+    /// they are.
+    pub ours_as: String,
+}
+
+/// Whom a secondary agent sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Sees {
+    /// Everybody.
+    #[default]
+    Everybody,
+    /// The primary alone, as an internal transfer; so the primary sees it.
+    Transfer,
 }
 
 /// One permission: these roles may do these actions in these relations.

@@ -175,6 +175,38 @@ impl Refusal {
         }
     }
 
+    /// Whether its author lacks a right, so that it is worth a line of audit; else the time was
+    /// wrong, or the words.
+    pub fn denies_a_right(self) -> bool {
+        match self {
+            Refusal::NotAllowed
+            | Refusal::PrimaryPresent
+            | Refusal::NotYourHold
+            | Refusal::Silenced
+            | Refusal::CannotRejoin => true,
+            Refusal::NoSuchConference
+            | Refusal::NoSuchParty
+            | Refusal::BadName
+            | Refusal::BadTarget
+            | Refusal::BadText
+            | Refusal::WrongState
+            | Refusal::LimitReached
+            | Refusal::NoPorts
+            | Refusal::NotAcceptable
+            | Refusal::NotReachable
+            | Refusal::NoSuchQueue
+            | Refusal::NoConsultation
+            | Refusal::DialInProgress
+            | Refusal::NotThreeParties
+            | Refusal::TooFewParties
+            | Refusal::NobodyToHear
+            | Refusal::Stale
+            | Refusal::NoTrunk
+            | Refusal::Busy
+            | Refusal::Draining => false,
+        }
+    }
+
     /// After how long another try may do better \[s\]; none where waiting does not help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {

@@ -161,6 +161,8 @@ pub struct SignalStats {
     pub turned_away: BTreeMap<&'static str, u64>,
     /// Commands refused, by [`Refusal::code`](crate::Refusal::code).
     pub refusals: BTreeMap<&'static str, u64>,
+    /// Commands whose author lacked the right: (action, [`Refusal::code`](crate::Refusal::code)).
+    pub denials: BTreeMap<(&'static str, &'static str), u64>,
     /// How calls were.
     pub quality: QualityStats,
     /// The trunks, by name.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Hearers, Supervision};
+use crate::profile::Seeing;
 use crate::role::Role;
 use crate::{Codec, ConferenceId, ConferenceName, Event, EventKind, PartyId, Quality, RecordingId};
 
@@ -16,6 +17,9 @@ pub struct ConferenceView {
     pub name: ConferenceName,
     /// The profile whose rules it follows.
     pub profile: String,
+    /// Whom those in it see.
+    #[serde(skip)]
+    pub seeing: Seeing,
     /// The last event that this view knows.
     pub seq: u64,
     /// When it began \[ms since the Unix epoch\].
@@ -26,7 +30,7 @@ pub struct ConferenceView {
     /// How often it has changed in a way that two people at desks could disagree about; what
     /// `If-Match` names.
     pub revision: u64,
-    /// Its parties, in the order in which they came.
+    /// Its parties: the customer, then the others in the order in which they came.
     pub parties: Vec<PartyView>,
     /// The recording that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,11 +138,12 @@ pub struct RecordingView {
 impl ConferenceView {
     /// The view that a conference's first event gives; none if the event is not the first.
     pub fn begin(event: &Event) -> Option<ConferenceView> {
-        let EventKind::Created { name, profile } = &event.kind else { return None };
+        let EventKind::Created { name, profile, seeing } = &event.kind else { return None };
         Some(ConferenceView {
             id: event.conference,
             name: name.clone(),
             profile: profile.clone(),
+            seeing: seeing.clone(),
             seq: event.seq,
             started_ms: event.at_ms,
             ended_ms: None,
@@ -178,6 +183,7 @@ impl ConferenceView {
             EventKind::Ended { .. } => self.ended_ms = Some(event.at_ms),
             EventKind::Dialling { party, address, role } => {
                 self.parties.push(PartyView::called(*party, address, *role));
+                self.put_customer_first();
             }
             EventKind::Joined { party, display_name, address, codec, role } => {
                 self.join(*party, address, *role);
@@ -189,7 +195,10 @@ impl ConferenceView {
                 });
             }
             EventKind::Left { party, .. } => self.parties.retain(|p| p.id != *party),
-            EventKind::RoleChanged { party, role } => self.with(*party, |p| p.role = *role),
+            EventKind::RoleChanged { party, role } => {
+                self.with(*party, |p| p.role = *role);
+                self.put_customer_first();
+            }
             EventKind::Silenced { party } => self.with(*party, |p| p.silenced = true),
             EventKind::Unsilenced { party } => self.with(*party, |p| p.silenced = false),
             EventKind::ConsultStarted { party, with } => {
@@ -242,27 +251,6 @@ impl ConferenceView {
         self.with(party, |p| p.quality = Some(quality));
     }
 
-    /// What somebody of that role may see: who monitors is there only for those who supervise, and
-    /// from outside nobody sees that there is anything to see.
-    #[must_use]
-    pub fn seen_by(&self, role: Role) -> ConferenceView {
-        let mut view = self.clone();
-        if role == Role::Admin || role == Role::Supervisor {
-            return view;
-        }
-        view.parties.retain(|party| !party.is_beside());
-        if !role.is_ours() {
-            for party in &mut view.parties {
-                party.silenced = false;
-                party.consults = None;
-                party.whispers_to = None;
-                party.paired_with = None;
-                party.supervises = None;
-            }
-        }
-        view
-    }
-
     /// A party of this view.
     pub fn party(&self, id: PartyId) -> Option<&PartyView> {
         self.parties.iter().find(|party| party.id == id)
@@ -284,16 +272,34 @@ impl ConferenceView {
             address.clone_into(&mut p.address);
             p.role = role;
         });
+        self.put_customer_first();
+    }
+
+    fn put_customer_first(&mut self) {
+        self.parties.sort_by_key(|party| party.role != Role::Customer);
     }
 }
 
 impl PartyView {
-    /// It stands beside somebody, and is no party to what is said.
-    fn is_beside(&self) -> bool {
-        self.supervises.as_ref().is_some_and(|supervises| supervises.beside.is_some())
+    /// It stands beside somebody, and is no party to what is said; or it is being called, and where
+    /// it will stand has not been told yet.
+    pub fn is_beside(&self) -> bool {
+        match (&self.supervises, self.state) {
+            (Some(supervises), _) => supervises.beside.is_some(),
+            (None, PartyState::Dialling | PartyState::Ringing) => self.role == Role::Supervisor,
+            (None, PartyState::Connected | PartyState::Held) => false,
+        }
     }
 
-    fn called(id: PartyId, address: &str, role: Role) -> PartyView {
+    /// It has answered.
+    pub fn is_connected(&self) -> bool {
+        match self.state {
+            PartyState::Connected | PartyState::Held => true,
+            PartyState::Dialling | PartyState::Ringing => false,
+        }
+    }
+
+    pub(crate) fn called(id: PartyId, address: &str, role: Role) -> PartyView {
         PartyView {
             id,
             display_name: None,
@@ -331,38 +337,13 @@ mod tests {
     }
 
     #[test]
-    fn who_monitors_is_seen_by_those_who_supervise_and_a_whisper_by_ours() {
-        let name = ConferenceName::parse("desk").unwrap();
-        let (agent, eve) = (PartyId(1), PartyId(2));
-        let first = event(1, EventKind::Created { name, profile: "expertflow".into() });
-        let mut view = ConferenceView::begin(&first).unwrap();
-        let joined = |party, role| EventKind::Joined {
-            party,
-            display_name: None,
-            address: "sip:a@h".into(),
-            codec: Codec::Pcmu,
-            role,
-        };
-        view.apply(&event(2, joined(agent, Role::Primary)));
-        view.apply(&event(3, joined(eve, Role::Supervisor)));
-        let mode = Supervision::Monitor;
-        view.apply(&event(4, EventKind::Supervised { party: eve, beside: Some(agent), mode }));
-        view.apply(&event(5, EventKind::WhisperStarted { party: agent, to: Hearers::Ours }));
-        assert_eq!(view.seen_by(Role::Supervisor), view);
-        for role in Role::ALL {
-            let seen = view.seen_by(role);
-            let sees_monitors = matches!(role, Role::Admin | Role::Supervisor);
-            assert_eq!(seen.party(eve).is_some(), sees_monitors, "{role:?}");
-            let whispers = seen.party(agent).unwrap().whispers_to.is_some();
-            assert_eq!(whispers, role.is_ours(), "{role:?}");
-        }
-    }
-
-    #[test]
     fn a_view_is_the_fold_of_the_events() {
         let name = ConferenceName::parse("standup").unwrap();
         let party = PartyId(7);
-        let first = event(1, EventKind::Created { name, profile: "open".into() });
+        let first = event(
+            1,
+            EventKind::Created { name, profile: "open".into(), seeing: Seeing::default() },
+        );
         let mut view = ConferenceView::begin(&first).unwrap();
         view.apply(&event(
             2,

@@ -7,11 +7,11 @@ use call::{Conference, Rules};
 use model::command::Target;
 use model::limits::{COMMANDS_REMEMBERED_MAX, CONFERENCES_MAX, TEXT_BYTES_MAX};
 use model::{
-    Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, Refusal,
-    Verb,
+    Accepted, Allowed, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef,
+    PartyId, Refusal, Verb,
 };
 
-use crate::switchboard::{Life, Switchboard};
+use crate::switchboard::{Life, Output, Switchboard};
 
 /// The answers that were given lately, so that a command that comes again gets the same one.
 #[derive(Debug, Default)]
@@ -87,9 +87,31 @@ impl Switchboard {
     ) -> Result<Accepted, Refusal> {
         let now_ms = self.config.at_ms(now);
         let found = self.conferences.get_mut(&conference).ok_or(Refusal::NoSuchConference)?;
+        let action = verb.action();
         let answer = found.command(now_ms, id, by, verb);
         self.drain_conference(now, conference);
+        if let Err(refusal) = answer
+            && refusal.denies_a_right()
+        {
+            *self.denials.entry((action.name(), refusal.code())).or_default() += 1;
+            self.outputs.push_back(Output::Denied { conference, id, by, action, refusal });
+        }
         answer
+    }
+
+    /// What an author may do in a conference at this moment, with one party or with all.
+    ///
+    /// # Errors
+    /// There is no such conference, or not any more.
+    pub fn allowed(
+        &self,
+        now: Instant,
+        conference: ConferenceId,
+        by: Author,
+        whom: Option<PartyId>,
+    ) -> Result<Allowed, Refusal> {
+        let found = self.conferences.get(&conference).ok_or(Refusal::NoSuchConference)?;
+        Ok(found.allowed(self.config.at_ms(now), by, whom))
     }
 
     /// What must hold of a verb whatever the conference says.
@@ -164,5 +186,48 @@ impl Switchboard {
         self.names.insert(name, id);
         self.drain_conference(now, id);
         Ok(accepted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::TapRate;
+    use sip::Transport;
+
+    use super::*;
+    use crate::config::{Config, Room};
+    use crate::srtp::SrtpRules;
+
+    fn room(profile: &str) -> Room {
+        let profile = call::shipped().into_iter().find(|shipped| shipped.name == profile).unwrap();
+        Room { record: false, recording_rate: TapRate::Hz16000, parties_max: 10, profile }
+    }
+
+    #[test]
+    fn a_conference_keeps_the_profile_that_it_began_with() {
+        #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
+        let now = Instant::now();
+        let listeners = vec![(Transport::Udp, "10.0.0.1:5060".parse().unwrap())];
+        let config = Config {
+            sip: sip::Config::new(listeners),
+            rooms: BTreeMap::new(),
+            trunk_audio: BTreeMap::new(),
+            any_room: room("connect_three_party"),
+            srtp: SrtpRules::default(),
+            started: now,
+            started_ms: 0,
+        };
+        let mut board = Switchboard::new(config, 7);
+        let invite = |board: &mut Switchboard, id, name: &str| {
+            let (name, verb) =
+                (ConferenceRef::parse(name).unwrap(), Verb::invite("sip:a@10.0.1.9"));
+            board.command(now, Command::new(CommandId(id), name, Author::Admin, verb)).unwrap()
+        };
+        let before = invite(&mut board, 1, "before").conference;
+        board.config.any_room = room("connect_multi_party");
+        let after = invite(&mut board, 2, "after").conference;
+        let profile = |id: ConferenceId| board.conferences[&id].profile().name.as_str();
+        assert_eq!(profile(before), "connect_three_party", "S4.4");
+        assert_eq!(profile(after), "connect_multi_party");
     }
 }

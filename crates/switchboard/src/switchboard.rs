@@ -6,8 +6,9 @@ use std::time::Instant;
 use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
 use model::{
-    Accepted, Chance, Command, CommandId, ConferenceId, ConferenceName, Event, LegId, MediaOrder,
-    MediaReport, PartyId, Quality, RecordingId, Refusal, Registration, TrunkView,
+    Accepted, Action, Author, Chance, Command, CommandId, ConferenceId, ConferenceName, Event,
+    LegId, MediaOrder, MediaReport, PartyId, Quality, RecordingId, Refusal, Registration,
+    TrunkView,
 };
 use sip::access::Suspicion;
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
@@ -89,6 +90,19 @@ pub enum Output {
     Registered(Registration),
     /// Somebody tried what it may not.
     Security(Suspicion),
+    /// Somebody in a conference, or who runs it, wished what it has no right to.
+    Denied {
+        /// In which conference.
+        conference: ConferenceId,
+        /// By which command.
+        id: CommandId,
+        /// Who.
+        by: Author,
+        /// What.
+        action: Action,
+        /// The rule that forbids it.
+        refusal: Refusal,
+    },
     /// What is known of a trunk has changed.
     Trunk(TrunkView),
     /// An order to media.
@@ -149,6 +163,7 @@ pub struct Switchboard {
     pub(crate) watchers: Watchers,
     pub(crate) calls: Calls,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
+    pub(crate) denials: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) quality: QualityStats,
     pub(crate) life: Life,
     pub(crate) outputs: VecDeque<Output>,
@@ -189,6 +204,7 @@ impl Switchboard {
             watchers: Watchers::default(),
             calls: Calls::default(),
             refusals: BTreeMap::new(),
+            denials: BTreeMap::new(),
             quality: QualityStats::default(),
             life: Life::Open,
             outputs: VecDeque::new(),
@@ -293,6 +309,7 @@ impl Switchboard {
             transactions: (alive.client_transactions + alive.server_transactions) as u64,
             turned_away: sip.turned_away.iter().collect(),
             refusals: self.refusals.clone(),
+            denials: self.denials.clone(),
             quality: self.quality,
             trunks: self.trunk_views(),
         }

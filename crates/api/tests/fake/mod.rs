@@ -6,20 +6,23 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use api::{Facts, Feed, Gauge, Readiness, Reply, Switch};
+use api::{Doors, Facts, Feed, Gauge, Keyring, Peer, Readiness, Reply, Switch};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
+use model::profile::Seeing;
 use model::stats::{MediaStats, SignalStats};
 use model::{
-    Accepted, Author, Codec, Command, CommandId, ConferenceId, ConferenceName, Event, EventKind,
-    PartyId, RecordingId, Refusal,
+    Accepted, Action, Allowed, AllowedTo, Author, Codec, Command, CommandId, ConferenceId,
+    ConferenceName, Event, EventKind, PartyId, RecordingId, Refusal, Verdict,
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
 pub(crate) const CONFERENCE: ConferenceId = ConferenceId(1);
 pub(crate) const PARTY: PartyId = PartyId(7);
+/// One that is in no view.
+pub(crate) const HIDDEN: PartyId = PartyId(8);
 pub(crate) const RECORDING: RecordingId = RecordingId(3);
 
 pub(crate) struct Fake {
@@ -29,6 +32,8 @@ pub(crate) struct Fake {
     pub(crate) signal: Mutex<SignalStats>,
     pub(crate) media: Mutex<MediaStats>,
     pub(crate) recordings: Mutex<BTreeMap<RecordingId, PathBuf>>,
+    /// Who asked last what it may do.
+    pub(crate) asked: Mutex<Option<Author>>,
     ids: AtomicU64,
 }
 
@@ -41,6 +46,7 @@ impl Default for Fake {
             signal: Mutex::default(),
             media: Mutex::default(),
             recordings: Mutex::default(),
+            asked: Mutex::default(),
             ids: AtomicU64::new(100),
         }
     }
@@ -51,6 +57,27 @@ impl Switch for Fake {
         self.commands.lock().unwrap().push(command);
         let answer = self.answer.lock().unwrap().clone();
         Box::pin(async move { answer })
+    }
+
+    fn allowed(
+        &self,
+        _: ConferenceId,
+        by: Author,
+        party: Option<PartyId>,
+    ) -> Reply<'_, Result<Allowed, Refusal>> {
+        *self.asked.lock().unwrap() = Some(by);
+        let verdicts = || {
+            let (mute, hold) = (Action::Mute, Action::Hold);
+            vec![Verdict::new(mute, Ok(())), Verdict::new(hold, Err(Refusal::NotAllowed))]
+        };
+        let parties = party.map_or(vec![PARTY, HIDDEN], |party| vec![party]);
+        let parties = parties.into_iter().map(|party| AllowedTo { party, actions: verdicts() });
+        let conference = vec![
+            Verdict::new(Action::Supervise, Ok(())),
+            Verdict::new(Action::End, Err(Refusal::NotAllowed)),
+        ];
+        let allowed = Allowed { conference, parties: parties.collect() };
+        Box::pin(async move { Ok(allowed) })
     }
 
     fn signal_stats(&self) -> Reply<'_, SignalStats> {
@@ -95,8 +122,15 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn empty() -> World {
         let (switch, feed) = (Arc::new(Fake::default()), Arc::new(Feed::new()));
-        let router = api::router(switch.clone(), Arc::clone(&feed), vec![]);
+        let router = api::router(switch.clone(), Arc::clone(&feed), Doors::default());
         World { switch, feed, router }
+    }
+
+    /// The same world, where tokens are wanted.
+    pub(crate) fn with(self, keyring: Keyring) -> World {
+        let doors = Doors { keyring, ..Doors::default() };
+        let router = api::router(self.switch.clone(), Arc::clone(&self.feed), doors);
+        World { router, ..self }
     }
 
     pub(crate) fn standup() -> World {
@@ -106,7 +140,11 @@ impl World {
         world
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
+    /// As from this machine, unless it says from where.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Response<Body> {
+        let here = Peer(std::net::Ipv4Addr::LOCALHOST.into());
+        let from = request.extensions().get::<Peer>().copied().unwrap_or(here);
+        request.extensions_mut().insert(from);
         self.router.clone().oneshot(request).await.unwrap()
     }
 
@@ -152,7 +190,11 @@ pub(crate) fn event(conference: ConferenceId, seq: u64, kind: EventKind) -> Even
 
 pub(crate) fn created(conference: ConferenceId, name: &str) -> Event {
     let name = ConferenceName::parse(name).unwrap();
-    event(conference, 1, EventKind::Created { name, profile: "open".to_owned() })
+    event(
+        conference,
+        1,
+        EventKind::Created { name, profile: "open".to_owned(), seeing: Seeing::default() },
+    )
 }
 
 pub(crate) fn joined(address: &str) -> EventKind {

@@ -7,8 +7,9 @@ use call::{Conference, Effect, LegChange, Rules};
 use model::command::{Entrant, Target};
 use model::profile::Profile;
 use model::{
-    Accepted, Affiliation, Author, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView,
-    Event, EventKind, LeaveReason, LegId, PartyId, Refusal, Role, Routing, Verb, VoiceGroup,
+    Accepted, Affiliation, Audience, Author, Codec, CommandId, ConferenceId, ConferenceName,
+    ConferenceView, Event, EventKind, LeaveReason, LegId, PartyId, Projection, Refusal, Role,
+    Routing, Verb, VoiceGroup,
 };
 
 pub(crate) const MUSIC: &str = "M";
@@ -17,6 +18,8 @@ pub(crate) struct Stage {
     pub(crate) conference: Conference,
     pub(crate) view: Option<ConferenceView>,
     pub(crate) events: Vec<Event>,
+    /// What each audience has been told, and what it sees by it.
+    pub(crate) audiences: BTreeMap<Audience, (Projection, Vec<Event>)>,
     pub(crate) routing: Routing,
     pub(crate) over: bool,
     pub(crate) hung_up: Vec<(LegId, LeaveReason)>,
@@ -48,6 +51,7 @@ impl Stage {
             conference: Conference::new(ConferenceId(1), name, rules, 1_000, 7),
             view: None,
             events: vec![],
+            audiences: BTreeMap::new(),
             routing: Routing::default(),
             over: false,
             hung_up: vec![],
@@ -76,6 +80,7 @@ impl Stage {
                         None => self.view = ConferenceView::begin(&event),
                     }
                     self.events.push(event);
+                    self.tell_audiences();
                 }
                 Effect::HangUp { leg, reason } => {
                     assert!(self.legs.remove(&leg), "{leg} is ended that is not up");
@@ -85,6 +90,56 @@ impl Stage {
                 Effect::Dial { leg, .. } => assert!(self.legs.insert(leg), "{leg} is called twice"),
                 Effect::Over => self.over = true,
                 Effect::OpenTap(_) | Effect::CloseTap(_) | Effect::Text { .. } => {}
+            }
+        }
+    }
+
+    /// The last event goes to each audience; one that is new is told everything from the beginning,
+    /// which must be the same as if it had been there.
+    fn tell_audiences(&mut self) {
+        let event = self.events.last().expect("an event was told");
+        for (projection, told) in self.audiences.values_mut() {
+            told.extend(projection.apply(event));
+        }
+        let parties = self.conference.parties().iter().map(|party| Audience::Party(party.id));
+        for audience in parties.chain([Audience::Outside]) {
+            self.audiences.entry(audience).or_insert_with(|| {
+                let begun = Projection::begin(audience, &self.events[0]);
+                let (mut projection, first) = begun.expect("the first event begins it");
+                let mut told = vec![first];
+                for event in &self.events[1..] {
+                    told.extend(projection.apply(event));
+                }
+                (projection, told)
+            });
+        }
+    }
+
+    /// What each audience sees is the fold of what it was told, numbered without holes; and who is
+    /// from outside is told nothing of what is ours.
+    pub(crate) fn audiences_see_what_they_may(&self) {
+        for (audience, (projection, told)) in &self.audiences {
+            let mut fold = ConferenceView::begin(&told[0]).expect("it begins");
+            for (at, event) in told.iter().enumerate() {
+                assert_eq!(event.seq, at as u64 + 1, "{audience:?}: a hole before {event:?}");
+                fold.apply(event);
+            }
+            assert_eq!(&fold, projection.view().as_ref(), "{audience:?}");
+            let view = self.view.as_ref().expect("it has begun");
+            let role = match audience {
+                Audience::Party(party) => view.party(*party).map(|party| party.role),
+                Audience::Outside => Some(Role::Guest),
+                Audience::Everything => None,
+            };
+            let Some(role) = role.filter(|role| !role.is_ours()) else { continue };
+            for party in &fold.parties {
+                let beside = view.party(party.id).is_some_and(|party| party.is_beside());
+                assert!(
+                    !beside || *audience == Audience::Party(party.id),
+                    "{role:?} sees {party:?}"
+                );
+                let bare = party.whispers_to.is_none() && party.consults.is_none();
+                assert!(bare && party.supervises.is_none() && !party.silenced, "{party:?}");
             }
         }
     }

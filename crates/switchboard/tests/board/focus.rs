@@ -1,6 +1,7 @@
 //! The focus (RFC 4579) as a phone that is written by hand sees it: who is told of the roster, and
 //! who may add and remove others by REFER.
 
+use model::{Action, Author, Command, CommandId, ConferenceRef, PartyId, Refusal, Verb};
 use sip::access::{Access, Pattern, Route, Target, Template};
 use sip::message::{HeaderName, Message};
 
@@ -101,6 +102,44 @@ fn a_participant_adds_and_removes_others_by_refer_to_the_conference() {
     let messages = house.take(bob.address);
     assert!(matches!(&messages[..], [Message::Request(bye)] if bye.method.name() == "BYE"));
     assert_eq!(statuses(&alice.send(&mut house, "REFER", bye)), [404], "nobody is there twice");
+}
+
+#[test]
+fn who_has_no_right_is_refused_counted_and_written_down() {
+    let mut house = House::new();
+    Phone::new("alice", 1).join(&mut house);
+    let room = ConferenceRef::parse("room").unwrap();
+    let ask = |house: &mut House, id, verb| {
+        house.command(Command::new(CommandId(id), room.clone(), Author::Admin, verb))
+    };
+    assert_eq!(ask(&mut house, 1, Verb::End), Err(Refusal::NotAllowed));
+    assert_eq!(ask(&mut house, 1, Verb::End), Err(Refusal::NotAllowed), "the same command again");
+    let (by, denied) = (Author::Admin, Refusal::NotAllowed);
+    assert_eq!(house.denied, [(by, Action::End, denied)], "S0.23");
+    assert_eq!(house.board.stats().denials.get(&("end", "not_allowed")), Some(&1));
+    // What is not there, or badly said, is no matter of rights.
+    let party = PartyId(9);
+    assert_eq!(ask(&mut house, 2, Verb::Mute { party }), Err(Refusal::NoSuchParty));
+    assert_eq!(house.denied.len(), 1);
+}
+
+#[test]
+fn of_two_who_have_seen_the_same_one_is_too_late() {
+    let mut house = House::new();
+    let (mut alice, mut bob) = (Phone::new("alice", 1), Phone::new("bob", 2));
+    alice.join(&mut house);
+    bob.join(&mut house);
+    let conference = house.board.conferences().next().unwrap();
+    let (id, seen) = (conference.id(), conference.revision());
+    let authors: Vec<_> = conference.parties().iter().map(|party| party.id).collect();
+    for (n, (author, answer)) in authors.into_iter().zip([Ok(()), Err(Refusal::Stale)]).enumerate()
+    {
+        let verb = Verb::invite(format!("sip:third{n}@10.0.1.9"));
+        let at = ConferenceRef::Id(id);
+        let command = Command::new(CommandId(n as u64 + 1), at, Author::Party(author), verb);
+        let answered = house.command(Command { if_revision: Some(seen), ..command });
+        assert_eq!(answered.map(|_| ()), answer, "S0.5");
+    }
 }
 
 /// Else anybody could place calls at our cost, or sit down in another's seat.

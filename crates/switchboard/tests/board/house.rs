@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use model::{Accepted, Command, LocalMedia, MediaOrder, MediaReport, Refusal, TapRate};
+use model::{
+    Accepted, Action, Author, Command, LocalMedia, MediaOrder, MediaReport, Refusal, TapRate,
+};
 use sip::access::Access;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{Flow, Transport};
@@ -52,6 +54,8 @@ pub(crate) struct House {
     /// Messages that were sent, with where to.
     sent: Vec<(SocketAddr, Message)>,
     answers: Vec<Result<Accepted, Refusal>>,
+    /// Who had no right to what.
+    pub(crate) denied: Vec<(Author, Action, Refusal)>,
 }
 
 impl House {
@@ -83,7 +87,14 @@ impl House {
             started_ms: 1_700_000_000_000,
         };
         let board = Switchboard::new(config, 7);
-        House { now, board, ports: 20_000, sent: Vec::new(), answers: Vec::new() }
+        House {
+            now,
+            board,
+            ports: 20_000,
+            sent: Vec::new(),
+            answers: Vec::new(),
+            denied: Vec::new(),
+        }
     }
 
     pub(crate) fn receive(&mut self, from: SocketAddr, text: &str) {
@@ -113,6 +124,9 @@ impl House {
                     self.board.handle(self.now, Input::Media(MediaReport::Opened { leg, local }));
                 }
                 Output::Answer { answer, .. } => self.answers.push(answer),
+                Output::Denied { by, action, refusal, .. } => {
+                    self.denied.push((by, action, refusal));
+                }
                 Output::Resolve { .. }
                 | Output::Media(_)
                 | Output::Event(_)

@@ -346,7 +346,7 @@ mod tests {
     fn no_input_can_overflow_the_sum() {
         for pair in PAIRS_HZ {
             let resampler = Resampler::new(pair.0, pair.1);
-            for row in resampler.coefficients.chunks(resampler.row) {
+            for row in resampler.filter.coefficients.chunks(resampler.filter.row) {
                 let magnitudes: i64 = row.iter().map(|h| i64::from(h.unsigned_abs())).sum();
                 assert!(magnitudes * 32_768 + i64::from(ONE / 2) <= i64::from(i32::MAX));
             }

@@ -43,7 +43,9 @@ impl Switchboard {
         let invite = Verb::Invite { target: Target::Colleague(callee.to_string()), role: None };
         let command = CommandId(self.chance.draw());
         match self.conference_command(now, id, command, Author::System, invite) {
-            Ok(accepted) => self.goes(&accepted, Way::Routed(destination.clone())),
+            Ok(accepted) => {
+                self.goes(&accepted, Way::Routed(destination.clone()), Origin::Trusted);
+            }
             Err(refusal) => {
                 self.end_conference(now, id);
                 return Err(refusal);
@@ -52,13 +54,16 @@ impl Switchboard {
         Ok(id)
     }
 
-    /// The party that a command has called is called that way.
-    pub(crate) fn goes(&mut self, accepted: &Accepted, way: Way) {
+    /// The party that a command has called is called that way, for whoever had it called.
+    pub(crate) fn goes(&mut self, accepted: &Accepted, way: Way, behalf: Origin) {
         let conference = self.conferences.get(&accepted.conference);
         let party = accepted.party.and_then(|party| conference?.party(party));
-        if let Some(leg) = party.map(|party| party.leg) {
-            self.ways.insert(leg, way);
+        let Some(id) = party.map(|party| party.leg) else { return };
+        let srtp = self.srtp_by(&way, &behalf);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.srtp = srtp;
         }
+        self.ways.insert(id, (way, behalf));
     }
 
     fn enter_alone(

@@ -138,7 +138,8 @@ impl Switchboard {
         let way = match verb.target().and_then(Target::address) {
             Some(target) => {
                 let (origin, known_as) = self.dialler(session);
-                Some(self.may_dial((&origin, known_as.as_ref()), target)?)
+                let way = self.may_dial((&origin, known_as.as_ref()), target)?;
+                Some((way, origin))
             }
             None => None,
         };
@@ -147,8 +148,8 @@ impl Switchboard {
         let command = CommandId(self.chance.draw());
         let by = Author::Party(party);
         let accepted = self.conference_command(now, conference, command, by, verb)?;
-        if let Some(way) = way {
-            self.goes(&accepted, way);
+        if let Some((way, behalf)) = way {
+            self.goes(&accepted, way, behalf);
         }
         Ok(accepted)
     }

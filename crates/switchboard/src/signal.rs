@@ -298,11 +298,11 @@ impl Switchboard {
                 return self.refuse_leg(now, id, Refusal::BadTarget);
             }
         }
-        let way = self
-            .ways
-            .remove(&id)
-            .map_or_else(|| self.may_dial((&Origin::Trusted, None), target), Ok);
-        match way {
+        let (way, behalf) = self.ways.remove(&id).map_or_else(
+            || (self.may_dial((&Origin::Trusted, None), target), Origin::Trusted),
+            |(way, behalf)| (Ok(way), behalf),
+        );
+        let flow = match way {
             Ok(Way::Routed(Destination::User(user))) => {
                 if !self.hunt(now, id, &user, &offer) {
                     self.refuse_leg(now, id, Refusal::NotReachable);
@@ -315,10 +315,13 @@ impl Switchboard {
                 }
                 return;
             }
-            Ok(Way::Routed(Destination::Conference(_)) | Way::Straight) => {}
+            // Whatever host the address names: by that name it is known here.
+            Ok(Way::Routed(Destination::Conference(_))) => self.way_home(),
+            Ok(Way::Straight) => None,
             Err(refusal) => return self.refuse_leg(now, id, refusal),
-        }
-        let invite = Invite { headers, ..Invite::new(to.uri, NameAddr::new("", from), offer) };
+        };
+        let from = NameAddr::new("", from);
+        let invite = Invite { headers, flow, behalf, ..Invite::new(to.uri, from, offer) };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);

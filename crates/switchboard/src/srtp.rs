@@ -65,9 +65,19 @@ impl Switchboard {
 
     /// What holds for a call to that address.
     pub(crate) fn srtp_for_target(&self, target: &str) -> SrtpPolicy {
-        match self.may_dial((&Origin::Trusted, None), target) {
-            Ok(Way::Routed(Destination::User(user))) => self.config.srtp.of(Some(&user)),
-            Ok(Way::Routed(_) | Way::Straight) | Err(_) => self.config.srtp.of(None),
+        let by = Origin::Trusted;
+        let way = self.may_dial((&by, None), target);
+        way.map_or(self.config.srtp.of(None), |way| self.srtp_by(&way, &by))
+    }
+
+    /// What holds for a call that goes that way.
+    pub(crate) fn srtp_by(&self, way: &Way, behalf: &Origin) -> SrtpPolicy {
+        match way {
+            Way::Routed(Destination::User(user)) => self.config.srtp.of(Some(user)),
+            // It comes in as theirs.
+            Way::Routed(Destination::Conference(_)) => self.srtp_for_caller(behalf),
+            // Each trunk has rules of its own, which count when it is called.
+            Way::Routed(Destination::Number { .. }) | Way::Straight => self.config.srtp.of(None),
         }
     }
 

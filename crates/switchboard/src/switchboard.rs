@@ -10,7 +10,7 @@ use model::{
     LegId, MediaOrder, MediaReport, PartyId, Quality, RecordingId, Refusal, Registration,
     TrunkView,
 };
-use sip::access::Suspicion;
+use sip::access::{Origin, Suspicion};
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
 use wire::srtp::KeySource;
 
@@ -148,8 +148,8 @@ pub struct Switchboard {
     pub(crate) legs_by_session: BTreeMap<SessionId, LegId>,
     /// Sessions that ring for a leg until one of them answers: the phones of a user.
     pub(crate) hunts: BTreeMap<LegId, Vec<SessionId>>,
-    /// Where legs that wait for their port are called.
-    pub(crate) ways: BTreeMap<LegId, Way>,
+    /// Where legs that wait for their port are called, and for whom.
+    pub(crate) ways: BTreeMap<LegId, (Way, Origin)>,
     /// Calls out that no trunk has taken yet.
     pub(crate) seizures: BTreeMap<LegId, Seizure>,
     pub(crate) trunk_use: TrunkUse,

@@ -2,9 +2,9 @@
 
 use model::command::Target;
 use model::{Refusal, Verb};
-use sip::SessionId;
 use sip::access::{Destination, Origin, dialled};
 use sip::message::{Host, Uri};
+use sip::{Flow, SessionId};
 
 use crate::switchboard::Switchboard;
 
@@ -62,6 +62,13 @@ impl Switchboard {
     pub(crate) fn is_user(&self, address: &str) -> bool {
         let way = self.may_dial((&Origin::Trusted, None), address);
         matches!(way, Ok(Way::Routed(Destination::User(_))))
+    }
+
+    /// The way of a call to ourselves: from a listener to itself.
+    pub(crate) fn way_home(&self) -> Option<Flow> {
+        let mut listeners = self.config.sip.listeners.iter();
+        let (transport, local) = *listeners.find(|(transport, _)| transport.reaches_out())?;
+        Some(Flow { transport, local, remote: local, connection: None })
     }
 
     /// Who is on the other side of a session, and by which name of ours it has called us.

@@ -146,7 +146,8 @@ impl Endpoint {
         }
     }
 
-    /// Who a request is from: by its credentials if it has any for us, else by its source.
+    /// Who a request is from: by its credentials if it has any for us, else by its source, unless
+    /// it is a call of ours that has come back.
     ///
     /// # Errors
     /// The answer to credentials that do not check out.
@@ -162,7 +163,10 @@ impl Endpoint {
                 let user = self.check(now, arrival, &credentials)?;
                 Ok(self.config.access.by_password(user))
             }
-            None => Ok(access.by_source(&arrival.source)),
+            None => {
+                let known = self.come_back(arrival);
+                Ok(known.unwrap_or_else(|| self.config.access.by_source(&arrival.source)))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{BySize, Dialling, SessionError, SessionId, SessionTimer, State};
 use crate::access::Origin;
+use crate::arrival::Arrival;
 use crate::dialog::{Dialog, literal};
 use crate::digest::Account;
 use crate::endpoint::Endpoint;
@@ -32,6 +33,8 @@ pub struct Invite {
     pub flow: Option<Flow>,
     /// Who is reached that way, if that is known: a user whose phone has registered, or a trunk.
     pub callee: Option<Origin>,
+    /// For whom the call is made. Where it leads back to ourselves, it comes in as theirs.
+    pub behalf: Origin,
     /// Our account with whom the INVITE goes to, shown if it asks. Nobody else gets an answer.
     pub account: Option<Account>,
     /// How long the call waits for any response before it counts as not answered.
@@ -56,6 +59,7 @@ impl Invite {
             route: None,
             flow: None,
             callee: None,
+            behalf: Origin::Trusted,
             account: None,
             patience: ANSWER_WAIT_MAX,
             path: Vec::new(),
@@ -98,13 +102,14 @@ impl Endpoint {
         };
         let hop = (hop.host.clone(), hop.port);
         let dialog = self.dialog_for(&invite, flow);
-        let Invite { offer, route, callee, account, patience, path, max_forwards, headers, .. } =
-            invite;
+        let Invite { offer, route, callee, behalf, account, patience, path, .. } = invite;
+        let (max_forwards, headers) = (invite.max_forwards, invite.headers);
         let servers = Vec::new();
         let interval_raises = 0;
         let dialling = Dialling {
             route,
             flow: known,
+            behalf,
             showing: account.map(Showing::new),
             path,
             offer,
@@ -138,6 +143,17 @@ impl Endpoint {
     /// By which transports a URI's host can be reached; `None` if by none that is listened for.
     pub(crate) fn transports_for(&self, uri: &SipUri) -> Option<Transports> {
         Transports::of(uri, |transport| self.some_flow(transport).is_some())
+    }
+
+    /// For whom an INVITE was made, if it is one of ours that leads back to us. Its name was told
+    /// to nobody else, for it went to one of our own listeners.
+    pub(crate) fn come_back(&self, arrival: &Arrival) -> Option<Origin> {
+        let key = (arrival.call_id.clone(), arrival.from.tag()?.to_owned());
+        let session = self.sessions.get(self.ids_by_dialog.get(&key)?)?;
+        let State::Calling { dialling, .. } = &session.state else { return None };
+        let to = session.dialog.flow.remote;
+        let is_ours = self.config.listeners.iter().any(|(_, at)| *at == to);
+        is_ours.then(|| dialling.behalf.clone())
     }
 
     /// A flow of which only our own end means anything.

@@ -148,6 +148,8 @@ pub(crate) struct Dialling {
     pub(crate) route: Option<Uri>,
     /// The way it goes, where that is known.
     pub(crate) flow: Option<Flow>,
+    /// For whom the call is made.
+    pub(crate) behalf: Origin,
     /// Whom we show ourselves as, if we are asked.
     pub(crate) showing: Option<Showing>,
     /// Proxies on that way.

@@ -34,7 +34,7 @@ may = ["enter", "invite"]
 [[permission]]
 role = ["guest"]
 to = ["myself"]
-may = ["transfer"]
+may = ["transfer", "take_over"]
 
 [[permission]]
 role = ["guest"]
@@ -68,6 +68,14 @@ impl House {
     }
 
     pub(crate) fn agreeing(access: Access, trunk_audio: BTreeMap<String, TrunkAudio>) -> House {
+        House::protecting(access, trunk_audio, SrtpRules::default())
+    }
+
+    pub(crate) fn protecting(
+        access: Access,
+        trunk_audio: BTreeMap<String, TrunkAudio>,
+        srtp: SrtpRules,
+    ) -> House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let listeners = vec![(Transport::Udp, SERVER.parse().unwrap())];
@@ -82,7 +90,7 @@ impl House {
             rooms: BTreeMap::new(),
             trunk_audio,
             any_room: room,
-            srtp: SrtpRules::default(),
+            srtp,
             started: now,
             started_ms: 1_700_000_000_000,
         };
@@ -115,6 +123,10 @@ impl House {
     fn drain(&mut self) {
         while let Some(output) = self.board.poll() {
             match output {
+                // A call that leads back here.
+                Output::Transmit { flow, bytes } if flow.remote == flow.local => {
+                    self.board.handle(self.now, Input::Message { flow, bytes: &bytes });
+                }
                 Output::Transmit { flow, bytes } => {
                     self.sent.push((flow.remote, parse(&bytes).unwrap()));
                 }

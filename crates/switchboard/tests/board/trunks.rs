@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use model::registration::Contact;
 use model::{
-    Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, SrtpPolicy, TrunkState,
-    Verb,
+    Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, Registration, SrtpPolicy,
+    TrunkState, Verb,
 };
 use sip::access::{Access, Choice, From, Network, Pattern, Rewrite, Route, Target, Template};
 use sip::access::{Trunk, TrunkHeaders};
 use sip::message::{HeaderName, Message, Request, Uri};
-use switchboard::{KeyKind, TrunkAudio};
+use switchboard::{KeyKind, SrtpRules, TrunkAudio};
 use wire::sdp::Encoding;
 
-use crate::house::{House, Phone, description, refusal, reply, statuses, text};
+use crate::house::{House, Phone, SERVER, description, refusal, reply, statuses, text};
 
 /// Three gateways, by what ends their addresses.
 const GATEWAYS: [(&str, u8); 3] = [("first", 1), ("second", 2), ("third", 3)];
@@ -388,4 +389,97 @@ fn a_trunk_that_must_have_srtp_is_called_with_it_and_not_heard_without() {
     assert!(plain.contains(" RTP/AVP ") && !plain.contains("crypto"), "{plain}");
     let mut caller = Phone { address: gateway(1), ..Phone::new("030999", 99) };
     assert_eq!(statuses(&caller.call(&mut house, "0307", "")).last(), Some(&488));
+}
+
+/// How many stand in each conference.
+fn crowds(house: &House) -> Vec<usize> {
+    let mut crowds: Vec<usize> = house.board.conferences().map(|c| c.parties().len()).collect();
+    crowds.sort_unstable();
+    crowds
+}
+
+/// The server calls itself then, and must know itself: nobody else is let in by that route.
+#[test]
+fn who_transfers_itself_to_another_room_of_ours_gets_there_by_its_own_right() {
+    for target in ["sip:+49301@10.0.0.1:5060", "sip:+49301@10.0.0.1", "sip:+49301@convoke"] {
+        let mut house = with(|_| {});
+        let mut caller = Phone { address: gateway(1), ..Phone::new("trunk", 99) };
+        caller.dial(&mut house, "room", "");
+        let refer = format!("Refer-To: <{target}>\r\nRefer-Sub: false\r\n");
+        let messages = caller.send(&mut house, "REFER", &refer);
+        assert_eq!(statuses(&messages), [202], "{target}");
+        assert_eq!(crowds(&house), [1, 1], "{target}: the room, and the desk");
+        assert_eq!(methods(&messages), ["BYE"], "{target}: {messages:?}");
+    }
+}
+
+#[test]
+fn a_phone_that_joins_its_two_calls_leaves_both_far_ends_together() {
+    let mut house = with(|_| {});
+    let at = |name, number| Phone { address: gateway(1), ..Phone::new(name, number) };
+    let (mut one, mut other) = (at("one", 98), at("other", 99));
+    let (mut alice, mut bob) = (Phone::new("alice", 1), at("bob", 97));
+    alice.dial(&mut house, "room", "");
+    bob.dial(&mut house, "+49301", "");
+    one.dial(&mut house, "room", "");
+    other.dial(&mut house, "+49301", "");
+    let Phone { name, call_id, tag, .. } = &other;
+    let replaces = format!("{call_id}%3Bto-tag%3D{tag}%3Bfrom-tag%3Dt{name}");
+    let refer = format!("Refer-To: <sip:+49301@10.0.0.1?Replaces={replaces}>\r\n");
+    let messages = one.send(&mut house, "REFER", &refer);
+    assert_eq!(statuses(&messages)[0], 202);
+    let byes = messages.iter().filter(
+        |message| matches!(message, Message::Request(request) if request.method.name() == "BYE"),
+    );
+    assert_eq!(byes.count(), 2, "both of its calls are over: {messages:?}");
+    assert_eq!(crowds(&house), [2, 2]);
+}
+
+/// Nobody can make up such a call: its name is known to us alone.
+#[test]
+fn a_call_under_the_name_of_one_of_ours_is_a_strangers() {
+    let mut house = with(|_| {});
+    let mut alice = Phone::new("alice", 1);
+    alice.dial(&mut house, "930123", "");
+    let ours = the_call(&mut house, 1);
+    let mut mallory = Phone::new("mallory", 66);
+    mallory.call_id = text(&ours.headers, HeaderName::CallId);
+    let from = text(&ours.headers, HeaderName::From);
+    let invite = mallory.request("INVITE", "", "");
+    let invite = invite.replace("<sip:mallory@home>;tag=tmallory", &from);
+    house.receive(mallory.address, &invite.replace("sip:room@", "sip:9110@"));
+    assert_eq!(statuses(&house.take(mallory.address)), [401]);
+}
+
+/// By whatever number or name a route leads to it.
+#[test]
+fn a_user_that_must_have_srtp_is_called_with_it_however_it_is_dialled() {
+    let srtp = SrtpRules {
+        users: BTreeMap::from([("ada".to_owned(), SrtpPolicy::Required)]),
+        ..SrtpRules::default()
+    };
+    let mut access = access();
+    access.users.insert("ada".to_owned(), sip::digest::Secrets::default());
+    access.routes.insert(0, route(From::Any, "phone-*", Target::User, "$1"));
+    let mut house = House::protecting(access, BTreeMap::new(), srtp);
+    let ada: SocketAddr = "10.0.1.5:5060".parse().unwrap();
+    let contact = Contact {
+        uri: format!("sip:ada@{ada}"),
+        expires_ms: u64::MAX / 4,
+        q_thousandths: 1_000,
+        path: Vec::new(),
+        transport: "UDP".into(),
+        local: SERVER.parse().unwrap(),
+        remote: ada,
+        call_id: "call".into(),
+        cseq: 1,
+        user_agent: None,
+    };
+    let registration = Registration { user: "ada".to_owned(), contacts: vec![contact] };
+    house.board.restore(house.now, vec![registration]);
+    Phone::new("alice", 1).dial(&mut house, "phone-ada", "");
+    let messages = house.take(ada);
+    let [Message::Request(call)] = &messages[..] else { panic!("{messages:?}") };
+    let offer = String::from_utf8_lossy(&call.body);
+    assert!(offer.contains(" RTP/SAVP ") && offer.contains("a=crypto:"), "{offer}");
 }

@@ -218,7 +218,7 @@ impl Troupe {
         assert_eq!(said["code"].as_str(), refused, "{verb:?} {status} {said}: {}", self.told());
         if let (Some(party), Some(address)) = (called, verb.target().and_then(Target::address)) {
             let is_at = |name: &&str| address.starts_with(&format!("sip:{name}@"));
-            let at = NAMES.iter().position(|name| is_at(name)).unwrap();
+            let at = NAMES.iter().position(is_at).unwrap();
             self.parties.insert(at, party);
             until("an answer", || self.lines[at].is_up().then_some(()));
             self.book.comes_up(party);

@@ -60,6 +60,7 @@ mod port;
 mod quality;
 mod rate;
 mod reception;
+mod sounding;
 mod source;
 mod spared;
 mod srtp;

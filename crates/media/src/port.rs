@@ -18,6 +18,7 @@ use crate::outgoing::{Outgoing, Sender};
 use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
 use crate::rate::{Rate, audio_codec, forwards, has_memory};
+use crate::sounding::Sounding;
 use crate::source::SourceGate;
 use crate::srtp;
 use crate::stage::{MixerKey, PortKey};
@@ -219,46 +220,6 @@ pub(crate) struct Standing {
     pub(crate) shared: Option<u16>,
 }
 
-/// Whether a leg's frames hold sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sounding {
-    /// This tick's does.
-    Now,
-    /// The last one did, and its end is still in the resamplers.
-    Tail,
-    /// Neither does. Their memory holds silence and is not touched until there is sound.
-    Not,
-    /// This tick's did, in a mixer that the leg has left; here it does not sound.
-    Elsewhere,
-}
-
-impl Sounding {
-    /// A tick later.
-    fn then(self, sounds: bool) -> Sounding {
-        match self {
-            _ if sounds => Sounding::Now,
-            Sounding::Now | Sounding::Elsewhere => Sounding::Tail,
-            Sounding::Tail | Sounding::Not => Sounding::Not,
-        }
-    }
-
-    /// Once the leg has left the mixer that played it in this tick.
-    fn elsewhere(self) -> Sounding {
-        match self {
-            Sounding::Now | Sounding::Elsewhere => Sounding::Elsewhere,
-            Sounding::Tail | Sounding::Not => Sounding::Not,
-        }
-    }
-
-    /// Whether the own rate's frame holds samples of this tick.
-    fn fills_frame(self) -> bool {
-        match self {
-            Sounding::Now | Sounding::Elsewhere => true,
-            Sounding::Tail | Sounding::Not => false,
-        }
-    }
-}
-
 /// What was agreed with the far end, and all that depends on its codec.
 pub struct Link {
     pub(crate) terms: Connection,
@@ -359,10 +320,7 @@ impl Link {
 
     /// Whether the frames of this tick hold sound, or the end of it.
     pub(crate) fn sounding(&self) -> bool {
-        match self.state {
-            Sounding::Now | Sounding::Tail => true,
-            Sounding::Not | Sounding::Elsewhere => false,
-        }
+        self.state.is_heard()
     }
 
     /// The rate of its codec.

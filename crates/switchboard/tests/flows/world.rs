@@ -308,7 +308,8 @@ impl World {
                 | Output::Media(_)
                 | Output::Quality { .. }
                 | Output::Trunk(_)
-                | Output::Security(_) => {}
+                | Output::Security(_)
+                | Output::Denied { .. } => {}
             }
         }
         for phone in 0..self.phones.len() {

@@ -20,6 +20,7 @@ use crate::trunks::TrunkTable;
 
 use crate::interval::SessionInterval;
 use crate::profiles::{ProfileError, Profiles, ProfilesTable};
+use crate::prompts::{PromptError, Prompts, PromptsTable};
 
 /// Where the server listens, what it keeps where, and its rooms.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub struct Config {
     pub keyring: Keyring,
     /// The profiles that rooms may follow.
     pub profiles: Profiles,
+    /// Where the user's own prompts and music are.
+    pub prompts: PromptsTable,
     /// What is agreed on with each trunk.
     pub trunk_audio: BTreeMap<String, TrunkAudio>,
     /// Whether audio is protected by SRTP, of who is not named …
@@ -217,6 +220,8 @@ struct File {
     #[serde(default)]
     profiles: ProfilesTable,
     #[serde(default)]
+    prompts: PromptsTable,
+    #[serde(default)]
     room: Room,
     #[serde(default)]
     rooms: BTreeMap<ConferenceName, Room>,
@@ -260,6 +265,9 @@ pub enum ConfigError {
     /// A profile cannot be had.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// A prompt cannot be had.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
     /// Users, trunks and routes do not fit together.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -284,8 +292,9 @@ impl Config {
             None => File::default(),
         };
         let profiles = Profiles::load(file.profiles.folder.as_deref())?;
+        let sounds = Prompts::load(file.prompts.folder.as_deref())?;
         for room in file.rooms.values().chain([&file.room]) {
-            profiles.get(&room.profile)?;
+            sounds.check(profiles.get(&room.profile)?)?;
         }
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let sip = match (options.sip.as_slice(), file.sip) {
@@ -318,6 +327,7 @@ impl Config {
             http_names: file.http_names,
             http_trusted: file.http_trusted.into_iter().map(|NetworkText(one)| one).collect(),
             profiles,
+            prompts: file.prompts,
             access,
             keyring,
             trunk_audio,

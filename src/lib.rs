@@ -11,6 +11,7 @@ pub mod demo;
 pub mod interval;
 pub mod phone;
 pub mod profiles;
+pub mod prompts;
 pub mod server;
 pub mod shard;
 pub mod tokens;

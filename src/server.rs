@@ -22,6 +22,7 @@ use vault::{Registrations, Vault, VaultReport};
 use worker::Workers;
 
 use crate::config::{Config, WebSocket};
+use crate::prompts::Prompts;
 use crate::shard::{self, Asked, Inlet, Shells};
 
 /// Serves until the process is asked to end (SIGINT or SIGTERM), then ends all calls in order.
@@ -43,9 +44,10 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
     let (registrations, registered) =
         Registrations::open(&config.data).context("registrations cannot be kept")?;
     let (report, reports) = mpsc::unbounded_channel();
-    let workers = Arc::new(start_workers(&config, report)?);
+    let prompts = Prompts::load(config.prompts.folder.as_deref())?;
+    let workers = Arc::new(start_workers(&config, &prompts, report)?);
     let feed = Arc::new(Feed::new());
-    let board = board_config(&config, &gateway)?;
+    let board = board_config(&config, &prompts, &gateway)?;
     tell_of_open_keys(&board, gateway.listeners());
     let mut board = switchboard::Switchboard::new(board, seed());
     board.restore(Instant::now(), registered);
@@ -123,13 +125,19 @@ fn gateway_settings(config: &Config) -> Result<gateway::Settings> {
     })
 }
 
-fn start_workers(config: &Config, report: mpsc::UnboundedSender<MediaReport>) -> Result<Workers> {
+fn start_workers(
+    config: &Config,
+    prompts: &Prompts,
+    report: mpsc::UnboundedSender<MediaReport>,
+) -> Result<Workers> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let settings = worker::Settings {
         threads: config.media_threads.unwrap_or(cores),
         rtp_ports: config.rtp_ports.into(),
         seed: seed(),
         io: config.media_io.into(),
+        music: prompts.music.clone(),
+        clips: prompts.clips.clone(),
     };
     // Not bounded by itself: each order that opens a port gives one report, and what media threads
     // report on their own comes through bounded rings.
@@ -141,7 +149,11 @@ fn start_workers(config: &Config, report: mpsc::UnboundedSender<MediaReport>) ->
     Workers::start(settings, told).context("the media threads cannot start")
 }
 
-fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Config> {
+fn board_config(
+    config: &Config,
+    prompts: &Prompts,
+    gateway: &Gateway,
+) -> Result<switchboard::Config> {
     let room = |room: &crate::config::Room| -> Result<switchboard::Room> {
         Ok(switchboard::Room {
             record: room.record,
@@ -163,6 +175,7 @@ fn board_config(config: &Config, gateway: &Gateway) -> Result<switchboard::Confi
             ..sip::Config::new(gateway.listeners().to_vec())
         },
         rooms,
+        prompts: prompts.clips.catalogue(),
         trunk_audio: config.trunk_audio.clone(),
         any_room: room(&config.room)?,
         srtp: srtp_rules(config)?,

@@ -7,6 +7,7 @@
 mod control;
 mod keys;
 mod network;
+mod prompts;
 mod quality;
 mod ringing;
 mod rules;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use media::{Desk, Music, Outbox, PortKey, Stage};
+use media::{Clips, Desk, Music, Outbox, PortKey, Stage};
 use model::limits::TAP_FRAMES_QUEUED_MAX;
 use model::stats::MediaStats;
 use model::{LegId, LocalMedia, MediaOrder, MediaReport, TapFrame};
@@ -24,9 +24,9 @@ pub struct Studio {
 }
 
 impl Studio {
-    pub fn new(seed: u64, started: Instant) -> Studio {
+    pub fn new(seed: u64, started: Instant, clips: Clips) -> Studio {
         Studio {
-            desk: Desk::new(seed),
+            desk: Desk::with_clips(seed, clips),
             stage: Stage::new(Music::house()),
             outbox: Outbox::new(),
             started,

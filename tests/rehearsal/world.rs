@@ -8,6 +8,7 @@ use audio::Codec;
 use audio::music::SIGNATURE_HZ;
 use audio::tone::Ear;
 use convoke::phone::{CallState, Phone, Sent, Settings, TICK_MS, Voice};
+use media::Clips;
 use model::registration::Contact;
 use model::{
     Accepted, Author, Command, CommandId, ConferenceName, ConferenceRef, ConferenceView, Event,
@@ -76,14 +77,24 @@ impl World {
     pub fn with_srtp(seed: u64, weather: Weather, srtp: SrtpRules) -> World {
         let (record, recording_rate) = (false, TapRate::Hz16000);
         let any_room = Room { record, recording_rate, parties_max: 100, profile: call::open() };
-        World::with_rules(seed, weather, any_room, srtp)
+        World::with_rules(seed, weather, any_room, srtp, Clips::default())
     }
 
     pub fn with_room(seed: u64, weather: Weather, any_room: Room) -> World {
-        World::with_rules(seed, weather, any_room, SrtpRules::default())
+        World::with_prompts(seed, weather, any_room, Clips::default())
     }
 
-    fn with_rules(seed: u64, weather: Weather, any_room: Room, srtp: SrtpRules) -> World {
+    pub fn with_prompts(seed: u64, weather: Weather, any_room: Room, clips: Clips) -> World {
+        World::with_rules(seed, weather, any_room, SrtpRules::default(), clips)
+    }
+
+    fn with_rules(
+        seed: u64,
+        weather: Weather,
+        any_room: Room,
+        srtp: SrtpRules,
+        clips: Clips,
+    ) -> World {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let server: SocketAddr = SERVER.parse().unwrap();
@@ -101,6 +112,7 @@ impl World {
                 ..sip::Config::new(vec![(Transport::Udp, server)])
             },
             rooms: BTreeMap::new(),
+            prompts: clips.catalogue(),
             trunk_audio: BTreeMap::new(),
             any_room,
             srtp,
@@ -111,7 +123,7 @@ impl World {
             seed,
             now,
             board: Switchboard::new(config, seed),
-            studio: Studio::new(seed, now),
+            studio: Studio::new(seed, now, clips),
             network: Network::new(seed ^ 0x5eed, weather),
             guests: Vec::new(),
             views: BTreeMap::new(),

@@ -7,6 +7,7 @@
 
 mod actions;
 mod admit;
+mod announcements;
 mod body;
 mod command;
 mod conferences;

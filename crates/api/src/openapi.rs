@@ -11,8 +11,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, openapi};
 
 use crate::{
-    actions, conferences, control, events, metrics, parties, probes, problem, recordings,
-    registrations, trunks,
+    actions, announcements, conferences, control, events, metrics, parties, probes, problem,
+    recordings, registrations, trunks,
 };
 
 /// The table of contents.
@@ -47,6 +47,8 @@ use crate::{
         conferences::show_conference,
         conferences::end_conference,
         conferences::write_message,
+        announcements::announce,
+        announcements::stop_announcement,
         parties::list_parties,
         parties::invite_party,
         parties::show_party,

@@ -10,7 +10,7 @@ use axum::http::header::{
 };
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::admit::{Doorkeeper, Neighbours, RECORDING, admit};
 use crate::command::Api;
@@ -21,8 +21,8 @@ use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::switch::Switch;
 use crate::{
-    actions, conferences, control, events, metrics, openapi, page, parties, probes, recordings,
-    registrations, trunks,
+    actions, announcements, conferences, control, events, metrics, openapi, page, parties, probes,
+    recordings, registrations, trunks,
 };
 
 /// Who is let in.
@@ -77,6 +77,8 @@ fn rest() -> Router<Api> {
         .route(&below("parties"), get(parties::list_parties).post(parties::invite_party))
         .route(&below("parties/{party}"), get(parties::show_party).delete(parties::remove_party))
         .route(&below("messages"), post(conferences::write_message))
+        .route(&below("announcements"), post(announcements::announce))
+        .route(&below("announcements/{announcement}"), delete(announcements::stop_announcement))
         .route(&below("supervisors"), post(control::supervise))
         .route(&below("parties/{party}/supervision"), put(control::stand))
         .route(&below("parties/{party}/consult"), post(control::consult))

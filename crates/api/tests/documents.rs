@@ -235,6 +235,8 @@ fn the_page_knows_every_event() {
         "dtmf.received",
         "dtmf.refused",
         "message.text",
+        "announcement.started",
+        "announcement.ended",
         "whisper.text",
         "transfer.requested",
         "transfer.completed",

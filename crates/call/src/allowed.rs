@@ -2,7 +2,10 @@
 //! is no second table that could say something else than the command would be answered.
 
 use model::command::{Hearers, Readers, Supervision, Target};
-use model::{Action, Allowed, AllowedTo, Author, CommandId, PartyId, Refusal, Role, Verb, Verdict};
+use model::{
+    Action, Allowed, AllowedTo, Author, CommandId, PartyId, PromptName, Refusal, Role, Verb,
+    Verdict,
+};
 
 use crate::conference::Conference;
 use crate::limits::ALLOWED_PARTIES_MAX;
@@ -11,6 +14,9 @@ use crate::policy;
 
 /// Somebody who could be called: whoever it is, the rules are the same.
 const ANYBODY: &str = "sip:anybody@anonymous.invalid";
+
+/// Something that could be said: whatever it is, the rules are the same.
+const ANYTHING: &str = "anything";
 
 impl Conference {
     /// What an author may do here: with the conference, and with one party or with each of the
@@ -53,6 +59,7 @@ impl Conference {
             Action::Supervise => {
                 Verb::Supervise { target: target(), beside: beside?.id, mode: Supervision::Monitor }
             }
+            Action::Play => Verb::Play { prompt: PromptName::parse(ANYTHING).ok()?, to: None },
             Action::Write => Verb::Write { to: Readers::Everybody, text: String::new() },
             Action::End => Verb::End,
             Action::Record => Verb::Record { on: self.recording.is_none() },
@@ -110,6 +117,7 @@ impl Conference {
             | Action::Invite
             | Action::TakeOver
             | Action::Supervise
+            | Action::Play
             | Action::Write
             | Action::End
             | Action::Record => return None,

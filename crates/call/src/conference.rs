@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use model::profile::Profile;
+use model::profile::{Occasion, Profile};
 use model::{
-    Accepted, Author, Chance, CommandId, ConferenceId, ConferenceName, Event, EventKind,
-    LeaveReason, LegId, PartyId, RecordingId, Refusal, Routing, Verb,
+    Accepted, AnnouncementId, Author, Chance, CommandId, ConferenceId, ConferenceName, Event,
+    EventKind, LeaveReason, LegId, PartyId, RecordingId, Refusal, Routing, Verb,
 };
 
+use crate::announcement::Announcement;
 use crate::consultation::Consultation;
 use crate::effect::{Effect, LegChange};
 use crate::leaving::Ticket;
@@ -36,6 +37,8 @@ pub struct Conference {
     /// Who has left and may come back as who it was, or may not come back. Oldest first.
     pub(crate) tickets: VecDeque<Ticket>,
     pub(crate) recording: Option<RecordingId>,
+    /// What is said, and what waits to be; first come, first said.
+    pub(crate) announcements: Vec<Announcement>,
     pub(crate) chance: Chance,
     pub(crate) life: Life,
     started_ms: u64,
@@ -76,7 +79,7 @@ impl Conference {
         seed: u64,
     ) -> Conference {
         let (profile, seeing) = (rules.profile.name.clone(), rules.profile.seeing.clone());
-        let routed = routing(&rules.profile, &[], None);
+        let routed = routing(&rules.profile, &[], None, &[]);
         let mut conference = Conference {
             id,
             rules,
@@ -84,6 +87,7 @@ impl Conference {
             consultations: Vec::new(),
             tickets: VecDeque::new(),
             recording: None,
+            announcements: Vec::new(),
             chance: Chance::new(seed),
             life: Life::Waiting,
             started_ms: now_ms,
@@ -117,6 +121,7 @@ impl Conference {
             seq: self.seq,
             party: done.party,
             recording: done.recording,
+            announcement: done.announcement,
         })
     }
 
@@ -148,6 +153,8 @@ impl Conference {
             Verb::Resume { party } => verbs::resume(self, cause, party)?,
             Verb::Remove { party } => verbs::remove(self, cause, party),
             Verb::Write { to, text } => verbs::write(self, cause, to, text)?,
+            Verb::Play { prompt, to } => verbs::play(self, prompt, to)?,
+            Verb::StopPlaying { announcement } => verbs::stop_playing(self, cause, announcement)?,
             Verb::End => verbs::end(self, cause),
             Verb::Record { on } => verbs::record(self, cause, on),
         })
@@ -200,6 +207,18 @@ impl Conference {
         self.effects.push_back(Effect::CloseTap(recording));
         self.tell(cause, EventKind::RecordingFailed { recording, reason });
         self.settle(cause);
+    }
+
+    /// Takes in that an announcement has come to its end.
+    pub fn played(&mut self, now_ms: u64, announcement: AnnouncementId) {
+        let cause = Cause { by: Author::System, command: None, now_ms };
+        self.announced(cause, announcement);
+        self.settle(cause);
+    }
+
+    /// Whether something is said that was not said to its end.
+    pub fn is_announcing(&self) -> bool {
+        !self.announcements.is_empty()
     }
 
     /// Gives up calls that rang for too long.
@@ -301,12 +320,29 @@ impl Conference {
             Presence::Arriving => {}
             Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. } => {
                 self.tell(cause, EventKind::Left { party, reason });
+                let came_to_nothing = match reason {
+                    LeaveReason::NoAnswer
+                    | LeaveReason::Busy
+                    | LeaveReason::Declined
+                    | LeaveReason::Failed
+                    | LeaveReason::Lost => true,
+                    LeaveReason::Left
+                    | LeaveReason::Removed
+                    | LeaveReason::Transferred
+                    | LeaveReason::Ended => false,
+                };
+                if came_to_nothing && !self.has(model::Role::is_agent) {
+                    self.say_for(Occasion::NobodyAvailable, party);
+                }
             }
             Presence::Connected { .. } => {
                 if gone.talking {
                     self.tell(cause, EventKind::Talking { party, talking: false });
                 }
                 self.tell(cause, EventKind::Left { party, reason });
+                if gone.is_counted() && self.life == Life::Running {
+                    self.say_for(Occasion::Left, party);
+                }
             }
         }
         if self.life != Life::Ending {
@@ -383,6 +419,15 @@ impl Conference {
             self.tell(cause, EventKind::Held { party: id });
         }
         self.life = Life::Running;
+        if self.party(id).is_some_and(Party::is_counted) {
+            self.say_for(Occasion::Joined, id);
+        }
+        if is_held {
+            self.say_for(Occasion::Held, id);
+        }
+        if self.recording.is_some() {
+            self.say_that_it_is_recorded(id);
+        }
         if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
             verbs::record(self, Cause { by: Author::System, ..cause }, true);
         }
@@ -442,7 +487,9 @@ impl Conference {
         if self.life == Life::Over {
             return;
         }
-        let routing = routing(&self.rules.profile, &self.parties, self.recording);
+        self.settle_announcements(cause);
+        let (profile, recording) = (&self.rules.profile, self.recording);
+        let routing = routing(profile, &self.parties, recording, &self.announcements);
         if routing != self.routed {
             self.routed = routing.clone();
             self.effects.push_back(Effect::Route(routing));

@@ -1,6 +1,6 @@
 //! Two of a conference step aside, and those in the room wait or talk on.
 
-use model::profile::{Afterwards, Consulted, Fate, Meanwhile};
+use model::profile::{Afterwards, Consulted, Fate, Meanwhile, Occasion};
 use model::{Author, EventKind, LeaveReason, PartyId};
 
 use crate::conference::{Cause, Conference};
@@ -56,6 +56,7 @@ impl Conference {
         party.stance = Stance::Apart(hold);
         if !was_held {
             self.tell(cause, EventKind::Held { party: id });
+            self.say_for(Occasion::Held, id);
         }
     }
 
@@ -78,6 +79,7 @@ impl Conference {
         party.stance = stance;
         if was_held && !party.is_held() {
             self.tell(cause, EventKind::Resumed { party: id });
+            self.say_no_more(cause, Occasion::Held, id);
         }
     }
 

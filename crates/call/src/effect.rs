@@ -1,6 +1,9 @@
 //! What a conference hears of its legs, and what it wants done.
 
-use model::{Codec, Event, KeyVerb, LeaveReason, LegId, Quality, RecordingId, Refusal, Routing};
+use model::{
+    AnnouncementId, Codec, Event, KeyVerb, LeaveReason, LegId, PromptName, Quality, RecordingId,
+    Refusal, Routing,
+};
 
 use crate::party::PhoneKey;
 
@@ -58,6 +61,15 @@ pub enum Effect {
     },
     /// This is who hears whom.
     Route(Routing),
+    /// A prompt is said, from when somebody hears it on.
+    Play {
+        /// As which announcement.
+        announcement: AnnouncementId,
+        /// What.
+        prompt: PromptName,
+    },
+    /// An announcement goes.
+    StopPlaying(AnnouncementId),
     /// A recorder comes.
     OpenTap(RecordingId),
     /// A recorder goes.

@@ -41,7 +41,7 @@ impl Conference {
         }
     }
 
-    fn has(&self, is: impl Fn(Role) -> bool) -> bool {
+    pub(crate) fn has(&self, is: impl Fn(Role) -> bool) -> bool {
         self.parties.iter().any(|p| p.is_connected() && p.is_counted() && is(p.role))
     }
 

@@ -9,6 +9,7 @@
 //! Times are milliseconds since the Unix epoch as the caller's one monotonic source tells them.
 
 mod allowed;
+mod announcement;
 mod conference;
 mod consultation;
 mod effect;
@@ -23,6 +24,7 @@ mod profiles;
 mod routing;
 mod verbs;
 
+pub use announcement::{Announcement, Saying};
 pub use conference::{Conference, Rules};
 pub use effect::{Effect, LegChange};
 pub use grid::{differences, grid, keys_table};

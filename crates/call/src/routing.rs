@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::command::Hearers;
 use model::profile::{Alone, HoldPath, Profile};
-use model::routing::TapPlace;
+use model::routing::{AnnouncementPlace, TapPlace};
 use model::{Author, EarGroup, Gain, Hearing, PartyId, Place, RecordingId, Routing, VoiceGroup};
 
+use crate::announcement::{Announcement, Saying};
 use crate::party::{Aim, HoldReason, Party, PhoneKey, Stance};
 
 /// The recorder's ear: below all others, as it is nobody's.
@@ -62,14 +63,26 @@ struct Scene<'a> {
 ///
 /// A party whose audio does not run yet has no place: it hears nobody and nobody hears it. One that
 /// sends sound before it answers is heard by who has it called alone, and hears nobody.
-pub fn routing(profile: &Profile, parties: &[Party], recording: Option<RecordingId>) -> Routing {
+pub fn routing(
+    profile: &Profile,
+    parties: &[Party],
+    recording: Option<RecordingId>,
+    announcements: &[Announcement],
+) -> Routing {
     let scene = Scene::new(profile, parties);
+    let said: Vec<&Announcement> =
+        announcements.iter().filter(|one| one.saying == Saying::Sounds).collect();
     let (mut ears, mut voices) = (BTreeMap::new(), BTreeMap::new());
     let mut classes = Vec::new();
     for party in scene.by_id.values().filter(|party| party.is_connected() || party.is_early()) {
         let (ear, voice) = (scene.ear_class(party), scene.voice_class(party));
         // Of those alike two are kept: enough to tell whether they hear each other.
-        if let Some(ear) = ear {
+        // Who hears a prompt hears otherwise than who does not.
+        let ear = ear.map(|class| {
+            let hears = said.iter().filter(|one| one.to.contains(&party.id));
+            (class, hears.map(|one| one.id).collect::<Vec<_>>())
+        });
+        if let Some(ear) = ear.clone() {
             let alike: &mut Vec<&Party> = ears.entry(ear).or_default();
             alike.push(party);
             alike.truncate(2);
@@ -81,33 +94,43 @@ pub fn routing(profile: &Profile, parties: &[Party], recording: Option<Recording
         }
         classes.push((party.leg, ear, voice));
     }
-    let ear_groups = numbered(ears.keys().copied(), 1);
+    let ear_groups = numbered(ears.keys().cloned(), 1);
     let voice_groups = numbered(voices.keys().copied(), 0);
     let mut places: Vec<Place> = classes
         .iter()
         .map(|(leg, ear, voice)| Place {
             leg: *leg,
-            ear: ear.and_then(|ear| ear_groups.get(&ear).map(|group| EarGroup(*group))),
+            ear: ear.as_ref().and_then(|ear| ear_groups.get(ear).map(|group| EarGroup(*group))),
             voice: voice.and_then(|voice| voice_groups.get(&voice).map(|g| VoiceGroup(*g))),
         })
         .collect();
     places.sort_by_key(|place| place.leg);
     let row = |ear, voice| Hearing { ear, voice, gain: Gain::UNITY };
+    let announcements: Vec<AnnouncementPlace> = said
+        .iter()
+        .zip(voice_groups.len() as u16..VoiceGroup::RINGBACK.0)
+        .map(|(one, voice)| AnnouncementPlace { announcement: one.id, voice: VoiceGroup(voice) })
+        .collect();
     let mut hears = Vec::new();
     let mut taps = Vec::new();
     if let Some(recording) = recording {
         taps.push(TapPlace { recording, ear: RECORDER });
         let recorded = voices.iter().filter(|(_, alike)| scene.is_recorded(alike[0]));
         hears.extend(recorded.map(|(class, _)| row(RECORDER, VoiceGroup(voice_groups[class]))));
+        let said = said.iter().zip(&announcements).filter(|(one, _)| one.recorded);
+        hears.extend(said.map(|(_, place)| row(RECORDER, place.voice)));
     }
     for (ear, listeners) in &ears {
         let group = EarGroup(ear_groups[ear]);
         let audible = voices.iter().filter(|(_, speakers)| scene.any_hears(listeners, speakers));
         hears.extend(audible.map(|(class, _)| row(group, VoiceGroup(voice_groups[class]))));
+        let heard = announcements.iter().filter(|place| ear.1.contains(&place.announcement));
+        hears.extend(heard.map(|place| row(group, place.voice)));
         if scene.rung.contains(&listeners[0].id) {
             hears.push(row(group, VoiceGroup::RINGBACK));
         }
-        if scene.hears_music(listeners[0]) {
+        // A prompt is said in place of the music.
+        if scene.hears_music(listeners[0]) && ear.1.is_empty() {
             hears.push(row(group, VoiceGroup::MUSIC));
         }
     }
@@ -115,9 +138,9 @@ pub fn routing(profile: &Profile, parties: &[Party], recording: Option<Recording
         places,
         hears,
         taps,
+        announcements,
         ringback: profile.inviting.ringback,
         automatic_gain: profile.automatic_gain,
-        ..Routing::default()
     }
 }
 

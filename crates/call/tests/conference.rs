@@ -70,7 +70,7 @@ impl Scene {
                 Effect::CloseTap(_) => self.taps_open -= 1,
                 Effect::Route(routing) => self.routing = routing,
                 Effect::Over => self.over = true,
-                Effect::Dial { .. } => {}
+                Effect::Dial { .. } | Effect::Play { .. } | Effect::StopPlaying(_) => {}
                 Effect::Text { leg, text } => self.texts.push((leg, text)),
             }
         }

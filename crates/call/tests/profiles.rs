@@ -190,6 +190,10 @@ fn verb(action: Action, party: PartyId) -> Verb {
         Action::Supervise => Verb::Supervise { target, beside: party, mode: Supervision::Monitor },
         Action::Stand => Verb::Stand { party, beside: None, mode: Supervision::Barge },
         Action::Appoint => Verb::Appoint { party, role: Role::CoHost },
+        Action::Play => {
+            let prompt = model::PromptName::parse("on_hold").unwrap();
+            Verb::Play { prompt, to: None }
+        }
         Action::Write => Verb::Write { to: Readers::Everybody, text: "x".into() },
         Action::End => Verb::End,
         Action::Record => Verb::Record { on: true },

@@ -38,6 +38,10 @@ impl Clip {
         Clip { samples: Arc::new(Rate::ALL.map(at_rate)) }
     }
 
+    pub(crate) fn samples(&self) -> Arc<[Vec<i16>; Rate::COUNT]> {
+        Arc::clone(&self.samples)
+    }
+
     /// How long it lasts, in ticks.
     pub(crate) fn ticks(&self) -> u64 {
         let rate = Rate::Hz8000;

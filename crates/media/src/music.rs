@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clip::Clip;
 use crate::rate::Rate;
 
 /// The loop at every rate.
@@ -17,6 +18,11 @@ impl Music {
         debug_assert_eq!(at_8000.len() * 2, at_16000.len(), "the loops are equally long");
         debug_assert_eq!(at_8000.len() * 6, at_48000.len(), "the loops are equally long");
         Music { loops: Arc::new([at_8000, at_16000, at_48000]) }
+    }
+
+    /// Plays a clip over and over.
+    pub fn of(clip: &Clip) -> Music {
+        Music { loops: clip.samples() }
     }
 
     /// The house's own music.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::Target;
-use crate::{PartyId, Verb};
+use crate::{PartyId, PromptName, Verb};
 
 /// A verb without its arguments, as a profile names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ pub enum Action {
     Appoint,
     /// Writing a text.
     Write,
+    /// Having a prompt said.
+    Play,
     /// Ending the conference for all.
     End,
     /// Recording.
@@ -62,7 +64,7 @@ pub enum Action {
 
 impl Action {
     /// Every action there is.
-    pub const ALL: [Action; 24] = [
+    pub const ALL: [Action; 25] = [
         Action::Enter,
         Action::Invite,
         Action::Consult,
@@ -85,6 +87,7 @@ impl Action {
         Action::Stand,
         Action::Appoint,
         Action::Write,
+        Action::Play,
         Action::End,
         Action::Record,
     ];
@@ -114,6 +117,7 @@ impl Action {
             Action::Stand => "stand",
             Action::Appoint => "appoint",
             Action::Write => "write",
+            Action::Play => "play",
             Action::End => "end",
             Action::Record => "record",
         }
@@ -126,6 +130,7 @@ impl Action {
             | Action::Invite
             | Action::Supervise
             | Action::Write
+            | Action::Play
             | Action::End
             | Action::Record => true,
             Action::Consult
@@ -176,6 +181,8 @@ macro_rules! target_of {
             | Verb::Stand { .. }
             | Verb::Appoint { .. }
             | Verb::Write { .. }
+            | Verb::Play { .. }
+            | Verb::StopPlaying { .. }
             | Verb::End
             | Verb::Record { .. } => None,
         }
@@ -208,6 +215,7 @@ impl Verb {
             Verb::Stand { .. } => Action::Stand,
             Verb::Appoint { .. } => Action::Appoint,
             Verb::Write { .. } => Action::Write,
+            Verb::Play { .. } | Verb::StopPlaying { .. } => Action::Play,
             Verb::End => Action::End,
             Verb::Record { .. } => Action::Record,
         }
@@ -239,9 +247,16 @@ impl Verb {
             | Verb::Invite { .. }
             | Verb::Supervise { .. }
             | Verb::Write { .. }
+            | Verb::Play { .. }
+            | Verb::StopPlaying { .. }
             | Verb::End
             | Verb::Record { .. } => None,
         }
+    }
+
+    /// The prompt that is to be said.
+    pub fn prompt(&self) -> Option<&PromptName> {
+        if let Verb::Play { prompt, .. } = self { Some(prompt) } else { None }
     }
 
     /// Who is called because of it.

@@ -245,6 +245,15 @@ impl Projection {
                 return Some(EventKind::RecordingStopped { recording: *recording });
             }
             EventKind::RecordingFailed { .. } => true,
+            EventKind::AnnouncementStarted { announcement, prompt, to } if ours => {
+                return Some(EventKind::AnnouncementStarted {
+                    announcement: *announcement,
+                    prompt: prompt.clone(),
+                    to: to.iter().copied().filter(sees).collect(),
+                });
+            }
+            EventKind::AnnouncementStarted { .. } => false,
+            EventKind::AnnouncementEnded { .. } => ours,
             EventKind::Text { to, .. } => {
                 to.is_none_or(|to| self.is_viewer(to) || self.supervises()) || by_viewer
             }
@@ -352,6 +361,8 @@ fn touched(kind: &EventKind) -> Option<PartyId> {
         | EventKind::Stranded { .. }
         | EventKind::Text { .. }
         | EventKind::WhisperText { .. }
+        | EventKind::AnnouncementStarted { .. }
+        | EventKind::AnnouncementEnded { .. }
         | EventKind::RecordingStarted { .. }
         | EventKind::RecordingStopped { .. }
         | EventKind::RecordingFailed { .. } => None,

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::Meanwhile;
 use crate::role::{Affiliation, Role};
-use crate::{CommandId, ConferenceId, ConferenceName, LegId, PartyId, RecordingId};
+use crate::{
+    AnnouncementId, CommandId, ConferenceId, ConferenceName, LegId, PartyId, PromptName,
+    RecordingId,
+};
 
 /// One wish, from whoever has it, about one conference.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,6 +206,18 @@ pub enum Verb {
         /// The text.
         text: String,
     },
+    /// A prompt is said.
+    Play {
+        /// Which.
+        prompt: PromptName,
+        /// To whom alone; none is to all who are in.
+        to: Option<PartyId>,
+    },
+    /// An announcement is not said to its end, or not said at all.
+    StopPlaying {
+        /// Which.
+        announcement: AnnouncementId,
+    },
     /// The conference ends for all.
     End,
     /// Recording starts or stops.
@@ -316,4 +331,7 @@ pub struct Accepted {
     /// The recording that was started or stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording: Option<RecordingId>,
+    /// The announcement that was begun or stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<AnnouncementId>,
 }

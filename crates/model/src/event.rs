@@ -3,14 +3,16 @@
 //! Events of one conference are numbered from 1 without holes. Everything that can be seen of a
 //! conference (page, GET routes, call records) is a fold of them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Hearers, Supervision};
 use crate::profile::Seeing;
 use crate::role::Role;
 use crate::{
-    Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, PartyId, Quality, RecordingId,
-    Refusal,
+    AnnouncementId, Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, PartyId,
+    PromptName, Quality, RecordingId, Refusal,
 };
 
 /// One thing that happened in one conference.
@@ -318,6 +320,22 @@ pub enum EventKind {
         /// The text, as it came.
         text: String,
     },
+    /// A prompt is said.
+    #[serde(rename = "announcement.started")]
+    AnnouncementStarted {
+        /// The announcement.
+        announcement: AnnouncementId,
+        /// What is said.
+        prompt: PromptName,
+        /// Who hears it.
+        to: BTreeSet<PartyId>,
+    },
+    /// It has come to its end, or was stopped.
+    #[serde(rename = "announcement.ended")]
+    AnnouncementEnded {
+        /// The announcement.
+        announcement: AnnouncementId,
+    },
     /// The mix is being recorded.
     #[serde(rename = "recording.started")]
     RecordingStarted {
@@ -355,7 +373,9 @@ impl EventKind {
             | EventKind::Digit { .. }
             | EventKind::KeysRefused { .. }
             | EventKind::Text { .. }
-            | EventKind::WhisperText { .. } => false,
+            | EventKind::WhisperText { .. }
+            | EventKind::AnnouncementStarted { .. }
+            | EventKind::AnnouncementEnded { .. } => false,
             EventKind::Created { .. }
             | EventKind::Ended { .. }
             | EventKind::Dialling { .. }

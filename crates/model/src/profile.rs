@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::keys::Keys;
+use crate::prompt::{LANGUAGE_AT_LEAST, PromptName};
 use crate::refusal::Refusal;
 use crate::role::{Affiliation, Relation, Role};
 
@@ -46,6 +47,12 @@ pub struct Profile {
     /// Whom those in the conference see.
     #[serde(default)]
     pub seeing: Seeing,
+    /// What is said by itself.
+    #[serde(default)]
+    pub prompts: Prompts,
+    /// When which prompt is said.
+    #[serde(default, rename = "prompt")]
+    pub prompted: Vec<Prompted>,
     /// What is allowed. What is not here is not allowed.
     #[serde(rename = "permission")]
     pub permissions: Vec<Permission>,
@@ -264,6 +271,68 @@ pub enum Sees {
     Everybody,
     /// The primary alone, as an internal transfer; so the primary sees it.
     Transfer,
+}
+
+/// How prompts are said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prompts {
+    /// In which language: its tag (RFC 5646) in lower case, as the folders of prompts are named.
+    pub language: PromptName,
+}
+
+impl Default for Prompts {
+    fn default() -> Prompts {
+        let language = PromptName::parse(LANGUAGE_AT_LEAST);
+        Prompts { language: language.expect("English is a name, as a test of prompts shows") }
+    }
+}
+
+/// One prompt that is said by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompted {
+    /// When.
+    pub when: Occasion,
+    /// Which.
+    pub play: PromptName,
+    /// To whom.
+    pub to: HeardBy,
+    /// Whether recordings hold it.
+    #[serde(default)]
+    pub recorded: bool,
+}
+
+/// What happens to a party for which a prompt may be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// It has come in.
+    Joined,
+    /// It has left.
+    Left,
+    /// It is set apart.
+    Held,
+    /// Its seat is to pass to somebody who is being called.
+    Transferring,
+    /// It was called and did not come, and no agent is in.
+    NobodyAvailable,
+    /// Recording has begun. To who comes in later it is said then.
+    Recording,
+}
+
+/// Who hears a prompt. Who only monitors is none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeardBy {
+    /// The party itself.
+    Party,
+    /// Those who stand in the room, without the party.
+    Others,
+    /// Customers, wherever they stand.
+    Customer,
+    /// All who are in.
+    Everybody,
 }
 
 /// One permission: these roles may do these actions in these relations.

@@ -12,7 +12,7 @@ use crate::limits::PROMPT_NAME_LENGTH_MAX;
 #[error("a name is of a-z, 0-9, _ and -, and at most {PROMPT_NAME_LENGTH_MAX} long")]
 pub struct BadPromptName;
 
-/// The name of a prompt: what is said, in whichever language.
+/// The name of a prompt, or of a language: a folder's or a file's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "schema", schema(value_type = String))]
@@ -67,12 +67,12 @@ pub struct ClipName(String);
 
 impl ClipName {
     /// What all profiles have.
-    pub fn common(language: &str, prompt: &PromptName) -> ClipName {
+    pub fn common(language: &PromptName, prompt: &PromptName) -> ClipName {
         ClipName(format!("{language}/{prompt}"))
     }
 
     /// What one profile has.
-    pub fn of_profile(profile: &str, language: &str, prompt: &PromptName) -> ClipName {
+    pub fn of_profile(profile: &str, language: &PromptName, prompt: &PromptName) -> ClipName {
         ClipName(format!("{profile}/{language}/{prompt}"))
     }
 }
@@ -93,14 +93,28 @@ pub struct Catalogue(BTreeSet<ClipName>);
 impl Catalogue {
     /// What a profile says for a prompt in its language: its own, else everybody's, else the same
     /// in English.
-    pub fn find(&self, profile: &str, language: &str, prompt: &PromptName) -> Option<ClipName> {
+    pub fn find(
+        &self,
+        profile: &str,
+        language: &PromptName,
+        prompt: &PromptName,
+    ) -> Option<ClipName> {
+        let english = PromptName(LANGUAGE_AT_LEAST.to_owned());
         [
             ClipName::of_profile(profile, language, prompt),
             ClipName::common(language, prompt),
-            ClipName::common(LANGUAGE_AT_LEAST, prompt),
+            ClipName::common(&english, prompt),
         ]
         .into_iter()
         .find(|clip| self.0.contains(clip))
+    }
+}
+
+impl Catalogue {
+    /// Whether somebody has such a prompt in some language.
+    pub fn has(&self, prompt: &PromptName) -> bool {
+        let end = format!("/{prompt}");
+        self.0.iter().any(|clip| clip.0.ends_with(&end))
     }
 }
 
@@ -116,22 +130,22 @@ mod tests {
 
     #[test]
     fn a_profiles_own_prompt_is_said_before_everybodys_and_english_at_least() {
-        let joining = PromptName::parse("joining").unwrap();
+        let name = |text| PromptName::parse(text).unwrap();
+        let joining = name("joining");
         let catalogue: Catalogue = [
-            ClipName::common("en", &joining),
-            ClipName::common("de", &joining),
-            ClipName::of_profile("cinnox", "de", &joining),
+            ClipName::common(&name(LANGUAGE_AT_LEAST), &joining),
+            ClipName::common(&name("de"), &joining),
+            ClipName::of_profile("cinnox", &name("de"), &joining),
         ]
         .into_iter()
         .collect();
         let said = |profile, language| {
-            catalogue.find(profile, language, &joining).map(|clip| clip.to_string())
+            catalogue.find(profile, &name(language), &joining).map(|clip| clip.to_string())
         };
         assert_eq!(said("cinnox", "de").as_deref(), Some("cinnox/de/joining"));
         assert_eq!(said("open", "de").as_deref(), Some("de/joining"));
         assert_eq!(said("cinnox", "fr").as_deref(), Some("en/joining"));
-        let leaving = PromptName::parse("leaving").unwrap();
-        assert_eq!(catalogue.find("open", "en", &leaving), None);
+        assert_eq!(catalogue.find("open", &name("en"), &name("leaving")), None);
     }
 
     #[test]

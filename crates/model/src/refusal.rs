@@ -19,6 +19,10 @@ pub enum Refusal {
     BadTarget,
     /// The text is empty, or longer than a text can be.
     BadText,
+    /// There is no prompt of that name.
+    NoSuchPrompt,
+    /// Nothing like that is said.
+    NoSuchAnnouncement,
     /// The party's state does not allow it: it is still being called, or already as wished by
     /// another side.
     WrongState,
@@ -64,12 +68,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 25] = [
+    pub const ALL: [Refusal; 27] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
         Refusal::BadTarget,
         Refusal::BadText,
+        Refusal::NoSuchPrompt,
+        Refusal::NoSuchAnnouncement,
         Refusal::WrongState,
         Refusal::NotAllowed,
         Refusal::LimitReached,
@@ -100,6 +106,8 @@ impl Refusal {
             Refusal::BadName => "bad_name",
             Refusal::BadTarget => "bad_target",
             Refusal::BadText => "bad_text",
+            Refusal::NoSuchPrompt => "no_such_prompt",
+            Refusal::NoSuchAnnouncement => "no_such_announcement",
             Refusal::WrongState => "wrong_state",
             Refusal::NotAllowed => "not_allowed",
             Refusal::LimitReached => "limit_reached",
@@ -126,7 +134,11 @@ impl Refusal {
     /// In HTTP (RFC 9110 §15).
     pub fn http_status(self) -> u16 {
         match self {
-            Refusal::NoSuchConference | Refusal::NoSuchParty | Refusal::NoSuchQueue => 404,
+            Refusal::NoSuchConference
+            | Refusal::NoSuchParty
+            | Refusal::NoSuchQueue
+            | Refusal::NoSuchPrompt
+            | Refusal::NoSuchAnnouncement => 404,
             Refusal::BadName | Refusal::BadTarget | Refusal::BadText => 422,
             Refusal::WrongState
             | Refusal::NotReachable
@@ -153,6 +165,8 @@ impl Refusal {
             Refusal::NoSuchConference
             | Refusal::NoSuchParty
             | Refusal::NoSuchQueue
+            | Refusal::NoSuchPrompt
+            | Refusal::NoSuchAnnouncement
             | Refusal::BadName => 404,
             Refusal::BadTarget => 416,
             Refusal::BadText => 413,
@@ -189,6 +203,8 @@ impl Refusal {
             | Refusal::BadName
             | Refusal::BadTarget
             | Refusal::BadText
+            | Refusal::NoSuchPrompt
+            | Refusal::NoSuchAnnouncement
             | Refusal::WrongState
             | Refusal::LimitReached
             | Refusal::NoPorts
@@ -217,6 +233,8 @@ impl Refusal {
             | Refusal::BadName
             | Refusal::BadTarget
             | Refusal::BadText
+            | Refusal::NoSuchPrompt
+            | Refusal::NoSuchAnnouncement
             | Refusal::WrongState
             | Refusal::NotAllowed
             | Refusal::LimitReached
@@ -243,6 +261,8 @@ impl Refusal {
             Refusal::NoSuchParty => "There is no such party in this conference.",
             Refusal::BadName => "That is not a name that a conference can have.",
             Refusal::BadTarget => "The target is not a SIP URI that can be called.",
+            Refusal::NoSuchPrompt => "There is no such prompt.",
+            Refusal::NoSuchAnnouncement => "There is no such announcement.",
             Refusal::BadText => "The text is empty or too long.",
             Refusal::WrongState => "The party's state does not allow that.",
             Refusal::NotAllowed => "The conference's profile does not allow that.",

@@ -166,6 +166,8 @@ impl ConferenceView {
             | EventKind::Digit { .. }
             | EventKind::KeysRefused { .. }
             | EventKind::Text { .. }
+            | EventKind::AnnouncementStarted { .. }
+            | EventKind::AnnouncementEnded { .. }
             | EventKind::WhisperText { .. }
             | EventKind::Rejoined { .. }
             | EventKind::Stranded { .. }

@@ -55,6 +55,7 @@ impl Switchboard {
         self.tell_colleagues(&mut verb);
         let answer = self.check(&verb).and_then(|()| {
             self.may_have_called(&verb)?;
+            self.has_prompt(&verb)?;
             let known = match conference {
                 ConferenceRef::Id(conference) => Ok(conference),
                 ConferenceRef::Name(name) => self.names.get(&name).copied().ok_or(name),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use model::prompt::Catalogue;
 use model::{ConferenceName, Profile, TapRate};
 
 use crate::audio::TrunkAudio;
@@ -30,6 +31,8 @@ pub struct Config {
     pub srtp: SrtpRules,
     /// Rooms with settings of their own.
     pub rooms: BTreeMap<ConferenceName, Room>,
+    /// What can be said.
+    pub prompts: Catalogue,
     /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.
     pub trunk_audio: BTreeMap<String, TrunkAudio>,
     /// The settings of every other room.

@@ -25,6 +25,14 @@ impl Switchboard {
                 Effect::Route(routing) => {
                     self.order(MediaOrder::Route { conference: id, routing });
                 }
+                Effect::Play { announcement, prompt } => {
+                    self.play(now, id, announcement, &prompt);
+                }
+                Effect::StopPlaying(announcement) => {
+                    if self.announcements.remove(&announcement).is_some() {
+                        self.order(MediaOrder::StopPlaying { conference: id, announcement });
+                    }
+                }
                 Effect::OpenTap(recording) => self.open_tap(id, recording),
                 Effect::CloseTap(recording) => {
                     self.recordings.remove(&recording);
@@ -33,6 +41,7 @@ impl Switchboard {
                 Effect::Over => {
                     self.conferences.remove(&id);
                     self.names.retain(|_, named| *named != id);
+                    self.announcements.retain(|_, within| *within != id);
                     self.order(MediaOrder::CloseConference { conference: id });
                     self.roster_closed(now, id);
                 }

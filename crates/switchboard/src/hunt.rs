@@ -4,8 +4,10 @@
 //! The leg and its port are one from the beginning, so every phone gets the same offer; only the
 //! sessions are several until one answers.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use call::Conference;
 use model::command::{Entrant, Target};
 use model::{
     Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LegId,
@@ -150,10 +152,15 @@ impl Switchboard {
     /// A call of two is over when one of them is gone.
     pub(crate) fn end_pairs(&mut self, now: Instant) {
         let conferences = &self.conferences;
-        let parties = |id: &ConferenceId| conferences.get(id).map_or(0, |c| c.parties().len());
-        let (over, left): (Vec<ConferenceId>, _) =
-            self.pairs.iter().copied().partition(|id| parties(id) < 2);
-        self.pairs = left.into_iter().collect();
+        // Who is left hears to its end why nobody else came.
+        let goes_on = |id: &ConferenceId| {
+            let parties = |found: &Conference| found.parties().len();
+            let left = conferences.get(id).filter(|found| parties(found) > 0);
+            left.is_some_and(|found| parties(found) > 1 || found.is_announcing())
+        };
+        let (left, over): (_, BTreeSet<ConferenceId>) =
+            self.pairs.iter().copied().partition(goes_on);
+        self.pairs = left;
         for id in over {
             self.end_conference(now, id);
         }

@@ -18,6 +18,7 @@ mod leg;
 pub mod limits;
 mod moving;
 mod negotiation;
+mod prompts;
 mod reason;
 mod referral;
 mod registrations;

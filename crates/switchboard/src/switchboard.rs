@@ -6,9 +6,9 @@ use std::time::Instant;
 use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
 use model::{
-    Accepted, Action, Author, Chance, Command, CommandId, ConferenceId, ConferenceName, Event,
-    LegId, MediaOrder, MediaReport, PartyId, Quality, RecordingId, Refusal, Registration,
-    TrunkView,
+    Accepted, Action, AnnouncementId, Author, Chance, Command, CommandId, ConferenceId,
+    ConferenceName, Event, LegId, MediaOrder, MediaReport, PartyId, Quality, RecordingId, Refusal,
+    Registration, TrunkView,
 };
 use sip::access::{Origin, Suspicion};
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
@@ -158,6 +158,7 @@ pub struct Switchboard {
     /// Conferences that are calls of two: over when one of them is gone.
     pub(crate) pairs: BTreeSet<ConferenceId>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
+    pub(crate) announcements: BTreeMap<AnnouncementId, ConferenceId>,
     pub(crate) answers: Answers,
     pub(crate) referrals: Referrals,
     pub(crate) watchers: Watchers,
@@ -199,6 +200,7 @@ impl Switchboard {
             keypads: Keypads::default(),
             pairs: BTreeSet::new(),
             recordings: BTreeMap::new(),
+            announcements: BTreeMap::new(),
             answers: Answers::default(),
             referrals: Referrals::default(),
             watchers: Watchers::default(),
@@ -337,8 +339,7 @@ impl Switchboard {
             MediaReport::Digit { leg, digit } => return self.key(now, leg, KeyWay::Media, digit),
             MediaReport::Talking { leg, talking } => (leg, LegChange::Talking(talking)),
             MediaReport::EarlyMedia { leg } => return self.early_media_came(now, leg),
-            // Nothing is announced yet.
-            MediaReport::Played { announcement: _ } => return,
+            MediaReport::Played { announcement } => return self.played(now, announcement),
             MediaReport::Quality { leg, quality } => return self.measured(now, leg, quality),
         };
         if let Some(conference) = self.legs.get(&leg).map(|leg| leg.conference) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError, mpsc};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
-use media::{Cue, Desk, Music, OrderError, Outbox, Stage};
+use media::{Clips, Cue, Desk, Music, OrderError, Outbox, Stage};
 use model::limits::LEGS_MAX;
 use model::stats::MediaStats;
 use model::{
@@ -40,6 +40,10 @@ pub struct Settings {
     pub seed: u64,
     /// How datagrams should go in and out of the kernel.
     pub io: Io,
+    /// What those hear who wait.
+    pub music: Music,
+    /// What can be announced.
+    pub clips: Clips,
 }
 
 /// How the media threads run on this machine.
@@ -107,7 +111,6 @@ impl Workers {
         let ports = PortRange::new(settings.rtp_ports)?;
         let descriptors = raise_descriptors(LEGS_MAX as u64 + OTHER_DESCRIPTORS);
         let clock = Clock::start();
-        let music = Music::house();
         let mut chance = Chance::new(settings.seed);
         let (mut lanes, mut returns) = (Vec::new(), Vec::new());
         let mut workers = Workers {
@@ -129,9 +132,13 @@ impl Workers {
             wakes: Arc::default(),
         };
         for number in 0..settings.threads.max(1) {
-            let (orders, back) = workers.spawn(number, settings.io, music.clone())?;
+            let (orders, back) = workers.spawn(number, settings.io, settings.music.clone())?;
             let thread = workers.threads[number].thread().clone();
-            lanes.push(Lane { desk: Desk::new(chance.draw()), orders, thread });
+            lanes.push(Lane {
+                desk: Desk::with_clips(chance.draw(), settings.clips.clone()),
+                orders,
+                thread,
+            });
             returns.push(back);
         }
         workers.lock().lanes = lanes;

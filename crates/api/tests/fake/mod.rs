@@ -109,7 +109,7 @@ impl Switch for Fake {
 }
 
 pub(crate) fn accepted(seq: u64) -> Accepted {
-    Accepted { conference: CONFERENCE, seq, party: None, recording: None }
+    Accepted { conference: CONFERENCE, seq, party: None, recording: None, announcement: None }
 }
 
 /// A router over a fake switch and a feed in which `standup` is live, with one party.

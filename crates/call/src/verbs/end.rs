@@ -18,5 +18,5 @@ pub(crate) fn end(conference: &mut Conference, cause: Cause) -> Done {
         conference.tell(cause, EventKind::RecordingStopped { recording });
     }
     conference.close(cause);
-    Done { party: None, recording }
+    Done { recording, ..Done::default() }
 }

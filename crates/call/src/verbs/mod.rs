@@ -8,6 +8,7 @@ mod enter;
 mod hold;
 mod invite;
 mod mute;
+mod play;
 mod record;
 mod remove;
 mod supervise;
@@ -16,7 +17,7 @@ mod transfer;
 mod whisper;
 mod write;
 
-use model::{PartyId, RecordingId};
+use model::{AnnouncementId, PartyId, RecordingId};
 
 pub(crate) use appoint::{appoint, become_host};
 pub(crate) use consult::{cancel, complete, consult, merge, swap};
@@ -25,6 +26,7 @@ pub(crate) use enter::enter;
 pub(crate) use hold::{hold, phone_key, resume};
 pub(crate) use invite::invite;
 pub(crate) use mute::{mute, silence, unmute, unsilence};
+pub(crate) use play::{play, stop_playing};
 pub(crate) use record::record;
 pub(crate) use remove::remove;
 pub(crate) use supervise::{mode_of, stand, supervise};
@@ -38,6 +40,7 @@ pub(crate) use write::write;
 pub(crate) struct Done {
     pub(crate) party: Option<PartyId>,
     pub(crate) recording: Option<RecordingId>,
+    pub(crate) announcement: Option<AnnouncementId>,
 }
 
 impl Done {

@@ -1,6 +1,7 @@
 //! Recording starts and stops.
 
-use model::{EventKind, RecordingId};
+use model::profile::Occasion;
+use model::{EventKind, PartyId, RecordingId};
 
 use super::Done;
 use crate::conference::{Cause, Conference};
@@ -15,6 +16,7 @@ pub(crate) fn record(conference: &mut Conference, cause: Cause, on: bool) -> Don
             conference.recording = Some(recording);
             conference.effect(Effect::OpenTap(recording));
             conference.tell(cause, EventKind::RecordingStarted { recording });
+            conference.say_for(Occasion::Recording, PartyId(0));
             Some(recording)
         }
         (Some(recording), false) => {
@@ -24,5 +26,5 @@ pub(crate) fn record(conference: &mut Conference, cause: Cause, on: bool) -> Don
             Some(recording)
         }
     };
-    Done { party: None, recording }
+    Done { recording, ..Done::default() }
 }

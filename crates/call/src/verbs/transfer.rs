@@ -2,6 +2,7 @@
 //! does not come, the party stays, so that nobody is left alone by a call that failed.
 
 use model::command::Target;
+use model::profile::Occasion;
 use model::{EventKind, LeaveReason, PartyId, Refusal};
 
 use super::Done;
@@ -24,6 +25,7 @@ pub(crate) fn transfer(
     let (done, to) = call(conference, cause, called)?;
     conference.party_mut(id).seat = Seat::PassingTo(to);
     conference.tell(cause, EventKind::TransferRequested { party: id, to });
+    conference.say_for(Occasion::Transferring, id);
     Ok(done)
 }
 

@@ -63,7 +63,10 @@ impl Book {
                 self.ends();
                 Ok(())
             }
-            Verb::Enter(_) | Verb::TakeOver { .. } => unreachable!("no script asks for it"),
+            Verb::Enter(_)
+            | Verb::TakeOver { .. }
+            | Verb::Play { .. }
+            | Verb::StopPlaying { .. } => unreachable!("no script asks for it"),
         }
     }
 

@@ -7,9 +7,9 @@ use call::{Conference, Effect, LegChange, Rules};
 use model::command::{Entrant, Target};
 use model::profile::Profile;
 use model::{
-    Accepted, Affiliation, Audience, Author, Codec, CommandId, ConferenceId, ConferenceName,
-    ConferenceView, Event, EventKind, LeaveReason, LegId, PartyId, Projection, Refusal, Role,
-    Routing, Verb, VoiceGroup,
+    Accepted, Affiliation, AnnouncementId, Audience, Author, Codec, CommandId, ConferenceId,
+    ConferenceName, ConferenceView, EarGroup, Event, EventKind, LeaveReason, LegId, PartyId,
+    Projection, PromptName, Refusal, Role, Routing, Verb, VoiceGroup,
 };
 
 pub(crate) const MUSIC: &str = "M";
@@ -26,6 +26,10 @@ pub(crate) struct Stage {
     /// Legs that are called, or that have called.
     pub(crate) legs: BTreeSet<LegId>,
     pub(crate) names: BTreeMap<PartyId, String>,
+    /// What is said, by announcement.
+    pub(crate) said: BTreeMap<AnnouncementId, PromptName>,
+    /// Whether a prompt is over only when a test says so; else it is as soon as it begins.
+    pub(crate) prompts_last: bool,
     pub(crate) now_ms: u64,
     commands: u64,
     entered: u64,
@@ -57,6 +61,8 @@ impl Stage {
             hung_up: vec![],
             legs: BTreeSet::new(),
             names: BTreeMap::new(),
+            said: BTreeMap::new(),
+            prompts_last: false,
             now_ms: 1_000,
             commands: 0,
             entered: 0,
@@ -89,6 +95,15 @@ impl Stage {
                 Effect::Route(routing) => self.routing = routing,
                 Effect::Dial { leg, .. } => assert!(self.legs.insert(leg), "{leg} is called twice"),
                 Effect::Over => self.over = true,
+                Effect::Play { announcement, prompt } => {
+                    self.said.insert(announcement, prompt);
+                    if !self.prompts_last {
+                        self.conference.played(self.now_ms, announcement);
+                    }
+                }
+                Effect::StopPlaying(announcement) => {
+                    assert!(self.said.remove(&announcement).is_some(), "it is not said");
+                }
                 Effect::OpenTap(_) | Effect::CloseTap(_) | Effect::Text { .. } => {}
             }
         }
@@ -142,6 +157,33 @@ impl Stage {
                 assert!(bare && party.supervises.is_none() && !party.silenced, "{party:?}");
             }
         }
+    }
+
+    /// The oldest prompt of that name comes to its end.
+    pub(crate) fn end_prompt(&mut self, name: &str) {
+        let is_meant = |place: &&model::routing::AnnouncementPlace| {
+            self.said[&place.announcement].as_str() == name
+        };
+        let over = self.routing.announcements.iter().find(is_meant).expect("it is said");
+        self.conference.played(self.now_ms, over.announcement);
+        self.drain();
+    }
+
+    fn prompts_at(&self, ear: Option<EarGroup>) -> Vec<String> {
+        let Some(ear) = ear else { return vec![] };
+        let places = self.routing.announcements.iter();
+        let heard = places.filter(|place| self.routing.gain(ear, place.voice).is_some());
+        heard.map(|place| self.said[&place.announcement].to_string()).collect()
+    }
+
+    /// The prompts that a party hears.
+    pub(crate) fn prompts_of(&self, listener: PartyId) -> Vec<String> {
+        self.prompts_at(self.routing.place(self.leg(listener)).and_then(|place| place.ear))
+    }
+
+    /// The prompts that the recording gets.
+    pub(crate) fn recorded_prompts(&self) -> Vec<String> {
+        self.prompts_at(self.routing.taps.first().map(|tap| tap.ear))
     }
 
     pub(crate) fn ask(&mut self, by: Author, verb: Verb) -> Result<Accepted, Refusal> {

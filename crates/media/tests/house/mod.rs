@@ -355,7 +355,8 @@ pub fn with_tap(mut routing: Routing, recording: RecordingId, ear: EarGroup) -> 
 
 /// The name of the clip that says a tone.
 pub fn clip_name(tone: usize) -> ClipName {
-    ClipName::common("en", &PromptName::parse(&format!("tone{tone}")).unwrap())
+    let name = |text: &str| PromptName::parse(text).unwrap();
+    ClipName::common(&name("en"), &name(&format!("tone{tone}")))
 }
 
 /// For each tone a clip of it that lasts so long.

@@ -89,6 +89,7 @@ impl House {
             sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
             rooms: BTreeMap::new(),
             trunk_audio,
+            prompts: Default::default(),
             any_room: room,
             srtp,
             started: now,

@@ -5,7 +5,9 @@ use std::fmt;
 
 use model::SrtpPolicy;
 use serde::Deserialize;
-use sip::access::{Access, Choice, From, Network, Pattern, PatternError, Route, Target, Template};
+use sip::access::{
+    Access, Choice, From, Network, Pattern, PatternError, Pin, Route, Target, Template,
+};
 use sip::digest::{Algorithm, Ha1, Secrets};
 use switchboard::TrunkAudio;
 
@@ -85,7 +87,30 @@ impl TryFrom<UserText> for User {
 /// One of `[[routes]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "RouteText")]
-pub struct RouteLine(Route);
+pub struct RouteLine {
+    route: Route,
+    /// The variable that holds the PIN which must be typed.
+    pin_env: Option<String>,
+}
+
+impl RouteLine {
+    /// The route, with the PIN that it wants.
+    fn with_pin(self, variable: impl Fn(&str) -> Option<String>) -> Result<Route, AccessError> {
+        let RouteLine { route, pin_env } = self;
+        let Some(at) = pin_env else { return Ok(route) };
+        let whose = || format!("the route {}", route.pattern);
+        let digits = variable(&at).ok_or_else(|| NoPassword::new(whose(), at.clone()))?;
+        let wrong = |wrong| AccessError::BadPin(whose(), at, wrong);
+        let pin = digits.parse::<Pin>().map_err(wrong)?;
+        let to = match route.to {
+            Target::Conference(template) | Target::Lobby(template, _) => {
+                Target::Lobby(template, pin)
+            }
+            to @ (Target::User(_) | Target::Number(..)) => to,
+        };
+        Ok(Route { to, ..route })
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +127,7 @@ struct RouteText {
     trunks: Vec<ChoiceText>,
     #[serde(default)]
     open: bool,
+    pin_env: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,7 +195,11 @@ impl TryFrom<RouteText> for RouteLine {
         if text.open && (from != From::Any || leads_out) {
             return Err("a route for users or by a trunk is not open to strangers".to_owned());
         }
-        Ok(RouteLine(Route { from, pattern, to, open: text.open }))
+        if text.pin_env.is_some() && text.conference.is_none() {
+            return Err("a PIN is typed on the way into a conference".to_owned());
+        }
+        let route = Route { from, pattern, to, open: text.open };
+        Ok(RouteLine { route, pin_env: text.pin_env })
     }
 }
 
@@ -193,6 +223,9 @@ pub enum AccessError {
     /// A password is not where it should be.
     #[error(transparent)]
     NoPassword(#[from] NoPassword),
+    /// What should be a PIN is none.
+    #[error("{0}: {2}; in the variable {1} is something else")]
+    BadPin(String, String, sip::access::BadPin),
     /// A route names a trunk that is not there, or that calls cannot go to.
     #[error("a route names the trunk {0}, which is not there or has no proxy")]
     NoTrunk(String),
@@ -225,7 +258,8 @@ pub(crate) fn access(
         };
         kept.insert(name, secrets);
     }
-    let routes: Vec<Route> = routes.into_iter().map(|RouteLine(route)| route).collect();
+    let routes = routes.into_iter().map(|line| line.with_pin(&variable));
+    let routes = routes.collect::<Result<Vec<Route>, AccessError>>()?;
     let access = Access { realm, md5, users: kept, trunks, trusted, routes };
     match access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
         Some(missing) => Err(AccessError::NoTrunk(missing.to_owned())),
@@ -237,7 +271,7 @@ pub(crate) fn access(
 fn missing_trunk<'r>(access: &Access, route: &'r Route) -> Option<&'r str> {
     let to: &[Choice] = match &route.to {
         Target::Number(choices, _) => choices,
-        Target::Conference(_) | Target::User(_) => &[],
+        Target::Conference(_) | Target::Lobby(..) | Target::User(_) => &[],
     };
     let takes_calls = |name: &str| access.trunks.get(name).is_some_and(|one| one.proxy.is_some());
     let from = match &route.from {
@@ -289,7 +323,11 @@ mod tests {
 
     fn read(text: &str) -> Result<Access, String> {
         let file: File = toml::from_str(text).map_err(|wrong| wrong.to_string())?;
-        let variable = |name: &str| (name == "SECRET").then(|| "wonder".to_owned());
+        let variable = |name: &str| match name {
+            "SECRET" => Some("wonder".to_owned()),
+            "PIN" => Some("4711".to_owned()),
+            _ => None,
+        };
         let File { access: table, users, trunks, routes } = file;
         let read = access(table, (users, trunks), routes, variable);
         read.map(|(access, _)| access).map_err(|wrong| wrong.to_string())
@@ -350,6 +388,22 @@ mod tests {
         assert!(told.contains("not open to strangers"), "{told}");
         let told = read("[[routes]]\nmatch = \"*\"\nnumber = \"1\"").unwrap_err();
         assert!(told.contains("has trunks"), "{told}");
+    }
+
+    #[test]
+    fn a_route_may_want_a_pin_and_be_open() {
+        let route = "[[routes]]\nmatch = \"900\"\nconference = \"desk\"\nopen = true\n";
+        let access = read(&format!("{route}pin_env = \"PIN\"")).unwrap();
+        let way = access.route(&Origin::Stranger, "900").unwrap();
+        let Destination::Lobby { conference, pin } = &way else { panic!("{way:?}") };
+        assert!(conference == "desk" && pin.fits("4711"));
+        assert!(!format!("{access:?}{way:?}").contains("4711"));
+        let told = read(&format!("{route}pin_env = \"NONE\"")).unwrap_err();
+        assert!(told.contains("route 900") && told.contains("NONE"), "{told}");
+        let told = read(&format!("{route}pin_env = \"SECRET\"")).unwrap_err();
+        assert!(told.contains("4 to 12 digits") && !told.contains("wonder"), "{told}");
+        let told = read("[[routes]]\nmatch = \"*\"\nuser = \"$1\"\npin_env = \"PIN\"").unwrap_err();
+        assert!(told.contains("into a conference"), "{told}");
     }
 
     #[test]

@@ -108,6 +108,23 @@ pub struct Room {
     pub parties_max: usize,
     /// The profile whose rules its conferences follow.
     pub profile: String,
+    /// The number that it shows to whom it calls; without it, its name.
+    pub caller: Option<Number>,
+}
+
+/// A telephone number.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Number(pub(crate) String);
+
+impl TryFrom<String> for Number {
+    type Error = String;
+    fn try_from(text: String) -> Result<Number, String> {
+        match sip::access::is_number(&text) {
+            true => Ok(Number(text)),
+            false => Err(format!("caller is a number such as +4930123, not {text:?}")),
+        }
+    }
 }
 
 impl Default for Room {
@@ -117,6 +134,7 @@ impl Default for Room {
             recording_rate_hz: TapRate::Hz16000,
             parties_max: PARTIES_PER_CONFERENCE_MAX,
             profile: "open".to_owned(),
+            caller: None,
         }
     }
 }
@@ -425,6 +443,8 @@ mod tests {
         assert!(io.contains("line 1") && io.contains("io_uring"), "{io}");
         let srtp = wrong("[users.a]\npassword_env = \"A\"\nsrtp = \"maybe\"\n");
         assert!(srtp.contains("line 3") && srtp.contains("`required`"), "{srtp}");
+        let caller = wrong("[rooms.a]\ncaller = \"us\"\n");
+        assert!(caller.contains("line 2") && caller.contains("+4930123"), "{caller}");
         let name = wrong("[rooms.\"a b\"]\nrecord = true\n");
         assert!(name.contains("line 1") && name.contains("letters, digits"), "{name}");
     }

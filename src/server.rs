@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use vault::{Registrations, Vault, VaultReport};
 use worker::Workers;
 
-use crate::config::{Config, WebSocket};
+use crate::config::{Config, Number, WebSocket};
 use crate::prompts::Prompts;
 use crate::shard::{self, Asked, Inlet, Shells};
 
@@ -166,6 +166,9 @@ fn board_config(
     for (name, named) in &config.rooms {
         rooms.insert(name.clone(), room(named)?);
     }
+    let callers = config.rooms.iter().filter_map(|(name, named)| {
+        named.caller.as_ref().map(|Number(number)| (name.clone(), number.clone()))
+    });
     Ok(switchboard::Config {
         sip: sip::Config {
             advertised: config.advertised,
@@ -176,6 +179,7 @@ fn board_config(
         },
         rooms,
         prompts: prompts.clips.catalogue(),
+        callers: callers.collect(),
         trunk_audio: config.trunk_audio.clone(),
         any_room: room(&config.room)?,
         srtp: srtp_rules(config)?,

@@ -80,14 +80,11 @@ fn request(verb: &Verb) -> (&'static str, String, Value) {
         Verb::Cancel { party } => ("POST", of(party, "cancel"), Value::Null),
         Verb::Silence { party } => ("POST", of(party, "silence"), Value::Null),
         Verb::Unsilence { party } => ("POST", of(party, "unsilence"), Value::Null),
-        Verb::Play { prompt, to } => {
-            ("POST", "announcements".into(), json!({ "prompt": prompt, "to": to }))
-        }
-        Verb::StopPlaying { announcement } => {
-            ("DELETE", format!("announcements/{announcement}"), Value::Null)
-        }
         Verb::End => ("DELETE", String::new(), Value::Null),
         Verb::Enter(_) | Verb::TakeOver { .. } => unreachable!("phones do that"),
+        Verb::Play { .. } | Verb::StopPlaying { .. } | Verb::SendDigits { .. } => {
+            unreachable!("no script asks for it")
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use audio::Codec;
 use model::command::{Supervision, Target};
-use model::keys::Needs;
+use model::keys::{Needs, Relay};
 use model::{
     Author, Event, EventKind, KeyVerb, PartyId, PartyState, Profile, Refusal, Role, TapRate, Verb,
 };
@@ -254,4 +254,50 @@ fn a_number_of_keys_that_nobody_may_call_or_that_is_not_finished_is_refused() {
     assert_eq!(refused(&mut desk, "*", 3_000), []);
     let star = EventKind::Digit { party, digit: '*' };
     assert_eq!(refused(&mut desk, "", 1_200), [star]);
+}
+
+/// Three guests in a room whose other keys are relayed so.
+fn guests(seed: u64, relay: Relay) -> World {
+    let mut profile = call::open();
+    profile.keys.relay = relay;
+    let (record, recording_rate) = (false, TapRate::Hz16000);
+    let room = Room { record, recording_rate, parties_max: 100, profile };
+    let mut world = World::with_room(seed, FAIR, room);
+    for _ in 0..3 {
+        let guest = world.guest(Codec::Pcmu);
+        world.join(guest, "room");
+    }
+    world
+}
+
+fn heard_by(world: &World, guest: usize) -> String {
+    let of_guest = world.keys.iter().filter(|(number, ..)| *number == guest);
+    of_guest.map(|(_, _, key)| key).collect()
+}
+
+#[test]
+fn digits_that_are_sent_reach_the_chosen_leg_and_nobody_else() {
+    let mut world = guests(62, Relay::Nobody);
+    let party = world.party(1);
+    let digits = "4711#".parse().unwrap();
+    world.ask("room", Verb::SendDigits { party, digits }).unwrap();
+    world.run(Duration::from_secs(2));
+    let heard: Vec<String> = (0..3).map(|guest| heard_by(&world, guest)).collect();
+    assert_eq!(heard, ["", "4711#", ""]);
+    let sent = EventKind::DigitsSent { party, count: 5 };
+    assert!(world.events.iter().any(|event| event.kind == sent));
+    assert!(!serde_json::to_string(&world.events).unwrap().contains("4711"));
+    assert_eq!(world.listen().iter().map(std::collections::BTreeSet::len).sum::<usize>(), 6);
+}
+
+#[test]
+fn keys_are_relayed_to_who_hears_only_if_the_profile_says_so_and_never_those_that_say_a_verb() {
+    for (relay, at_others) in [(Relay::Nobody, ""), (Relay::Hearers, "5")] {
+        let mut world = guests(63, relay);
+        world.press(0, "5*17");
+        world.run(Duration::from_secs(1));
+        let heard: Vec<String> = (0..3).map(|guest| heard_by(&world, guest)).collect();
+        // Who is muted is not heard, and neither are its keys.
+        assert_eq!(heard, ["", at_others, at_others], "{relay:?}");
+    }
 }

@@ -6,6 +6,7 @@
 
 mod control;
 mod keys;
+mod lobby;
 mod network;
 mod prompts;
 mod quality;
@@ -15,6 +16,7 @@ mod scenes;
 mod script;
 mod srtp;
 mod studio;
+mod texts;
 mod transfer;
 mod users;
 mod world;

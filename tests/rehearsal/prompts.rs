@@ -93,14 +93,11 @@ fn told(world: &World, prompt: &str) -> (usize, usize) {
     let mut started = Vec::new();
     let mut ended = 0;
     for event in &world.events {
-        match &event.kind {
-            EventKind::AnnouncementStarted { announcement, prompt: said, .. } => {
-                started.extend((said.as_str() == prompt).then_some(*announcement));
-            }
-            EventKind::AnnouncementEnded { announcement } => {
-                ended += usize::from(started.contains(announcement));
-            }
-            _ => {}
+        if let EventKind::AnnouncementStarted { announcement, prompt: said, .. } = &event.kind {
+            started.extend((said.as_str() == prompt).then_some(*announcement));
+        }
+        if let EventKind::AnnouncementEnded { announcement } = &event.kind {
+            ended += usize::from(started.contains(announcement));
         }
     }
     (started.len(), ended)

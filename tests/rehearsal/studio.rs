@@ -73,6 +73,7 @@ impl Studio {
             | MediaOrder::CloseTap { .. }
             | MediaOrder::Play { .. }
             | MediaOrder::StopPlaying { .. }
+            | MediaOrder::Press { .. }
             | MediaOrder::CloseConference { .. } => vec![],
         }
     }

@@ -19,6 +19,7 @@ use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard};
 use wire::rtp::{Packet, Rtp, classify};
 use wire::sdp::{Keys, Srtp};
 use wire::srtp::KeySource;
+use wire::telephone_event::{self, Key};
 
 use crate::network::{Datagram, Kind, Network, Weather};
 use crate::studio::Studio;
@@ -64,6 +65,9 @@ pub struct World {
     pub rtcp: Vec<(usize, SocketAddr, Vec<u8>)>,
     /// The SSRCs of all streams that came to each guest.
     streams: BTreeMap<usize, BTreeSet<u32>>,
+    /// Keys that came to guests as telephone-events under the usual number: to which, the
+    /// timestamp, which.
+    pub keys: Vec<(usize, u32, char)>,
     answers: BTreeMap<CommandId, Result<Accepted, Refusal>>,
     commands: u64,
     turns: u64,
@@ -77,7 +81,7 @@ impl World {
     pub fn with_srtp(seed: u64, weather: Weather, srtp: SrtpRules) -> World {
         let (record, recording_rate) = (false, TapRate::Hz16000);
         let any_room = Room { record, recording_rate, parties_max: 100, profile: call::open() };
-        World::with_rules(seed, weather, any_room, srtp, Clips::default())
+        World::with(seed, weather, any_room, |config| config.srtp = srtp)
     }
 
     pub fn with_room(seed: u64, weather: Weather, any_room: Room) -> World {
@@ -85,20 +89,30 @@ impl World {
     }
 
     pub fn with_prompts(seed: u64, weather: Weather, any_room: Room, clips: Clips) -> World {
-        World::with_rules(seed, weather, any_room, SrtpRules::default(), clips)
+        World::with_clips(seed, weather, any_room, clips, |_| {})
     }
 
-    fn with_rules(
+    /// A world in which that room is every room, and something is otherwise.
+    pub fn with(
         seed: u64,
         weather: Weather,
         any_room: Room,
-        srtp: SrtpRules,
+        change: impl FnOnce(&mut Config),
+    ) -> World {
+        World::with_clips(seed, weather, any_room, Clips::default(), change)
+    }
+
+    fn with_clips(
+        seed: u64,
+        weather: Weather,
+        any_room: Room,
         clips: Clips,
+        change: impl FnOnce(&mut Config),
     ) -> World {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let server: SocketAddr = SERVER.parse().unwrap();
-        let config = Config {
+        let mut config = Config {
             sip: sip::Config {
                 access: sip::access::Access {
                     // By name, and by a number that can be typed.
@@ -113,12 +127,14 @@ impl World {
             },
             rooms: BTreeMap::new(),
             prompts: clips.catalogue(),
+            callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
             any_room,
-            srtp,
+            srtp: SrtpRules::default(),
             started: now,
             started_ms: 1_700_000_000_000,
         };
+        change(&mut config);
         World {
             seed,
             now,
@@ -130,6 +146,7 @@ impl World {
             events: Vec::new(),
             rtcp: Vec::new(),
             streams: BTreeMap::new(),
+            keys: Vec::new(),
             answers: BTreeMap::new(),
             commands: 0,
             turns: 0,
@@ -367,6 +384,11 @@ impl World {
                             } else if let Ok(rtp) = Rtp::parse(bytes) {
                                 self.streams.entry(number).or_default().insert(rtp.ssrc);
                             }
+                            if let Some((at, key)) = key_in(bytes)
+                                && !self.keys.contains(&(number, at, key))
+                            {
+                                self.keys.push((number, at, key));
+                            }
                             guest.phone.receive_rtp(bytes);
                         }
                         Kind::Signalling | Kind::Audio => {}
@@ -443,6 +465,13 @@ impl World {
         }
         self.events.push(event);
     }
+}
+
+/// The key that a telephone-event ends, and its timestamp.
+fn key_in(bytes: &[u8]) -> Option<(u32, char)> {
+    let rtp = Rtp::parse(bytes).ok().filter(|rtp| rtp.payload_type == 101)?;
+    let event = telephone_event::Event::parse(rtp.payload).filter(|event| event.end)?;
+    Some((rtp.timestamp, Key::from_code(event.code)?.to_char()))
 }
 
 /// Who is heard: guests by their numbers, and [`MUSIC`]. Somebody is heard who sounds in most whole

@@ -149,6 +149,41 @@ pub(crate) async fn appoint(
     api.command(&terms, at.conference()?, verb).await
 }
 
+/// Which keys to press.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "digits": "4711#" }))]
+pub(crate) struct Pressed {
+    /// 1 to 32 of `0`–`9`, `*`, `#`, `A`–`D`.
+    digits: String,
+}
+
+/// Press keys
+///
+/// For the party's far end to hear, as a menu there wants them; nobody else hears them, and no
+/// event tells which. They go as telephone-events (RFC 4733), as tones in the sound where those
+/// were not agreed on, or by INFO where its trunk takes them so.
+#[utoipa::path(
+    post,
+    path = "/api/v1/conferences/{conference}/parties/{party}/digits",
+    tag = "control",
+    params(OfParty, Terms),
+    request_body = Pressed,
+    responses(
+        (status = 202, description = "Accepted; they are being pressed.", body = Accepted),
+        Problem,
+    ),
+)]
+pub(crate) async fn press(
+    State(api): State<Api>,
+    Path(at): Path<OfParty>,
+    terms: Terms,
+    Body(asked): Body<Pressed>,
+) -> Result<Response, Problem> {
+    let verb = Verb::SendDigits { party: at.party()?, digits: asked.digits.parse()? };
+    api.command(&terms, at.conference()?, verb).await
+}
+
 /// Whom to call as a supervisor.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -233,6 +233,11 @@ impl Reading {
             ),
             ("rtp_send_errors", "Sends that the kernel refused", media.send_errors),
             (
+                "keys_dropped",
+                "Keys to be pressed at a leg that found no room, or nobody to hear them",
+                media.keys_dropped,
+            ),
+            (
                 "recording_frames_lost",
                 "Frames that a recording lost because the disk was too slow",
                 media.tap_frames_lost,

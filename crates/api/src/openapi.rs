@@ -54,6 +54,7 @@ use crate::{
         parties::show_party,
         parties::remove_party,
         parties::transfer_party,
+        control::press,
         parties::change_party,
         control::consult,
         control::whisper,

@@ -85,6 +85,7 @@ fn rest() -> Router<Api> {
         .route(&below("parties/{party}/whisper"), put(control::whisper))
         .route(&below("parties/{party}/pair"), put(control::pair))
         .route(&below("parties/{party}/role"), put(control::appoint))
+        .route(&below("parties/{party}/digits"), post(control::press))
         .route(&below("parties/{party}/transfer"), post(parties::transfer_party))
         .route(&below("parties/{party}/{doing}"), post(parties::change_party))
 }

@@ -234,6 +234,7 @@ fn the_page_knows_every_event() {
     let silent = [
         "dtmf.received",
         "dtmf.refused",
+        "dtmf.sent",
         "message.text",
         "announcement.started",
         "announcement.ended",

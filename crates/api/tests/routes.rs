@@ -117,6 +117,12 @@ async fn each_request_that_changes_something_is_one_command() {
             },
         ),
         (
+            Method::POST,
+            party("/digits"),
+            Some(r#"{"digits": "47#"}"#),
+            Verb::SendDigits { party: PARTY, digits: "47#".parse().unwrap() },
+        ),
+        (
             Method::PUT,
             party("/whisper"),
             Some(r#"{"to": "ours"}"#),

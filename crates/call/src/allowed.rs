@@ -81,6 +81,7 @@ impl Conference {
             | Action::Whisper
             | Action::Pair
             | Action::Stand
+            | Action::SendDigits
             | Action::Appoint => return None,
         })
     }
@@ -113,6 +114,7 @@ impl Conference {
                 Verb::Stand { party, beside: self.followed_by(whom), mode }
             }
             Action::Appoint => Verb::Appoint { party, role: whom.role },
+            Action::SendDigits => Verb::SendDigits { party, digits: "0".parse().ok()? },
             Action::Enter
             | Action::Invite
             | Action::TakeOver

@@ -155,6 +155,7 @@ impl Conference {
             Verb::Write { to, text } => verbs::write(self, cause, to, text)?,
             Verb::Play { prompt, to } => verbs::play(self, prompt, to)?,
             Verb::StopPlaying { announcement } => verbs::stop_playing(self, cause, announcement)?,
+            Verb::SendDigits { party, digits } => verbs::send_digits(self, cause, party, digits)?,
             Verb::End => verbs::end(self, cause),
             Verb::Record { on } => verbs::record(self, cause, on),
         })

@@ -1,8 +1,8 @@
 //! What a conference hears of its legs, and what it wants done.
 
 use model::{
-    AnnouncementId, Codec, Event, KeyVerb, LeaveReason, LegId, PromptName, Quality, RecordingId,
-    Refusal, Routing,
+    AnnouncementId, Codec, Digits, Event, KeyVerb, LeaveReason, LegId, PromptName, Quality,
+    RecordingId, Refusal, Routing,
 };
 
 use crate::party::PhoneKey;
@@ -58,6 +58,13 @@ pub enum Effect {
         leg: LegId,
         /// The text.
         text: String,
+    },
+    /// Press these keys for this leg's far end to hear.
+    Press {
+        /// Which leg.
+        leg: LegId,
+        /// Which keys.
+        digits: Digits,
     },
     /// This is who hears whom.
     Route(Routing),

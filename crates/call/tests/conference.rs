@@ -70,7 +70,10 @@ impl Scene {
                 Effect::CloseTap(_) => self.taps_open -= 1,
                 Effect::Route(routing) => self.routing = routing,
                 Effect::Over => self.over = true,
-                Effect::Dial { .. } | Effect::Play { .. } | Effect::StopPlaying(_) => {}
+                Effect::Dial { .. }
+                | Effect::Play { .. }
+                | Effect::StopPlaying(_)
+                | Effect::Press { .. } => {}
                 Effect::Text { leg, text } => self.texts.push((leg, text)),
             }
         }

@@ -191,10 +191,13 @@ fn verb(action: Action, party: PartyId) -> Verb {
         Action::Stand => Verb::Stand { party, beside: None, mode: Supervision::Barge },
         Action::Appoint => Verb::Appoint { party, role: Role::CoHost },
         Action::Play => {
-            let prompt = model::PromptName::parse("on_hold").unwrap();
+            let prompt = model::PromptName::parse("on_hold").expect("a name");
             Verb::Play { prompt, to: None }
         }
         Action::Write => Verb::Write { to: Readers::Everybody, text: "x".into() },
+        Action::SendDigits => {
+            Verb::SendDigits { party, digits: "1#".parse().expect("keys of a telephone") }
+        }
         Action::End => Verb::End,
         Action::Record => Verb::Record { on: true },
     }

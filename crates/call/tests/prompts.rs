@@ -91,10 +91,11 @@ fn who_is_in_is_told_who_comes_and_goes_and_one_prompt_waits_for_the_other() {
     let told: Vec<&str> = stage
         .events
         .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::AnnouncementStarted { prompt, .. } => Some(prompt.as_str()),
-            EventKind::AnnouncementEnded { .. } => Some("ended"),
-            _ => None,
+        .filter_map(|event| {
+            if let EventKind::AnnouncementStarted { prompt, .. } = &event.kind {
+                return Some(prompt.as_str());
+            }
+            matches!(event.kind, EventKind::AnnouncementEnded { .. }).then_some("ended")
         })
         .collect();
     assert_eq!(told, ["joining", "ended", "joining", "ended", "leaving"]);

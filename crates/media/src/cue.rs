@@ -6,6 +6,7 @@ use crate::announcer::Announcement;
 use crate::mixer::Mixer;
 use crate::plan::Plan;
 use crate::port::{Link, Port};
+use crate::pressing::Strokes;
 use crate::stage::{MixerKey, PortKey};
 use crate::tap::Tap;
 
@@ -24,6 +25,7 @@ impl Cue {
             | Change::Move { .. }
             | Change::Depart { .. }
             | Change::Land { .. }
+            | Change::Press { .. }
             | Change::Route { .. }
             | Change::OpenTap { .. }
             | Change::CloseTap { .. }
@@ -54,6 +56,8 @@ pub(crate) enum Change {
     Depart { port: PortKey, routed: Option<Routed> },
     /// A leg comes from another stage, where it was expected.
     Land { key: PortKey, port: Box<Port>, routed: Option<Routed> },
+    /// Keys are pressed at a leg's far end.
+    Press { port: PortKey, strokes: Strokes },
     /// A leg goes.
     Close { port: PortKey, routed: Option<Routed> },
     /// Others hear each other; the mixer comes if it is not there.

@@ -17,6 +17,7 @@ use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX, TAPS_PER_CONFEREN
 use crate::mixer::Mixer;
 use crate::plan::{Plan, Seat};
 use crate::port::{Link, Port};
+use crate::pressing::Strokes;
 use crate::rate::Rate;
 use crate::stage::{MixerKey, PortKey};
 use crate::tap::Tap;
@@ -169,6 +170,10 @@ impl Desk {
             MediaOrder::Open { leg, conference, local: _ } => self.open(*leg, *conference)?,
             MediaOrder::Connect { leg, connection } => self.connect(*leg, connection)?,
             MediaOrder::Move { leg, conference } => self.relocate(*leg, *conference)?,
+            MediaOrder::Press { leg, digits } => {
+                let port = self.port(*leg).ok_or(OrderError::UnknownLeg(*leg))?;
+                Change::Press { port, strokes: Strokes::of(digits) }
+            }
             MediaOrder::Close { leg } => self.close(*leg)?,
             MediaOrder::Route { conference, routing } => self.route(*conference, routing)?,
             MediaOrder::OpenTap { .. } => return Err(OrderError::NeedsRing),

@@ -57,6 +57,7 @@ mod passing;
 mod plan;
 mod playout;
 mod port;
+mod pressing;
 mod quality;
 mod rate;
 mod reception;

@@ -141,6 +141,18 @@ pub const TAKEN_OVER_TICKS: u32 = 50;
 /// Length of the ramp when the routing changes \[ms\].
 pub const RAMP_MS: usize = 5;
 
+/// Keys that wait to be pressed at one leg: two orders full, which take 15 s.
+pub const KEYS_QUEUED_MAX: usize = 2 * model::limits::DIGITS_MAX;
+
+/// How long a key that we press is down \[ms\]: Q.24 has 40 ms heard by all; slow menus want more.
+pub const KEY_MS: u32 = 100;
+
+/// The same in ticks.
+pub const KEY_TICKS: u32 = KEY_MS / TICK_MS as u32;
+
+/// Ticks between two keys: 80 ms. Q.24 has 40 ms heard by all.
+pub const KEY_GAP_TICKS: u32 = 4;
+
 /// Longest packet that is sent \[ms\]: what SDP here agrees to.
 pub const PTIME_MS_MAX: usize = 60;
 

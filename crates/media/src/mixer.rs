@@ -412,6 +412,10 @@ fn choose(
     if own && has_memory(codec) || led {
         link.voice.until = tick + PRIVATE_TICKS;
     }
+    if link.pressing.sounds(&link.terms) {
+        // Nobody else hears the tones, nor the encoder that makes them.
+        link.voice.until = tick + PRIVATE_TICKS;
+    }
     let private = own || fades_apart || tick < link.voice.until || member.shared.is_none();
     if has_memory(codec) {
         let heard = moved.as_ref().and_then(|moved| moved.voice(link, shared));
@@ -471,11 +475,16 @@ fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
         }
         port.outgoing.advance(tick, link.clock_hz());
         let Some(remote) = link.gate.reply_to().filter(|_| link.terms.sends) else {
+            floor.ledger.stats.keys_dropped += link.pressing.clear() as u64;
             port.pause();
             continue;
         };
         let (outbox, ledger) = (&mut *floor.outbox, &mut *floor.ledger);
         let mut sender = Sender { key: member.port, remote, outbox, ledger };
+        if !link.pressing.is_idle() && port.press(&mut floor.scratch.pcm, &mut sender) {
+            continue;
+        }
+        let Some(link) = &mut port.link else { continue };
         match given {
             Given::Mix => {}
             Given::Own(..) => {

@@ -11,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::limits::TICK_MS;
 use crate::outbox::Outbox;
 use crate::playout::Parcel;
+use crate::pressing::EventPacket;
 use crate::rate::audio_codec;
 use crate::stage::PortKey;
 
@@ -101,6 +102,16 @@ impl Outgoing {
         (self.held, self.held_clock) = (0, 0);
     }
 
+    /// The header of a packet of a telephone-event that began so long before this tick
+    /// \[RTP clock ticks\]. Sound goes on as if it was not there.
+    fn event_header(&mut self, payload_type: u8, marker: bool, before: u32) -> Header {
+        let sound = self.marker;
+        let offset = 0_i32.wrapping_sub_unsigned(before);
+        let header = Header { marker, ..self.header(payload_type, offset) };
+        self.marker = sound;
+        header
+    }
+
     /// The header of the next packet, whose first sample is `offset` RTP clock ticks after the
     /// tick's first.
     fn header(&mut self, payload_type: u8, offset: i32) -> Header {
@@ -141,8 +152,25 @@ impl Sender<'_> {
             return;
         }
         let header = outgoing.header(payload_type, offset);
+        self.push(outgoing, &header, payload);
+    }
+}
+
+impl Sender<'_> {
+    /// Sends a packet of a key that is down.
+    pub(crate) fn send_event(
+        &mut self,
+        outgoing: &mut Outgoing,
+        payload_type: u8,
+        packet: &EventPacket,
+    ) {
+        let header = outgoing.event_header(payload_type, packet.marker, packet.before);
+        self.push(outgoing, &header, &packet.payload);
+    }
+
+    fn push(&mut self, outgoing: &mut Outgoing, header: &Header, payload: &[u8]) {
         let key = outgoing.key.as_deref_mut();
-        if self.outbox.push(self.key, self.remote, &header, payload, key) {
+        if self.outbox.push(self.key, self.remote, header, payload, key) {
             self.ledger.stats.packets_out += 1;
             outgoing.packets = outgoing.packets.wrapping_add(1);
             outgoing.octets = outgoing.octets.wrapping_add(payload.len() as u32);
@@ -150,9 +178,7 @@ impl Sender<'_> {
             self.ledger.stats.send_errors += 1;
         }
     }
-}
 
-impl Sender<'_> {
     /// Sends what was encoded elsewhere for a tick.
     pub(crate) fn pass_on(
         &mut self,

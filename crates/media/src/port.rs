@@ -17,6 +17,7 @@ use crate::outbox::Outbox;
 use crate::outgoing::{Outgoing, Sender};
 use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
+use crate::pressing::Pressing;
 use crate::rate::{Rate, audio_codec, forwards, has_memory};
 use crate::sounding::Sounding;
 use crate::source::SourceGate;
@@ -231,6 +232,8 @@ pub struct Link {
     timeline: Timeline,
     pub(crate) playout: PlayoutBuffer,
     keys: Keys,
+    /// The keys that are pressed for the far end to hear.
+    pub(crate) pressing: Pressing,
     activity: Activity,
     gain: AutomaticGain,
     /// As it was last reported.
@@ -270,6 +273,7 @@ impl Link {
             timeline: Timeline::new(codec),
             playout: PlayoutBuffer::new(Decoder::new(codec)?),
             keys: Keys::new(&terms, rate),
+            pressing: Pressing::new(),
             activity: Activity::new(rate.hz()),
             gain: AutomaticGain::new(rate.hz()),
             talking: false,
@@ -314,6 +318,7 @@ impl Link {
         self.gate.amend(&self.terms);
         self.gain = before.gain.at_rate(self.rate().hz());
         self.talking = before.talking;
+        self.pressing.succeed(&mut before.pressing);
         self.standing = before.standing;
         self.spoilt = before.spoilt;
     }

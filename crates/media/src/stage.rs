@@ -173,6 +173,12 @@ impl Stage {
                 }
                 self.route(routed);
             }
+            Change::Press { port, strokes } => {
+                let link = self.ports.slot(port).as_mut().and_then(|port| port.link.as_mut());
+                if !link.is_some_and(|link| link.pressing.press(&strokes)) {
+                    self.ledger.stats.keys_dropped += strokes.count() as u64;
+                }
+            }
             Change::Close { port, routed } => {
                 self.leaving.push(port);
                 self.route(routed);

@@ -60,6 +60,12 @@ impl Way {
         Way { given, before: given, silent_ticks, alone, alone_ticks, taken_over_ticks }
     }
 
+    /// The listener is given a sound of our own making, as if it was mixed.
+    fn mix(&mut self) {
+        (self.before, self.given) = (self.given, Given::Mix);
+        (self.silent_ticks, self.alone, self.alone_ticks) = (0, None, 0);
+    }
+
     /// Goes a tick on.
     fn step(&mut self, crowd: &Crowd, moved: bool, parcel: Option<Parcel<'_>>) {
         self.before = self.given;
@@ -121,6 +127,10 @@ pub(crate) fn decide(
     let Some(link) = ports.link_mut(member.port, member.leg) else { return false };
     if !forwards(link.terms.codec) || u64::from(link.terms.ptime_ms) != TICK_MS {
         link.voice.way.given = Given::Mix;
+        return true;
+    }
+    if link.pressing.sounds(&link.terms) {
+        link.voice.way.mix();
         return true;
     }
     let Some(link) = ports.link(member.port, member.leg) else { return false };

@@ -56,6 +56,8 @@ pub enum Action {
     Write,
     /// Having a prompt said.
     Play,
+    /// Pressing keys for somebody's far end.
+    SendDigits,
     /// Ending the conference for all.
     End,
     /// Recording.
@@ -64,7 +66,7 @@ pub enum Action {
 
 impl Action {
     /// Every action there is.
-    pub const ALL: [Action; 25] = [
+    pub const ALL: [Action; 26] = [
         Action::Enter,
         Action::Invite,
         Action::Consult,
@@ -88,6 +90,7 @@ impl Action {
         Action::Appoint,
         Action::Write,
         Action::Play,
+        Action::SendDigits,
         Action::End,
         Action::Record,
     ];
@@ -118,6 +121,7 @@ impl Action {
             Action::Appoint => "appoint",
             Action::Write => "write",
             Action::Play => "play",
+            Action::SendDigits => "send_digits",
             Action::End => "end",
             Action::Record => "record",
         }
@@ -150,6 +154,7 @@ impl Action {
             | Action::Whisper
             | Action::Pair
             | Action::Stand
+            | Action::SendDigits
             | Action::Appoint => false,
         }
     }
@@ -183,6 +188,7 @@ macro_rules! target_of {
             | Verb::Write { .. }
             | Verb::Play { .. }
             | Verb::StopPlaying { .. }
+            | Verb::SendDigits { .. }
             | Verb::End
             | Verb::Record { .. } => None,
         }
@@ -216,6 +222,7 @@ impl Verb {
             Verb::Appoint { .. } => Action::Appoint,
             Verb::Write { .. } => Action::Write,
             Verb::Play { .. } | Verb::StopPlaying { .. } => Action::Play,
+            Verb::SendDigits { .. } => Action::SendDigits,
             Verb::End => Action::End,
             Verb::Record { .. } => Action::Record,
         }
@@ -241,6 +248,7 @@ impl Verb {
             | Verb::Whisper { party, .. }
             | Verb::Pair { party, .. }
             | Verb::Stand { party, .. }
+            | Verb::SendDigits { party, .. }
             | Verb::Appoint { party, .. } => Some(*party),
             // Whoever it is for: it concerns what is said in the conference.
             Verb::Enter(_)

@@ -262,7 +262,9 @@ impl Projection {
             EventKind::Digit { party, .. } | EventKind::KeysRefused { party, .. } => {
                 self.is_viewer(*party) || (ours && sees(party))
             }
-            EventKind::Stranded { party } => ours && sees(party),
+            EventKind::Stranded { party } | EventKind::DigitsSent { party, .. } => {
+                ours && sees(party)
+            }
             EventKind::TransferRequested { party, to }
             | EventKind::TransferCompleted { party, to }
             | EventKind::TransferFailed { party, to, .. } => ours && sees(party) && sees(to),
@@ -331,6 +333,7 @@ fn touched(kind: &EventKind) -> Option<PartyId> {
         | EventKind::Quality { party, .. }
         | EventKind::Digit { party, .. }
         | EventKind::KeysRefused { party, .. }
+        | EventKind::DigitsSent { party, .. }
         | EventKind::CodecChanged { party, .. }
         | EventKind::Ringing { party }
         | EventKind::Muted { party }

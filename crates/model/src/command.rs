@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::profile::Meanwhile;
 use crate::role::{Affiliation, Role};
 use crate::{
-    AnnouncementId, CommandId, ConferenceId, ConferenceName, LegId, PartyId, PromptName,
+    AnnouncementId, CommandId, ConferenceId, ConferenceName, Digits, LegId, PartyId, PromptName,
     RecordingId,
 };
 
@@ -217,6 +217,13 @@ pub enum Verb {
     StopPlaying {
         /// Which.
         announcement: AnnouncementId,
+    },
+    /// Keys are pressed for the party's far end to hear, and for nobody else.
+    SendDigits {
+        /// At whose far end.
+        party: PartyId,
+        /// Which.
+        digits: Digits,
     },
     /// The conference ends for all.
     End,

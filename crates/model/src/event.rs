@@ -293,6 +293,14 @@ pub enum EventKind {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
     },
+    /// Keys were pressed for somebody's far end to hear. Which is told nowhere.
+    #[serde(rename = "dtmf.sent")]
+    DigitsSent {
+        /// At whose far end.
+        party: PartyId,
+        /// How many.
+        count: u16,
+    },
     /// What somebody said by keys is not done.
     #[serde(rename = "dtmf.refused")]
     KeysRefused {
@@ -372,6 +380,7 @@ impl EventKind {
             | EventKind::Quality { .. }
             | EventKind::Digit { .. }
             | EventKind::KeysRefused { .. }
+            | EventKind::DigitsSent { .. }
             | EventKind::Text { .. }
             | EventKind::WhisperText { .. }
             | EventKind::AnnouncementStarted { .. }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
-use crate::limits::{KEY_SEQUENCE_LENGTH_MAX, KEY_SEQUENCES_MAX, KEYS_WAIT_MS};
+use crate::limits::{DIGITS_MAX, KEY_SEQUENCE_LENGTH_MAX, KEY_SEQUENCES_MAX, KEYS_WAIT_MS};
+use crate::refusal::Refusal;
 use crate::role::Relation;
 
 /// The sixteen keys (ITU-T Q.23), four of which few telephones have.
@@ -19,20 +20,66 @@ pub const KEY_ENDS: char = '#';
 /// The key that takes back what was typed of a number.
 pub const KEY_TAKES_BACK: char = '*';
 
+/// Keys to be pressed, 1 to [`DIGITS_MAX`]. They may be a secret, so no picture shows them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Digits(String);
+
+impl Digits {
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// One after the other.
+    pub fn keys(&self) -> impl Iterator<Item = char> {
+        self.0.chars()
+    }
+}
+
+impl fmt::Debug for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.count())
+    }
+}
+
+impl FromStr for Digits {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Digits, Refusal> {
+        let keys = text.to_ascii_uppercase();
+        match (1..=DIGITS_MAX).contains(&keys.len()) && keys.chars().all(|key| KEYS.contains(key)) {
+            true => Ok(Digits(keys)),
+            false => Err(Refusal::BadDigits),
+        }
+    }
+}
+
 /// What keys mean in a conference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
     /// Longest time between two keys that belong together \[ms\].
     pub wait_ms: u32,
+    /// Who gets those that say nothing, pressed anew at its own leg.
+    pub relay: Relay,
     /// Which keys say which verb.
     pub map: KeyMap,
 }
 
 impl Default for Keys {
     fn default() -> Keys {
-        Keys { wait_ms: KEYS_WAIT_MS, map: KeyMap::default() }
+        Keys { wait_ms: KEYS_WAIT_MS, relay: Relay::Nobody, map: KeyMap::default() }
     }
+}
+
+/// Who gets the keys that say nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relay {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Whoever hears who presses them.
+    Hearers,
 }
 
 /// What somebody says by keys, about itself where it is not said otherwise.
@@ -356,6 +403,16 @@ mod tests {
         assert_eq!(told.to_string(), "*2 is the beginning of *21");
         for wrong in ["", "*1234", "*x", "1 2"] {
             assert_eq!(map(&[(wrong, KeyVerb::Mute)]), Err(BadKeys::Sequence(wrong.into())));
+        }
+    }
+
+    #[test]
+    fn digits_are_keys_and_are_shown_nowhere() {
+        let digits: Digits = "12*#ab".parse().unwrap();
+        assert_eq!((digits.keys().collect::<String>().as_str(), digits.count()), ("12*#AB", 6));
+        assert_eq!(format!("{digits:?}"), "6 keys");
+        for wrong in ["", "1 2", "é", &"1".repeat(DIGITS_MAX + 1)] {
+            assert_eq!(wrong.parse::<Digits>(), Err(Refusal::BadDigits));
         }
     }
 

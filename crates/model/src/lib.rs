@@ -35,7 +35,7 @@ pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason};
 pub use id::{AnnouncementId, CommandId, ConferenceId, LegId, PartyId, RecordingId};
-pub use keys::{KeyMap, KeySequence, KeyVerb, Keys};
+pub use keys::{Digits, KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{
     Codec, Connection, LocalMedia, MediaOrder, MediaReport, Rtcp, Source, TelephoneEvent,
 };

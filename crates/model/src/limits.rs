@@ -69,6 +69,9 @@ pub const KEY_SEQUENCES_MAX: usize = 64;
 /// it fits.
 pub const KEYED_NUMBER_LENGTH_MAX: usize = 32;
 
+/// Keys that are pressed at once: an account number and what a menu wants before it.
+pub const DIGITS_MAX: usize = 32;
+
 /// Time between two keys that belong together unless a profile says otherwise \[ms\]: enough to
 /// look at the keys in between, and short for who waits for one that stands alone.
 pub const KEYS_WAIT_MS: u32 = 4_000;

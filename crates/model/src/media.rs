@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::prompt::ClipName;
-use crate::{AnnouncementId, ConferenceId, LegId, Quality, RecordingId, Routing, Srtp, TapRate};
+use crate::{
+    AnnouncementId, ConferenceId, Digits, LegId, Quality, RecordingId, Routing, Srtp, TapRate,
+};
 
 /// The codecs that a leg can speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,6 +149,14 @@ pub enum MediaOrder {
     Close {
         /// Which leg.
         leg: LegId,
+    },
+    /// Press keys for a leg's far end to hear, behind those that it is sent already: as
+    /// telephone-events if they were agreed on, else as tones in its sound.
+    Press {
+        /// Which leg.
+        leg: LegId,
+        /// Which keys.
+        digits: Digits,
     },
     /// Who hears whom: takes the place of the routing before.
     Route {

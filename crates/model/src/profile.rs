@@ -53,6 +53,9 @@ pub struct Profile {
     /// When which prompt is said.
     #[serde(default, rename = "prompt")]
     pub prompted: Vec<Prompted>,
+    /// What texts mean that its parties' telephones send.
+    #[serde(default)]
+    pub texts: Texts,
     /// What is allowed. What is not here is not allowed.
     #[serde(rename = "permission")]
     pub permissions: Vec<Permission>,
@@ -333,6 +336,27 @@ pub enum HeardBy {
     Customer,
     /// All who are in.
     Everybody,
+}
+
+/// What texts mean that telephones send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Texts {
+    /// What begins so is whispered to ours; where this is empty, nothing is.
+    pub whisper: String,
+}
+
+impl Default for Texts {
+    fn default() -> Texts {
+        Texts { whisper: "/w ".to_owned() }
+    }
+}
+
+impl Texts {
+    /// What is whispered by a text, if it is a whisper.
+    pub fn whispered<'t>(&self, text: &'t str) -> Option<&'t str> {
+        text.strip_prefix(&self.whisper).filter(|_| !self.whisper.is_empty())
+    }
 }
 
 /// One permission: these roles may do these actions in these relations.

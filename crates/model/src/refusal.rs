@@ -23,6 +23,10 @@ pub enum Refusal {
     NoSuchPrompt,
     /// Nothing like that is said.
     NoSuchAnnouncement,
+    /// What is to be pressed are no keys, or too many.
+    BadDigits,
+    /// The PIN is wrong, or was too often.
+    WrongPin,
     /// The party's state does not allow it: it is still being called, or already as wished by
     /// another side.
     WrongState,
@@ -68,7 +72,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 27] = [
+    pub const ALL: [Refusal; 29] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
@@ -76,6 +80,8 @@ impl Refusal {
         Refusal::BadText,
         Refusal::NoSuchPrompt,
         Refusal::NoSuchAnnouncement,
+        Refusal::BadDigits,
+        Refusal::WrongPin,
         Refusal::WrongState,
         Refusal::NotAllowed,
         Refusal::LimitReached,
@@ -108,6 +114,8 @@ impl Refusal {
             Refusal::BadText => "bad_text",
             Refusal::NoSuchPrompt => "no_such_prompt",
             Refusal::NoSuchAnnouncement => "no_such_announcement",
+            Refusal::BadDigits => "bad_digits",
+            Refusal::WrongPin => "wrong_pin",
             Refusal::WrongState => "wrong_state",
             Refusal::NotAllowed => "not_allowed",
             Refusal::LimitReached => "limit_reached",
@@ -139,7 +147,7 @@ impl Refusal {
             | Refusal::NoSuchQueue
             | Refusal::NoSuchPrompt
             | Refusal::NoSuchAnnouncement => 404,
-            Refusal::BadName | Refusal::BadTarget | Refusal::BadText => 422,
+            Refusal::BadName | Refusal::BadTarget | Refusal::BadText | Refusal::BadDigits => 422,
             Refusal::WrongState
             | Refusal::NotReachable
             | Refusal::NoConsultation
@@ -148,6 +156,7 @@ impl Refusal {
             | Refusal::NobodyToHear => 409,
             Refusal::Stale => 412,
             Refusal::NotAllowed
+            | Refusal::WrongPin
             | Refusal::LimitReached
             | Refusal::TooFewParties
             | Refusal::PrimaryPresent
@@ -169,7 +178,7 @@ impl Refusal {
             | Refusal::NoSuchAnnouncement
             | Refusal::BadName => 404,
             Refusal::BadTarget => 416,
-            Refusal::BadText => 413,
+            Refusal::BadText | Refusal::BadDigits => 413,
             Refusal::WrongState
             | Refusal::NoConsultation
             | Refusal::DialInProgress
@@ -182,7 +191,7 @@ impl Refusal {
             | Refusal::NotYourHold
             | Refusal::Silenced
             | Refusal::NobodyToHear => 403,
-            Refusal::CannotRejoin => 603,
+            Refusal::CannotRejoin | Refusal::WrongPin => 603,
             Refusal::LimitReached => 486,
             Refusal::NotAcceptable => 488,
             Refusal::NoPorts | Refusal::NoTrunk | Refusal::Busy | Refusal::Draining => 503,
@@ -197,6 +206,7 @@ impl Refusal {
             | Refusal::PrimaryPresent
             | Refusal::NotYourHold
             | Refusal::Silenced
+            | Refusal::WrongPin
             | Refusal::CannotRejoin => true,
             Refusal::NoSuchConference
             | Refusal::NoSuchParty
@@ -205,6 +215,7 @@ impl Refusal {
             | Refusal::BadText
             | Refusal::NoSuchPrompt
             | Refusal::NoSuchAnnouncement
+            | Refusal::BadDigits
             | Refusal::WrongState
             | Refusal::LimitReached
             | Refusal::NoPorts
@@ -235,6 +246,8 @@ impl Refusal {
             | Refusal::BadText
             | Refusal::NoSuchPrompt
             | Refusal::NoSuchAnnouncement
+            | Refusal::BadDigits
+            | Refusal::WrongPin
             | Refusal::WrongState
             | Refusal::NotAllowed
             | Refusal::LimitReached
@@ -264,6 +277,8 @@ impl Refusal {
             Refusal::NoSuchPrompt => "There is no such prompt.",
             Refusal::NoSuchAnnouncement => "There is no such announcement.",
             Refusal::BadText => "The text is empty or too long.",
+            Refusal::WrongPin => "The PIN is wrong, or was too often.",
+            Refusal::BadDigits => "Those are no keys of a telephone, or too many.",
             Refusal::WrongState => "The party's state does not allow that.",
             Refusal::NotAllowed => "The conference's profile does not allow that.",
             Refusal::LimitReached => "The conference is full.",

@@ -47,6 +47,8 @@ pub struct MediaStats {
     pub tap_frames_lost: u64,
     /// Sends that the kernel refused.
     pub send_errors: u64,
+    /// Keys that were to be pressed at a leg and found no room, or no far end that takes sound.
+    pub keys_dropped: u64,
     /// RTCP datagrams taken from a leg's far end.
     pub rtcp_packets_in: u64,
     /// RTCP datagrams sent.
@@ -76,6 +78,7 @@ impl MediaStats {
         self.ports_open += other.ports_open;
         self.tap_frames_lost += other.tap_frames_lost;
         self.send_errors += other.send_errors;
+        self.keys_dropped += other.keys_dropped;
         self.rtcp_packets_in += other.rtcp_packets_in;
         self.rtcp_packets_out += other.rtcp_packets_out;
     }

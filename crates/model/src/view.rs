@@ -165,6 +165,7 @@ impl ConferenceView {
             EventKind::Created { .. }
             | EventKind::Digit { .. }
             | EventKind::KeysRefused { .. }
+            | EventKind::DigitsSent { .. }
             | EventKind::Text { .. }
             | EventKind::AnnouncementStarted { .. }
             | EventKind::AnnouncementEnded { .. }

@@ -132,6 +132,12 @@ pub const REGISTRATION_S_MAX: u32 = 7_200;
 /// The registration of a phone that says nothing of its length, in seconds (RFC 3261 §10.2).
 pub const REGISTRATION_S_DEFAULT: u32 = 3_600;
 
+/// Fewest digits of a PIN: with fewer, what a caller may try of them in a day is a good part.
+pub const PIN_LENGTH_MIN: usize = 4;
+
+/// Most digits of a PIN: ISO 9564 has twelve.
+pub const PIN_LENGTH_MAX: usize = 12;
+
 /// The span over which wrong passwords are counted.
 pub const GUESS_WINDOW: Duration = Duration::from_secs(60);
 

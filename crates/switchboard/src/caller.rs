@@ -49,6 +49,11 @@ enum Presentation {
 }
 
 impl Caller {
+    /// A room that calls somebody, with a number of its own.
+    fn of_number(number: &str, realm: &str) -> Caller {
+        Caller { voucher: Voucher::Us, ..Caller::room(number, realm) }
+    }
+
     /// A room that calls somebody.
     pub(crate) fn room(name: &str, realm: &str) -> Caller {
         Caller {
@@ -230,7 +235,10 @@ impl Switchboard {
         let caller = other.and_then(|party| self.legs.get(&party.leg)?.caller.as_deref());
         caller.cloned().unwrap_or_else(|| {
             let named = self.names.iter().find(|(_, named)| **named == found.id());
-            Caller::room(named.map_or("", |(name, _)| name.as_str()), realm)
+            match named.and_then(|(name, _)| self.config.callers.get(name)) {
+                Some(number) => Caller::of_number(number, realm),
+                None => Caller::room(named.map_or("", |(name, _)| name.as_str()), realm),
+            }
         })
     }
 }

@@ -212,6 +212,8 @@ mod tests {
         let config = Config {
             sip: sip::Config::new(listeners),
             rooms: BTreeMap::new(),
+            prompts: Default::default(),
+            callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
             any_room: room("connect_three_party"),
             srtp: SrtpRules::default(),

@@ -35,6 +35,8 @@ pub struct Config {
     pub prompts: Catalogue,
     /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.
     pub trunk_audio: BTreeMap<String, TrunkAudio>,
+    /// The numbers that rooms show to whom they call, if they have one.
+    pub callers: BTreeMap<ConferenceName, String>,
     /// The settings of every other room.
     pub any_room: Room,
     /// An instant of the caller's clock …

@@ -22,6 +22,7 @@ impl Switchboard {
                 Effect::Dial { leg, target } => self.dial(id, leg, target),
                 Effect::HangUp { leg, reason } => self.hang_up(now, leg, reason),
                 Effect::Text { leg, text } => self.send_text(now, leg, text),
+                Effect::Press { leg, digits } => self.press_at(now, leg, digits),
                 Effect::Route(routing) => {
                     self.order(MediaOrder::Route { conference: id, routing });
                 }

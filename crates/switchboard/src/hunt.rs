@@ -33,7 +33,9 @@ impl Switchboard {
             Destination::User(user) if self.sip.bindings(now, user).is_empty() => {
                 return Err(Refusal::NotReachable);
             }
-            Destination::User(name) | Destination::Conference(name) => name,
+            Destination::User(name)
+            | Destination::Conference(name)
+            | Destination::Lobby { conference: name, .. } => name,
             Destination::Number { number, .. } => number,
         };
         let callee = Uri::sip(callee, Host::Name(self.config.sip.access.realm.clone()), None);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use call::{Entered, LegChange};
 use model::command::Target;
 use model::keys::{KEY_ENDS, KEY_TAKES_BACK, Needs};
-use model::limits::KEYED_NUMBER_LENGTH_MAX;
+use model::limits::{KEYED_NUMBER_LENGTH_MAX, KEYS_WAIT_MS};
 use model::{KeyMap, KeyVerb, LegId, Refusal};
 
 use crate::leg::Leg;
@@ -42,6 +42,8 @@ enum Typed {
     Number(KeyVerb, String),
     /// A number was taken back by the key that came last.
     TakenBack,
+    /// A PIN was typed, whose end may follow.
+    Pin,
 }
 
 /// What keys say.
@@ -58,7 +60,8 @@ enum Said {
 /// One more key.
 fn press(map: &KeyMap, typed: Option<Typed>, key: char) -> (Option<Typed>, Vec<Said>) {
     match typed {
-        None => follow(map, String::new(), key),
+        Some(Typed::Pin) if key == KEY_ENDS => (None, Vec::new()),
+        None | Some(Typed::Pin) => follow(map, String::new(), key),
         Some(Typed::Sequence(keys)) => follow(map, keys, key),
         Some(Typed::TakenBack) if key == KEY_TAKES_BACK => (None, Vec::new()),
         Some(Typed::TakenBack) => follow(map, KEY_TAKES_BACK.to_string(), key),
@@ -102,13 +105,22 @@ fn give_up(typed: Typed) -> Option<Said> {
     match typed {
         Typed::Sequence(keys) => Some(Said::Keys(keys)),
         Typed::Number(verb, _) => Some(Said::Unfinished(verb)),
-        Typed::TakenBack => None,
+        Typed::TakenBack | Typed::Pin => None,
     }
 }
 
 impl Switchboard {
+    /// Whoever has typed a PIN may press the key that ends it.
+    pub(crate) fn pin_was_typed(&mut self, now: Instant, leg: LegId) {
+        let until = now + Duration::from_millis(KEYS_WAIT_MS.into());
+        self.keypads.0.insert(leg, (Typed::Pin, until));
+    }
+
     /// A key was pressed on a leg.
     pub(crate) fn pressed(&mut self, now: Instant, leg: LegId, key: char) {
+        if self.pressed_in_lobby(now, leg, key) {
+            return;
+        }
         let Some(Leg { conference, .. }) = self.legs.get(&leg) else { return };
         let Some(found) = self.conferences.get(conference) else { return };
         let keys = &found.profile().keys;
@@ -142,6 +154,7 @@ impl Switchboard {
                 for key in keys.chars() {
                     self.leg_changed(now, conference, leg, LegChange::Digit(key));
                 }
+                self.relay(now, (conference, leg), &keys);
                 return;
             }
             Said::Unfinished(verb) => (verb, Refusal::BadTarget),
@@ -270,7 +283,7 @@ mod tests {
                     Some(Typed::Number(_, number)) => {
                         assert!(number.len() <= KEYED_NUMBER_LENGTH_MAX);
                     }
-                    Some(Typed::TakenBack) | None => {}
+                    Some(Typed::TakenBack | Typed::Pin) | None => {}
                 }
             }
             assert!(plain <= pressed);

@@ -1,9 +1,35 @@
 //! Every bound of the switchboard, with its reason.
 
+use std::time::Duration;
+
 /// Bytes of users in one roster document: with the rest of the NOTIFY it stays below the 64 KiB of
 /// one message. At about 300 bytes for a user it holds some 160 of them; `user-count` always tells
 /// how many there are.
 pub const ROSTER_BYTES_MAX: usize = 49_152;
+
+/// Keys of one leg that wait to go by INFO: two orders full.
+pub const INFO_KEYS_MAX: usize = 2 * model::limits::DIGITS_MAX;
+
+/// How long somebody may stand in the lobby: a prompt, three tries, and a search for the letter
+/// that has the PIN in it.
+pub const PIN_TIME: Duration = Duration::from_secs(60);
+
+/// Wrong PINs after which a call ends.
+pub const PIN_TRIES: u32 = 3;
+
+/// The span over which wrong PINs are counted.
+pub const WRONG_PIN_WINDOW: Duration = Duration::from_secs(600);
+
+/// Wrong PINs of one caller in [`WRONG_PIN_WINDOW`]: two calls. At that pace a PIN of four digits
+/// takes a week.
+pub const WRONG_PINS_PER_CALLER_MAX: u32 = 6;
+
+/// Wrong PINs for one room in [`WRONG_PIN_WINDOW`], whoever types them: as many as a meeting of a
+/// hundred makes by mistake. Beyond it nobody comes in by PIN until the span is over.
+pub const WRONG_PINS_PER_ROOM_MAX: u32 = 60;
+
+/// Callers and rooms whose wrong PINs are counted at once. Beyond it nobody may try.
+pub const GUESSERS_MAX: usize = 16_384;
 
 /// The user part by which a phone asks for a conference of its own (RFC 4579 §5.4).
 pub const FACTORY_NAME: &str = "conference-factory";

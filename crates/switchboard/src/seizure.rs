@@ -51,6 +51,11 @@ impl TrunkUse {
         self.counts.entry(name.to_owned()).or_default()
     }
 
+    /// By which trunk a leg goes.
+    pub(crate) fn of(&self, leg: LegId) -> Option<&str> {
+        self.by_leg.get(&leg).map(String::as_str)
+    }
+
     /// Whether a trunk has room for one more call.
     fn has_room(&self, now: Instant, name: &str, trunk: &Trunk) -> bool {
         let calls = self.by_leg.values().filter(|used| *used == name).count();

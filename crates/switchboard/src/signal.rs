@@ -21,6 +21,7 @@ use crate::calls::Placed;
 use crate::digits::KeyWay;
 use crate::leg::{Leg, Purpose, Stage};
 use crate::limits::FACTORY_NAME;
+use crate::lobby::Wanted;
 use crate::negotiation;
 use crate::reason;
 use crate::referral::status_of_end;
@@ -105,9 +106,11 @@ impl Switchboard {
                     self.key(now, leg, KeyWay::Info, digit);
                 }
             }
-            // The switchboard refers nobody, and asks nothing else inside a session.
+            // The switchboard refers nobody.
             SessionEvent::Referral { .. } => {}
-            SessionEvent::Replied { .. } => {}
+            SessionEvent::Replied { inquiry, status, .. } => {
+                self.key_answered(now, leg, (inquiry, status));
+            }
             SessionEvent::Ended { cause } => self.ended(now, leg, &cause),
         }
     }
@@ -146,6 +149,11 @@ impl Switchboard {
         {
             return Err(Refusal::Busy);
         }
+        // Who names a party's dialog knows more than a PIN.
+        let wanted = Wanted::of(&incoming).filter(|_| incoming.meant.is_none());
+        if let Some(wanted) = &wanted {
+            self.lobby.may_try(now, wanted)?;
+        }
         let caller = Caller::of(&incoming, &self.config.sip.access);
         let (conference, party) = self.let_in(now, (&incoming, &caller.shown()), session, leg)?;
         let signalling = incoming.flow.remote.ip();
@@ -164,6 +172,9 @@ impl Switchboard {
                 srtp: self.srtp_for_caller(&incoming.origin),
             },
         );
+        if let Some(wanted) = wanted {
+            self.lobby.enter(now, leg, wanted);
+        }
         let local = incoming.flow.local.ip();
         self.order(MediaOrder::Open { leg, conference, local });
         Ok(())
@@ -194,7 +205,7 @@ impl Switchboard {
         let entrant = Entrant { party, leg, display_name, address, affiliation };
         let named = match (incoming.meant, &incoming.destination) {
             (Some(Meant::Joins(joined)), _) => ConferenceRef::Id(self.party_of(joined)?.0),
-            (_, Destination::Conference(name)) => {
+            (_, Destination::Conference(name) | Destination::Lobby { conference: name, .. }) => {
                 ConferenceRef::Name(self.name_for(session, name)?)
             }
             (_, destination @ (Destination::User(_) | Destination::Number { .. })) => {
@@ -280,7 +291,8 @@ impl Switchboard {
     fn place_call(&mut self, now: Instant, id: LegId, target: &str, local: &Local) {
         let conference = self.legs[&id].conference;
         let name = self.names.iter().find(|(_, named)| **named == conference);
-        let user = name.map_or("", |(name, _)| name.as_str());
+        let shown = |name| self.config.callers.get(name).map(String::as_str);
+        let user = name.map_or("", |(name, _)| shown(name).unwrap_or(name.as_str()));
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
         let to = callable(target, &self.config.sip.listeners)
             .expect("an invitation's target was checked when it was asked for");
@@ -316,7 +328,9 @@ impl Switchboard {
                 return;
             }
             // Whatever host the address names: by that name it is known here.
-            Ok(Way::Routed(Destination::Conference(_))) => self.way_home(),
+            Ok(Way::Routed(Destination::Conference(_) | Destination::Lobby { .. })) => {
+                self.way_home()
+            }
             Ok(Way::Straight) => None,
             Err(refusal) => return self.refuse_leg(now, id, refusal),
         };
@@ -424,6 +438,9 @@ impl Switchboard {
         let codec = connection.codec;
         self.referral_progress(now, id, StatusCode::OK);
         self.order(MediaOrder::Connect { leg: id, connection });
+        if self.lobby.connected(id, codec) {
+            return;
+        }
         self.leg_changed(now, conference, id, LegChange::Connected { codec });
         let key = match (was_on_hold, is_on_hold) {
             (false, true) => PhoneKey::OnHold,

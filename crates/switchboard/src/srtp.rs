@@ -75,7 +75,9 @@ impl Switchboard {
         match way {
             Way::Routed(Destination::User(user)) => self.config.srtp.of(Some(user)),
             // It comes in as theirs.
-            Way::Routed(Destination::Conference(_)) => self.srtp_for_caller(behalf),
+            Way::Routed(Destination::Conference(_) | Destination::Lobby { .. }) => {
+                self.srtp_for_caller(behalf)
+            }
             // Each trunk has rules of its own, which count when it is called.
             Way::Routed(Destination::Number { .. }) | Way::Straight => self.config.srtp.of(None),
         }

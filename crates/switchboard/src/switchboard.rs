@@ -20,9 +20,11 @@ use crate::config::Config;
 use crate::digits::KeyWay;
 use crate::keypad::Keypads;
 use crate::leg::Leg;
+use crate::lobby::Lobby;
 use crate::referral::Referrals;
 use crate::roster::Watchers;
 use crate::seizure::{Seizure, TrunkUse};
+use crate::send_digits::Infos;
 use crate::way::Way;
 
 /// What happened outside.
@@ -155,6 +157,8 @@ pub struct Switchboard {
     pub(crate) trunk_use: TrunkUse,
     /// Keys that were pressed and do not say anything yet.
     pub(crate) keypads: Keypads,
+    pub(crate) infos: Infos,
+    pub(crate) lobby: Lobby,
     /// Conferences that are calls of two: over when one of them is gone.
     pub(crate) pairs: BTreeSet<ConferenceId>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
@@ -198,6 +202,8 @@ impl Switchboard {
             seizures: BTreeMap::new(),
             trunk_use: TrunkUse::default(),
             keypads: Keypads::default(),
+            infos: Infos::default(),
+            lobby: Lobby::default(),
             pairs: BTreeSet::new(),
             recordings: BTreeMap::new(),
             announcements: BTreeMap::new(),
@@ -259,6 +265,7 @@ impl Switchboard {
             self.drain_conference(now, id);
         }
         self.keys_time_out(now);
+        self.lobby_times_out(now);
         self.drain_sip(now);
         self.end_pairs(now);
         self.drain_sip(now);
@@ -273,7 +280,9 @@ impl Switchboard {
             });
         let keys = self.keypads.next_deadline();
         let keys = keys.map(|at| Deadline { at, why: "no key follows" });
-        [sip, ringing, keys].into_iter().flatten().min_by_key(|due| due.at)
+        let lobby = self.lobby.next_deadline();
+        let lobby = lobby.map(|at| Deadline { at, why: "no PIN comes" });
+        [sip, ringing, keys, lobby].into_iter().flatten().min_by_key(|due| due.at)
     }
 
     /// The next thing to do.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use model::command::Readers;
+use model::command::{Hearers, Readers};
 use model::{Author, CommandId, ConferenceId, LegId, PartyId, Refusal, Verb};
 use sip::message::{ExtraHeaders, Method, StatusCode};
 use sip::{Inquiry, SessionId, Text, TextId};
@@ -26,7 +26,12 @@ impl Switchboard {
     fn take_text(&mut self, now: Instant, text: Text) -> Result<(), Refusal> {
         let (conference, party) =
             self.party_of(text.session.or(text.known).ok_or(Refusal::NotAllowed)?)?;
-        let verb = Verb::Write { to: Readers::Everybody, text: text.text };
+        let found = self.conferences.get(&conference).ok_or(Refusal::NoSuchConference)?;
+        let (to, text) = match found.profile().texts.whispered(&text.text) {
+            Some(whispered) => (Readers::Whisper(Hearers::Ours), whispered.to_owned()),
+            None => (Readers::Everybody, text.text),
+        };
+        let verb = Verb::Write { to, text };
         self.check(&verb)?;
         let command = CommandId(self.chance.draw());
         self.conference_command(now, conference, command, Author::Party(party), verb).map(|_| ())

@@ -27,6 +27,7 @@ impl Transit {
         let leg = match order {
             MediaOrder::Connect { leg, .. }
             | MediaOrder::Move { leg, .. }
+            | MediaOrder::Press { leg, .. }
             | MediaOrder::Close { leg } => leg,
             MediaOrder::Open { .. }
             | MediaOrder::Route { .. }

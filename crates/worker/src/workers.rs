@@ -396,6 +396,7 @@ impl Control {
             MediaOrder::Open { leg, .. }
             | MediaOrder::Connect { leg, .. }
             | MediaOrder::Move { leg, .. }
+            | MediaOrder::Press { leg, .. }
             | MediaOrder::Close { leg } => {
                 let seated = self.legs.get(leg);
                 seated.map(|seated| seated.lane).ok_or_else(|| format!("{leg} has no port"))?
@@ -431,6 +432,7 @@ impl Control {
             MediaOrder::Open { .. }
             | MediaOrder::Connect { .. }
             | MediaOrder::Move { .. }
+            | MediaOrder::Press { .. }
             | MediaOrder::OpenTap { .. }
             | MediaOrder::CloseTap { .. }
             | MediaOrder::Play { .. }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use audio::tone::{Ear, Sine};
 use audio::{Codec, Decoder, Encoder, EncoderSettings};
+use media::{Clips, Music};
 use model::limits::LEGS_MAX;
 use model::routing::TapPlace;
 use model::{
@@ -29,7 +30,8 @@ fn start(
     io: Io,
 ) -> (Workers, Receiver<MediaReport>) {
     let (told, reports) = mpsc::channel();
-    let settings = Settings { threads, rtp_ports, seed: 1, io };
+    let (music, clips) = (Music::silence(), Clips::default());
+    let settings = Settings { threads, rtp_ports, seed: 1, io, music, clips };
     let workers = Workers::start(settings, move |report| told.send(report).unwrap()).unwrap();
     (workers, reports)
 }
@@ -377,6 +379,8 @@ fn a_thread_that_has_nobody_sleeps_until_somebody_comes() {
 
 #[test]
 fn a_range_without_a_port_is_refused() {
-    let settings = Settings { threads: 1, rtp_ports: 41_301..=41_301, seed: 1, io: Io::Auto };
+    let (music, clips) = (Music::silence(), Clips::default());
+    let rtp_ports = 41_301..=41_301;
+    let settings = Settings { threads: 1, rtp_ports, seed: 1, io: Io::Auto, music, clips };
     assert!(Workers::start(settings, |_| {}).is_err());
 }

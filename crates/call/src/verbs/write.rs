@@ -1,5 +1,6 @@
 //! A text for the room, or for ours: an event for whoever follows it. What the server's own people
-//! write goes to phones too; what a phone writes does not, since most phones would refuse it.
+//! write goes to phones too, and so does a whisper, to those of ours; what else a phone writes does
+//! not, since most phones would refuse it.
 
 use model::command::{Hearers, Readers};
 use model::{Author, EventKind, PartyId, Refusal};
@@ -28,13 +29,13 @@ pub(crate) fn write(
     if let (Readers::Party(_), true) = (&to, legs.is_empty()) {
         return Err(Refusal::NoSuchParty);
     }
-    match cause.by {
-        Author::Admin | Author::System => {
-            for leg in legs {
-                conference.effect(Effect::Text { leg, text: text.clone() });
-            }
-        }
-        Author::Party(_) => {}
+    // What is whispered is for phones of ours; those can have it.
+    let goes_to_phones = match (cause.by, &to) {
+        (Author::Admin | Author::System, _) | (Author::Party(_), Readers::Whisper(_)) => true,
+        (Author::Party(_), Readers::Everybody | Readers::Party(_)) => false,
+    };
+    for leg in legs.into_iter().filter(|_| goes_to_phones) {
+        conference.effect(Effect::Text { leg, text: text.clone() });
     }
     let kind = match to {
         Readers::Everybody => EventKind::Text { to: None, text },

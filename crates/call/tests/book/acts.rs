@@ -66,7 +66,8 @@ impl Book {
             Verb::Enter(_)
             | Verb::TakeOver { .. }
             | Verb::Play { .. }
-            | Verb::StopPlaying { .. } => unreachable!("no script asks for it"),
+            | Verb::StopPlaying { .. }
+            | Verb::SendDigits { .. } => unreachable!("no script asks for it"),
         }
     }
 

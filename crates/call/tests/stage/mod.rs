@@ -104,7 +104,10 @@ impl Stage {
                 Effect::StopPlaying(announcement) => {
                     assert!(self.said.remove(&announcement).is_some(), "it is not said");
                 }
-                Effect::OpenTap(_) | Effect::CloseTap(_) | Effect::Text { .. } => {}
+                Effect::OpenTap(_)
+                | Effect::CloseTap(_)
+                | Effect::Press { .. }
+                | Effect::Text { .. } => {}
             }
         }
     }

@@ -19,6 +19,7 @@ use model::{
 use wire::rtcp::{Report, ReportBlock, SenderInfo};
 use wire::rtp::{Header, Packet, Rtp, classify, write_header};
 use wire::srtp::{Inbound, KeySource, MasterKey, Outbound, Suite};
+use wire::telephone_event::Event;
 
 /// What telephones speak: tones that no harmonic of another meets.
 pub const TONES_HZ: [f64; 8] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0, 877.0, 953.0];
@@ -124,6 +125,8 @@ pub struct Phone {
     pub network: Box<dyn FnMut(u64) -> Vec<u64>>,
     pub heard: Vec<i16>,
     pub headers: Vec<(u16, u32, bool)>,
+    /// Telephone-events that it was sent.
+    pub events: Vec<(u16, u32, bool, Event)>,
     /// RTCP that it was sent.
     pub told: Vec<Vec<u8>>,
     /// Its SRTP, if it has any.
@@ -159,6 +162,7 @@ impl Phone {
             network: Box::new(|_| vec![0]),
             heard: Vec::new(),
             headers: Vec::new(),
+            events: Vec::new(),
             told: Vec::new(),
             srtp: None,
             sent: 0,
@@ -265,6 +269,11 @@ impl Phone {
             return;
         }
         let rtp = Rtp::parse(bytes).unwrap();
+        if rtp.payload_type == 101 {
+            let event = Event::parse(rtp.payload).unwrap();
+            self.events.push((rtp.sequence, rtp.timestamp, rtp.marker, event));
+            return;
+        }
         assert_eq!(rtp.payload_type, payload_type(self.codec));
         self.headers.push((rtp.sequence, rtp.timestamp, rtp.marker));
         let mut pcm = [0; 5_760];

@@ -11,6 +11,7 @@ mod gate;
 mod network;
 mod origin;
 mod pattern;
+mod pin;
 mod rates;
 mod route;
 mod trunk;
@@ -26,6 +27,7 @@ pub(crate) use gate::{Admitted, Gate};
 pub use network::{Network, NetworkError};
 pub use origin::Origin;
 pub use pattern::{Pattern, PatternError, Template};
+pub use pin::{BadPin, Pin};
 pub use route::{Choice, Denied, Destination, From, Route, Target};
 pub use trunk::{NumberScheme, Rewrite, Trunk, TrunkHeaders, dialled, is_number, is_of_trust};
 

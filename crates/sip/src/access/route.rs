@@ -1,7 +1,7 @@
 //! Routes: who reaches what by which name.
 
 use super::pattern::{Pattern, Template};
-use super::{Access, Origin};
+use super::{Access, Origin, Pin};
 
 /// One line of the table of routes.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub enum From {
 pub enum Target {
     /// Into a conference.
     Conference(Template),
+    /// Into a conference, for who types this PIN.
+    Lobby(Template, Pin),
     /// To a user's phones. A name that is no user's is left to the next route.
     User(Template),
     /// Out by one of these trunks, to that number. What comes from a trunk goes out again only by a
@@ -55,6 +57,13 @@ pub struct Choice {
 pub enum Destination {
     /// Into the conference of that name.
     Conference(String),
+    /// Into that conference, once the PIN was typed.
+    Lobby {
+        /// Its name.
+        conference: String,
+        /// What must be typed.
+        pin: Pin,
+    },
     /// To the phones of that user.
     User(String),
     /// Out to a number.
@@ -119,6 +128,10 @@ impl Access {
         let captures = route.pattern.captures(name)?;
         match &route.to {
             Target::Conference(template) => Some(Destination::Conference(template.fill(&captures))),
+            Target::Lobby(template, pin) => {
+                let (conference, pin) = (template.fill(&captures), pin.clone());
+                Some(Destination::Lobby { conference, pin })
+            }
             Target::User(template) => {
                 let user = template.fill(&captures);
                 self.users.contains_key(&user).then_some(Destination::User(user))

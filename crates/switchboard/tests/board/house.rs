@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::{
-    Accepted, Action, Author, Command, LocalMedia, MediaOrder, MediaReport, Refusal, TapRate,
+    Accepted, Action, Author, Command, ConferenceName, LocalMedia, MediaOrder, MediaReport,
+    Refusal, TapRate,
 };
 use sip::access::Access;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
@@ -45,6 +46,11 @@ may = ["remove"]
 role = ["admin"]
 to = ["conference"]
 may = ["invite"]
+
+[[permission]]
+role = ["admin"]
+to = ["third"]
+may = ["send_digits"]
 "#;
 
 pub(crate) struct House {
@@ -88,6 +94,7 @@ impl House {
         let config = Config {
             sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
             rooms: BTreeMap::new(),
+            callers: [(ConferenceName::parse("desk").unwrap(), "+4930999".to_owned())].into(),
             trunk_audio,
             prompts: Default::default(),
             any_room: room,

@@ -483,3 +483,61 @@ fn a_user_that_must_have_srtp_is_called_with_it_however_it_is_dialled() {
     let offer = String::from_utf8_lossy(&call.body);
     assert!(offer.contains(" RTP/SAVP ") && offer.contains("a=crypto:"), "{offer}");
 }
+
+/// A body of an INFO that has come, which is answered so.
+fn info(house: &mut House, status: &str) -> Option<(String, String)> {
+    let messages = house.take(gateway(1));
+    let found = messages.iter().find_map(|message| match message {
+        Message::Request(request) if request.method.name() == "INFO" => Some(request.clone()),
+        Message::Request(_) | Message::Response(_) => None,
+    });
+    let request = found?;
+    house.receive(gateway(1), &reply(&request, status, "", "", ""));
+    let body = String::from_utf8(request.body.clone()).unwrap();
+    Some((header(&request, HeaderName::ContentType), body))
+}
+
+#[test]
+fn keys_go_one_by_one_by_info_where_the_trunk_takes_them_so() {
+    let audio = TrunkAudio { keys: KeyKind::Info, ..TrunkAudio::default() };
+    let mut house = House::agreeing(access(), BTreeMap::from([("first".to_owned(), audio)]));
+    Phone::new("alice", 1).dial(&mut house, "930123", "");
+    let call = the_call(&mut house, 1);
+    let contact = "Contact: <sip:gw@10.9.0.1>\r\nContent-Type: application/sdp\r\n";
+    let answer = description(gateway(1), "8");
+    house.receive(gateway(1), &reply(&call, "200 OK", ";tag=b", contact, &answer));
+    house.take(gateway(1));
+    let conference = house.board.conferences().next().unwrap();
+    let (id, party) = (conference.id(), conference.parties()[1].id);
+    let press = |house: &mut House, number, digits: &str| {
+        let digits = digits.parse().unwrap();
+        let (by, verb) = (Author::Admin, Verb::SendDigits { party, digits });
+        house.command(Command::new(CommandId(number), ConferenceRef::Id(id), by, verb)).unwrap();
+    };
+    press(&mut house, 1, "4#");
+    let relay = |key| {
+        let body = format!("Signal={key}\r\nDuration=100\r\n");
+        ("application/dtmf-relay".to_owned(), body)
+    };
+    assert_eq!(info(&mut house, "200 OK"), Some(relay('4')));
+    // It does not know that kind: the same key comes in the other.
+    assert_eq!(info(&mut house, "415 Unsupported Media Type"), Some(relay('#')));
+    let plain = |key: char| ("application/dtmf".to_owned(), key.to_string());
+    assert_eq!(info(&mut house, "200 OK"), Some(plain('#')));
+    assert_eq!(info(&mut house, "200 OK"), None);
+    press(&mut house, 2, "12");
+    assert_eq!(info(&mut house, "500 No"), Some(plain('1')));
+    assert_eq!(info(&mut house, "200 OK"), None, "it takes none");
+}
+
+#[test]
+fn whom_a_room_calls_sees_the_number_that_the_room_has() {
+    let mut house = with(|_| {});
+    let target = model::command::Target::Address("sip:930123@convoke".to_owned());
+    let room = ConferenceRef::parse("desk").unwrap();
+    let verb = Verb::Invite { target, role: None };
+    house.command(Command::new(CommandId(1), room, Author::Admin, verb)).unwrap();
+    let call = the_call(&mut house, 1);
+    let from = header(&call, HeaderName::From);
+    assert!(from.starts_with("<sip:030999@convoke>"), "{from}");
+}

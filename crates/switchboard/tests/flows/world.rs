@@ -116,6 +116,8 @@ impl World {
         let config = Config {
             sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
             rooms: BTreeMap::new(),
+            prompts: Default::default(),
+            callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
             any_room: room,
             srtp: SrtpRules::default(),

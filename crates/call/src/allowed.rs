@@ -20,7 +20,7 @@ const ANYTHING: &str = "anything";
 
 impl Conference {
     /// What an author may do here: with the conference, and with one party or with each of the
-    /// first [`ALLOWED_PARTIES_MAX`], the customer before the others.
+    /// first 32 of them, the customer before the others.
     pub fn allowed(&self, now_ms: u64, by: Author, whom: Option<PartyId>) -> Allowed {
         let verdict =
             |verb: Verb| Verdict::new(verb.action(), self.would_be_answered(now_ms, by, verb));

@@ -206,10 +206,13 @@ impl Phone {
         let mut stream = TcpStream::connect(self.keys).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "{}:{request},", request.len()).unwrap();
-        let mut answer = [0; 2_048];
-        let length = stream.read(&mut answer).unwrap();
-        let answer = String::from_utf8_lossy(&answer[..length]);
-        assert!(answer.contains(r#""response":true,"ok":true"#), "{key}: {answer}");
+        let (mut told, mut bytes) = (String::new(), [0; 2_048]);
+        while !told.contains(r#""response":true"#) {
+            let length = stream.read(&mut bytes).unwrap();
+            assert!(length > 0, "{key}: no answer in {told}");
+            told += &String::from_utf8_lossy(&bytes[..length]);
+        }
+        assert!(told.contains(r#""response":true,"ok":true"#), "{key}: {told}");
     }
 
     /// What it wrote into its log so far.

@@ -84,8 +84,10 @@ impl Switchboard {
     /// The name or number that an address of ours names.
     fn own_name(&self, target: &Uri, known_as: Option<&Host>) -> Option<String> {
         let Uri::Sip(uri) = target else { return None };
+        // Another port is another server, though it has our host's name.
+        let listens = |port| self.config.sip.listeners.iter().any(|(_, at)| at.port() == port);
         let ours = match &uri.host {
-            host if known_as == Some(host) => true,
+            host if known_as == Some(host) && uri.port.is_none_or(listens) => true,
             Host::Name(name) => *name == self.config.sip.access.realm,
             Host::Ip(_) => self.is_own_address(target),
         };

@@ -33,6 +33,9 @@ impl FromStr for EventType {
             return Err(EventTypeError);
         }
         let id = params.value("id").map(str::to_owned);
+        if id.as_deref().is_some_and(|id| !lexis::is_token(id)) {
+            return Err(EventTypeError);
+        }
         Ok(EventType { package: package.to_owned(), id })
     }
 }
@@ -54,6 +57,7 @@ mod tests {
         assert_eq!(event.to_string(), "refer;id=93809824");
         assert_eq!("conference".parse::<EventType>().expect("valid").id, None);
         assert!("".parse::<EventType>().is_err());
+        assert!("refer;id".parse::<EventType>().is_err());
         assert!("a b".parse::<EventType>().is_err());
     }
 }

@@ -35,7 +35,7 @@ may = ["enter", "invite"]
 [[permission]]
 role = ["guest"]
 to = ["myself"]
-may = ["transfer", "take_over"]
+may = ["transfer"]
 
 [[permission]]
 role = ["guest"]

@@ -413,28 +413,6 @@ fn who_transfers_itself_to_another_room_of_ours_gets_there_by_its_own_right() {
     }
 }
 
-#[test]
-fn a_phone_that_joins_its_two_calls_leaves_both_far_ends_together() {
-    let mut house = with(|_| {});
-    let at = |name, number| Phone { address: gateway(1), ..Phone::new(name, number) };
-    let (mut one, mut other) = (at("one", 98), at("other", 99));
-    let (mut alice, mut bob) = (Phone::new("alice", 1), at("bob", 97));
-    alice.dial(&mut house, "room", "");
-    bob.dial(&mut house, "+49301", "");
-    one.dial(&mut house, "room", "");
-    other.dial(&mut house, "+49301", "");
-    let Phone { name, call_id, tag, .. } = &other;
-    let replaces = format!("{call_id}%3Bto-tag%3D{tag}%3Bfrom-tag%3Dt{name}");
-    let refer = format!("Refer-To: <sip:+49301@10.0.0.1?Replaces={replaces}>\r\n");
-    let messages = one.send(&mut house, "REFER", &refer);
-    assert_eq!(statuses(&messages)[0], 202);
-    let byes = messages.iter().filter(
-        |message| matches!(message, Message::Request(request) if request.method.name() == "BYE"),
-    );
-    assert_eq!(byes.count(), 2, "both of its calls are over: {messages:?}");
-    assert_eq!(crowds(&house), [2, 2]);
-}
-
 /// Nobody can make up such a call: its name is known to us alone.
 #[test]
 fn a_call_under_the_name_of_one_of_ours_is_a_strangers() {

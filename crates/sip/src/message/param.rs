@@ -33,7 +33,7 @@ impl Params {
                     (meaning, "") => Some(meaning),
                     (_, _) => return None,
                 },
-                Some(bare) if bare.is_empty() || !bare.bytes().all(is_bare) => return None,
+                Some(bare) if bare.is_empty() || !bare.chars().all(is_bare) => return None,
                 other => other.map(str::to_owned),
             };
             params.0.push((name.to_owned(), value));
@@ -74,10 +74,10 @@ impl Params {
     }
 }
 
-/// Whether the byte may stand in a value without quotes. The grammar has tokens and hosts only;
+/// Whether the letter may stand in a value without quotes. The grammar has tokens and hosts only;
 /// what real clients put into tags beyond that must come back to them as it was.
-fn is_bare(byte: u8) -> bool {
-    byte > b' ' && byte != 0x7f && !b"\"\\,;<>".contains(&byte)
+fn is_bare(letter: char) -> bool {
+    letter != ' ' && !letter.is_control() && !"\"\\,;<>".contains(letter)
 }
 
 /// Writes `;a=1;b`; a value that cannot stand bare is quoted.
@@ -86,7 +86,7 @@ impl fmt::Display for Params {
         for (name, value) in self.iter() {
             match value {
                 None => write!(f, ";{name}")?,
-                Some(value) if !value.is_empty() && value.bytes().all(is_bare) => {
+                Some(value) if !value.is_empty() && value.chars().all(is_bare) => {
                     write!(f, ";{name}={value}")?;
                 }
                 Some(value) => write!(f, ";{name}={}", lexis::quote(value))?,
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn nameless_empty_and_unbalanced_parameters_are_refused() {
-        for text in ["", ";", "a;;b", "=1", "a=", "a=\"x", "a=\"x\"y", "a b", "a=b c"] {
+        for text in ["", ";", "a;;b", "=1", "a=", "a=\"x", "a=\"x\"y", "a b", "a=b c", "a=\u{9c}"] {
             assert_eq!(Params::parse(text), None, "{text}");
         }
     }

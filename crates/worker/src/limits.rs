@@ -54,6 +54,10 @@ pub const SUBMISSIONS_MAX: usize = 256;
 /// time), and the kernel keeps what finds no room.
 pub const COMPLETIONS_MAX: u32 = 4_096;
 
+/// Sockets that io_uring is told at once to receive for: two packets each fill the buffers. A full
+/// house is armed anew in as many entries as it takes to do all sockets.
+pub const ARMED_AT_ONCE_MAX: usize = BUFFERS / 2;
+
 /// Entries into the kernel in one turn: twice as many as it takes to do all sockets, twenty at a
 /// time, so that a flood leaves time for the mix.
 pub const ENTERS_PER_TURN_MAX: usize = 2 * PORTS_MAX / 20;

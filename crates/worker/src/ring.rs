@@ -17,7 +17,8 @@ use crate::address::{NAME_BYTES, RawAddress, read_address};
 use crate::buffers::{Buffers, GROUP};
 use crate::clock::wall_ns;
 use crate::limits::{
-    COMPLETIONS_MAX, ENTERS_PER_TURN_MAX, ORDERS_PER_TURN_MAX, SUBMISSIONS_MAX, SUBMIT_TRIES_MAX,
+    ARMED_AT_ONCE_MAX, COMPLETIONS_MAX, ENTERS_PER_TURN_MAX, ORDERS_PER_TURN_MAX, SUBMISSIONS_MAX,
+    SUBMIT_TRIES_MAX,
 };
 use crate::socket::{Arrived, Socket, Told};
 use crate::stamp::{CONTROL_BYTES, age_us};
@@ -51,6 +52,8 @@ pub(crate) struct Ring {
     generation: u32,
     /// Places whose sockets the kernel is to receive for.
     unarmed: Vec<u32>,
+    /// Those whose sockets had an error: their turn is the next one.
+    failed: Vec<u32>,
     /// Sockets that were taken out while the kernel received for them. It holds them, and their
     /// ports, until it has said that it ended.
     leaving: Vec<(u64, Socket)>,
@@ -90,6 +93,7 @@ impl Ring {
             seats: std::iter::repeat_with(|| None).take(PORTS_MAX).collect(),
             generation: 0,
             unarmed: Vec::with_capacity(PORTS_MAX + ORDERS_PER_TURN_MAX),
+            failed: Vec::with_capacity(PORTS_MAX),
             leaving: Vec::with_capacity(PORTS_MAX),
             released: Vec::with_capacity(PORTS_MAX),
             completed: Vec::with_capacity(COMPLETIONS_MAX as usize),
@@ -139,6 +143,7 @@ impl Ring {
     /// Hands over what came.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(Told<'_>)) {
         let wall_ns = wall_ns();
+        self.unarmed.append(&mut self.failed);
         for _ in 0..ENTERS_PER_TURN_MAX {
             // Also those for which the buffers ran out just now.
             self.arm();
@@ -151,7 +156,7 @@ impl Ring {
                 self.enter();
             }
             self.reap(wall_ns, &mut take);
-            if !due {
+            if !due && self.unarmed.is_empty() {
                 return;
             }
         }
@@ -186,9 +191,11 @@ impl Ring {
         std::mem::take(&mut self.refused)
     }
 
-    /// Has the kernel receive for sockets that it does not receive for.
+    /// Has the kernel receive for some of the sockets that it does not receive for. It begins with
+    /// what waits there, so no more of them than it has buffers for.
     fn arm(&mut self) {
-        while let Some(index) = self.unarmed.pop() {
+        for _ in 0..ARMED_AT_ONCE_MAX {
+            let Some(index) = self.unarmed.pop() else { return };
             let Some(seat) = &mut self.seats[index as usize] else { continue };
             if std::mem::replace(&mut seat.armed, true) {
                 continue;
@@ -208,6 +215,7 @@ impl Ring {
             layout,
             seats,
             unarmed,
+            failed,
             leaving,
             released,
             completed,
@@ -243,7 +251,9 @@ impl Ring {
                     // It ended: it was told to, the buffers ran out, or the socket has an error.
                     if let Some(seat) = seat {
                         seat.armed = false;
-                        unarmed.push(index as u32);
+                        let result = completion.result();
+                        let sound = result >= 0 || result == -libc::ENOBUFS;
+                        if sound { &mut *unarmed } else { &mut *failed }.push(index as u32);
                     } else if let Some(at) = leaving.iter().position(|(of, _)| *of == token) {
                         released.push(leaving.swap_remove(at).1);
                     }

@@ -185,3 +185,38 @@ impl Sockets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::limits::BUFFERS;
+
+    #[test]
+    fn what_came_at_many_more_sockets_than_there_are_buffers_is_taken_in_one_turn() {
+        for io in [Io::IoUring, Io::Epoll] {
+            let mut sockets = Sockets::new(io).unwrap();
+            let phone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let ports: Vec<PortKey> = (0..6 * BUFFERS).filter_map(PortKey::from_index).collect();
+            let mut addresses = Vec::new();
+            for port in &ports {
+                let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+                addresses.push(udp.local_addr().unwrap());
+                assert!(sockets.insert(*port, Socket::new(udp).unwrap()));
+            }
+            for turn in 0..4 {
+                for address in addresses.iter().cycle().take(3 * addresses.len()) {
+                    phone.send_to(b"burst", address).unwrap();
+                }
+                let mut came = vec![0; ports.len()];
+                sockets.receive(|told| match told {
+                    Told::Soon(_) => {}
+                    Told::Came(arrived) => came[arrived.port.index()] += 1,
+                });
+                let (least, most) = (came.iter().min(), came.iter().max());
+                assert_eq!((least, most), (Some(&3), Some(&3)), "{io:?}, turn {turn}");
+            }
+        }
+    }
+}

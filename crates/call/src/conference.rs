@@ -168,6 +168,7 @@ impl Conference {
         };
         let party = self.parties[index].id;
         let cause = Cause { by: Author::Party(party), command: None, now_ms };
+        let is_only_told = change.is_only_told();
         match change {
             LegChange::Ringing => self.ringing(cause, index),
             LegChange::EarlyMedia(comes) => self.early_media(cause, index, comes),
@@ -195,7 +196,9 @@ impl Conference {
             }
             LegChange::Gone(reason) => self.leg_gone(cause, index, reason),
         }
-        self.settle(cause);
+        if !is_only_told {
+            self.settle(cause);
+        }
     }
 
     /// Takes in that a recording could not be started or go on.

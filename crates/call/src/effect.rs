@@ -33,6 +33,22 @@ pub enum LegChange {
     Gone(LeaveReason),
 }
 
+impl LegChange {
+    /// Whether it is only told of: who hears whom, who may stay and what is said are as before.
+    /// These come often, and in a large conference to look through all of it is long.
+    pub(crate) fn is_only_told(&self) -> bool {
+        match self {
+            LegChange::Talking(_) | LegChange::Digit(_) | LegChange::Measured(_) => true,
+            LegChange::Ringing
+            | LegChange::EarlyMedia(_)
+            | LegChange::Connected { .. }
+            | LegChange::Phone(_)
+            | LegChange::KeysRefused(..)
+            | LegChange::Gone(_) => false,
+        }
+    }
+}
+
 /// What the conference wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {

@@ -12,7 +12,8 @@ use model::{ConferenceName, SrtpPolicy, TapRate};
 use serde::Deserialize;
 use sip::access::{Access, Network};
 
-use switchboard::TrunkAudio;
+use switchboard::limits::{RTP_TIMEOUT_HELD_S, RTP_TIMEOUT_TALKING_S};
+use switchboard::{RtpTimeouts, TrunkAudio};
 
 use crate::access::{AccessError, AccessTable, NetworkText, RouteLine, User};
 use crate::tokens::{JwtTable, TokenError, TokenTable};
@@ -47,6 +48,8 @@ pub struct Config {
     pub advertised: Option<IpAddr>,
     /// How long a call outlives a phone that is gone.
     pub session_expires_s: SessionInterval,
+    /// How long a call stays up of which nothing comes.
+    pub rtp_timeouts: RtpTimeouts,
     /// The host names under which browsers and Prometheus reach the page, besides addresses and
     /// `localhost`; a request for any other name is refused.
     pub http_names: Vec<String>,
@@ -217,6 +220,8 @@ struct File {
     advertised: Option<IpAddr>,
     #[serde(default)]
     session_expires_s: SessionInterval,
+    rtp_timeout_s: Option<u32>,
+    rtp_timeout_hold_s: Option<u32>,
     #[serde(default)]
     http_names: Vec<String>,
     #[serde(default)]
@@ -342,6 +347,10 @@ impl Config {
             media_io: file.media_io,
             advertised: file.advertised,
             session_expires_s: file.session_expires_s,
+            rtp_timeouts: RtpTimeouts {
+                talking_s: file.rtp_timeout_s.unwrap_or(RTP_TIMEOUT_TALKING_S),
+                held_s: file.rtp_timeout_hold_s.unwrap_or(RTP_TIMEOUT_HELD_S),
+            },
             http_names: file.http_names,
             http_trusted: file.http_trusted.into_iter().map(|NetworkText(one)| one).collect(),
             profiles,

@@ -181,6 +181,7 @@ fn board_config(
         prompts: prompts.clips.catalogue(),
         callers: callers.collect(),
         trunk_audio: config.trunk_audio.clone(),
+        rtp_timeouts: config.rtp_timeouts,
         any_room: room(&config.room)?,
         srtp: srtp_rules(config)?,
         started: Instant::now(),

@@ -1,10 +1,11 @@
 //! Call control over real RTP: consulting, whispering, supervising, each checked by ear.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use audio::Codec;
 use model::command::{Hearers, Supervision, Target};
-use model::{Author, EventKind, PartyId, Refusal, TapRate, Verb};
+use model::{Author, EventKind, LeaveReason, OneWay, PartyId, Refusal, TapRate, Verb};
 use switchboard::Room;
 
 use crate::network::FAIR;
@@ -126,4 +127,53 @@ fn each_of_a_multi_party_call_is_held_and_muted_and_comes_back() {
         world.ask("desk", Verb::Unmute { party }).unwrap();
         assert_eq!(world.listen()[..3], all);
     }
+}
+
+#[test]
+fn an_agent_whose_network_is_gone_loses_the_call_and_the_other_agent_has_control_of_it() {
+    let (mut world, customer, first) = desk(50, "connect_three_party");
+    let second = world.at_desk(first, Verb::Invite { target: agent(2), role: None }).unwrap();
+    world.listen();
+    world.at_desk(first, Verb::Merge { party: first }).unwrap();
+    assert_eq!(world.listen()[..3], [set(&[1, 2]), set(&[0, 2]), set(&[0, 1])]);
+    let hold = Verb::Hold { party: customer };
+    let second = second.unwrap();
+    assert_eq!(world.at_desk(second, hold.clone()), Err(Refusal::PrimaryPresent));
+    world.unplug(1);
+    let since = world.events.len();
+    let happened = |world: &World| -> Vec<EventKind> {
+        let about_first = |kind: &&EventKind| {
+            matches!(kind, EventKind::OneWay { party, .. } | EventKind::Left { party, .. }
+                if *party == first)
+        };
+        let kinds = world.events[since..].iter().map(|event| &event.kind);
+        kinds.filter(about_first).cloned().collect()
+    };
+    world.run(Duration::from_secs(5));
+    let nothing = EventKind::OneWay { party: first, way: Some(OneWay::NothingComes) };
+    assert_eq!(happened(&world), [nothing.clone()], "told before anything is done");
+    world.run(Duration::from_secs(54));
+    assert_eq!(happened(&world), [nothing.clone()]);
+    world.run(Duration::from_secs(3));
+    let left = EventKind::Left { party: first, reason: LeaveReason::Lost };
+    assert_eq!(happened(&world), [nothing, left]);
+    world.at_desk(second, hold).unwrap();
+    world.at_desk(second, Verb::Resume { party: customer }).unwrap();
+    let heard = world.listen();
+    assert_eq!([&heard[0], &heard[2]], [&set(&[2]), &set(&[0])]);
+}
+
+#[test]
+fn a_phone_on_hold_that_sends_nothing_keeps_its_call() {
+    let mut world = World::new(51, FAIR);
+    for codec in [Codec::Pcmu, Codec::Opus] {
+        let guest = world.guest(codec);
+        world.join(guest, "room");
+    }
+    world.run(Duration::from_secs(2));
+    let now = world.now;
+    world.guests[1].phone.hold(now, true);
+    world.run(Duration::from_secs(120));
+    world.guests[1].phone.hold(world.now, false);
+    assert_eq!(world.listen(), [set(&[1]), set(&[0])]);
 }

@@ -1,7 +1,7 @@
 //! A network that loses, delays, reorders and doubles, all decided by one seed.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use model::Chance;
@@ -57,6 +57,8 @@ pub struct Datagram {
 /// Datagrams on their way, by when they arrive; equals in the order in which they were sent.
 pub struct Network {
     pub weather: Weather,
+    /// Hosts that nothing comes from and nothing gets to.
+    pub unplugged: BTreeSet<IpAddr>,
     chance: Chance,
     /// RTCP has weather of its own, so that a report more or less does not change what is heard.
     control_chance: Chance,
@@ -67,10 +69,21 @@ pub struct Network {
 impl Network {
     pub fn new(seed: u64, weather: Weather) -> Network {
         let (chance, control_chance) = (Chance::new(seed), Chance::new(!seed));
-        Network { weather, chance, control_chance, on_the_way: BTreeMap::new(), sent: 0 }
+        Network {
+            weather,
+            unplugged: BTreeSet::new(),
+            chance,
+            control_chance,
+            on_the_way: BTreeMap::new(),
+            sent: 0,
+        }
     }
 
     pub fn send(&mut self, now: Instant, datagram: Datagram) {
+        let is_off = |host: SocketAddr| self.unplugged.contains(&host.ip());
+        if is_off(datagram.from) || is_off(datagram.to) {
+            return;
+        }
         let is_control = datagram.kind == Kind::Audio && classify(&datagram.bytes) == Packet::Rtcp;
         if is_control {
             std::mem::swap(&mut self.chance, &mut self.control_chance);

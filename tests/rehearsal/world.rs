@@ -15,7 +15,7 @@ use model::{
     MediaOrder, PartyId, Refusal, Registration, TapRate, Verb,
 };
 use sip::{Flow, Transport};
-use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard};
+use switchboard::{Config, Input, Output, Room, RtpTimeouts, SrtpRules, Switchboard};
 use wire::rtp::{Packet, Rtp, classify};
 use wire::sdp::{Keys, Srtp};
 use wire::srtp::KeySource;
@@ -129,6 +129,7 @@ impl World {
             prompts: clips.catalogue(),
             callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
+            rtp_timeouts: RtpTimeouts::default(),
             any_room,
             srtp: SrtpRules::default(),
             started: now,
@@ -268,6 +269,12 @@ impl World {
     /// A NAT gives a guest's audio another address, and nobody says so.
     pub fn rebind(&mut self, guest: usize, rtp: SocketAddr) {
         self.guests[guest].rtp = rtp;
+    }
+
+    /// A guest's phone loses its network.
+    pub fn unplug(&mut self, guest: usize) {
+        let Guest { sip, rtp, .. } = &self.guests[guest];
+        self.network.unplugged.extend([sip.ip(), rtp.ip()]);
     }
 
     /// A datagram from anywhere to the server's media.

@@ -89,6 +89,7 @@ fn terms(remote: SocketAddr) -> Connection {
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,
+        rtp_timeout_ms: None,
     }
 }
 

@@ -84,6 +84,7 @@ fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
         source: Source::Signalled { signalling: remote.ip() },
         sends: true,
         receives: true,
+        rtp_timeout_ms: None,
     }
 }
 

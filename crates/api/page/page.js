@@ -16,6 +16,13 @@ const clock = (ms) => new Date(ms).toLocaleTimeString();
 /** Cards by conference id: { view, root, rows, recordings }. */
 const cards = new Map();
 
+/** How audio fails to run both ways. */
+const ONE_WAY = {
+  nothing_comes: "no audio from it",
+  only_silence: "only silence from it",
+  nothing_arrives: "hears nothing",
+};
+
 // ---------------------------------------------------------------- asking
 
 function toast(text) {
@@ -132,6 +139,7 @@ function apply(view, event) {
       break;
     case "participant.talking": change({ talking: event.talking }); break;
     case "participant.quality": change({ quality: event.quality }); break;
+    case "media.one_way": change({ one_way: event.way }); break;
     case "recording.started":
       view.recording = { id: event.recording, started_ms: event.at_ms };
       break;
@@ -163,7 +171,10 @@ function showParty(row, party) {
   row.querySelector(".lamp").classList.toggle("off", !party.talking);
   row.querySelector("b").textContent = party.display_name ?? party.address;
   row.querySelector(".address").textContent = party.display_name ? party.address : "";
-  row.querySelector(".state").textContent = party.muted ? party.state + ", muted" : party.state;
+  const state = [party.state];
+  if (party.muted) state.push("muted");
+  if (party.one_way) state.push(ONE_WAY[party.one_way]);
+  row.querySelector(".state").textContent = state.join(", ");
   row.querySelector(".codec").textContent = party.codec ?? "";
   const inside = party.state === "connected" || party.state === "held";
   const [mute, hold] = [row.querySelector(".mute"), row.querySelector(".hold")];

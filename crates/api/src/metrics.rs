@@ -12,7 +12,7 @@ use model::stats::{
     HISTOGRAM_BOUNDS, Histogram, JITTER_US_BOUNDS, MOS_BOUNDS, MediaStats, ROUND_TRIP_US_BOUNDS,
     SignalStats, TICK_US_BOUNDS,
 };
-use model::{ConferenceView, Registration, TrunkRegistration, TrunkState, TrunkView};
+use model::{ConferenceView, OneWay, Registration, TrunkRegistration, TrunkState, TrunkView};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -256,6 +256,12 @@ impl Reading {
                 ([("direction", "in")], self.media.rtcp_packets_in),
                 ([("direction", "out")], self.media.rtcp_packets_out),
             ],
+        )?;
+        let found = |way: OneWay| self.signal.one_way.get(&way).copied().unwrap_or_default();
+        out.counters(
+            "one_way_audio",
+            "Times that a leg's audio was found to run one way only",
+            OneWay::ALL.map(|way| ([("way", way.name())], found(way))),
         )?;
         let quality = &self.signal.quality;
         out.histograms(

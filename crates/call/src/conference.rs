@@ -194,6 +194,16 @@ impl Conference {
                     self.tell(cause, EventKind::Quality { party, quality });
                 }
             }
+            LegChange::OneWay(way) => {
+                if self.parties[index].is_connected() {
+                    self.tell(cause, EventKind::OneWay { party, way });
+                }
+            }
+            LegChange::TimedOut => {
+                let reason = LeaveReason::Lost;
+                self.effects.push_back(Effect::HangUp { leg, reason });
+                self.leg_gone(cause, index, reason);
+            }
             LegChange::Gone(reason) => self.leg_gone(cause, index, reason),
         }
         if !is_only_told {
@@ -448,6 +458,10 @@ impl Conference {
         let cause = Cause { by: Author::Party(party), command: None, now_ms };
         match change {
             LegChange::Connected { codec } => verbs::take_seat(self, cause, party, codec),
+            LegChange::TimedOut => {
+                self.effects.push_back(Effect::HangUp { leg, reason: LeaveReason::Lost });
+                self.party_mut(party).seat = Seat::Kept;
+            }
             LegChange::Gone(_) => self.party_mut(party).seat = Seat::Kept,
             LegChange::Ringing
             | LegChange::EarlyMedia(_)
@@ -455,7 +469,8 @@ impl Conference {
             | LegChange::Talking(_)
             | LegChange::Digit(_)
             | LegChange::KeysRefused(..)
-            | LegChange::Measured(_) => {}
+            | LegChange::Measured(_)
+            | LegChange::OneWay(_) => {}
         }
         self.settle(cause);
     }

@@ -1,7 +1,7 @@
 //! What a conference hears of its legs, and what it wants done.
 
 use model::{
-    AnnouncementId, Codec, Digits, Event, KeyVerb, LeaveReason, LegId, PromptName, Quality,
+    AnnouncementId, Codec, Digits, Event, KeyVerb, LeaveReason, LegId, OneWay, PromptName, Quality,
     RecordingId, Refusal, Routing,
 };
 
@@ -29,6 +29,10 @@ pub enum LegChange {
     KeysRefused(KeyVerb, Refusal),
     /// The audio was measured.
     Measured(Quality),
+    /// The audio runs one way only, or both ways again.
+    OneWay(Option<OneWay>),
+    /// Nothing has come from the far end for so long that it is gone; the session is still up.
+    TimedOut,
     /// The connection is over; nothing is left to hang up.
     Gone(LeaveReason),
 }
@@ -38,12 +42,16 @@ impl LegChange {
     /// These come often, and in a large conference to look through all of it is long.
     pub(crate) fn is_only_told(&self) -> bool {
         match self {
-            LegChange::Talking(_) | LegChange::Digit(_) | LegChange::Measured(_) => true,
+            LegChange::Talking(_)
+            | LegChange::Digit(_)
+            | LegChange::Measured(_)
+            | LegChange::OneWay(_) => true,
             LegChange::Ringing
             | LegChange::EarlyMedia(_)
             | LegChange::Connected { .. }
             | LegChange::Phone(_)
             | LegChange::KeysRefused(..)
+            | LegChange::TimedOut
             | LegChange::Gone(_) => false,
         }
     }

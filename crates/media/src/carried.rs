@@ -3,8 +3,8 @@
 use model::LegId;
 
 use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::link::Link;
 use crate::playout::Parcel;
-use crate::port::Link;
 use crate::stage::{PortKey, Ports};
 
 /// What a speaker sent, on its way to listeners.

@@ -8,7 +8,7 @@ use wire::rtcp::{Compound, Packet, Report, ReportBlock, SenderInfo, ntp_middle};
 use wire::rtp::Rtp;
 
 use crate::extended::{Listening, Told};
-use crate::limits::{QUALITY_EVERY_US, RTCP_BYTES_MAX, RTCP_EVERY_US};
+use crate::limits::{PACKETS_KNOWN_MAX, QUALITY_EVERY_US, RTCP_BYTES_MAX, RTCP_EVERY_US};
 use crate::quality::{mos, rating};
 use crate::reception::{Count, Reception};
 
@@ -45,6 +45,27 @@ struct Far {
     /// \[ticks of the RTP clock\]
     jitter: u32,
     round_trip: Option<Duration>,
+}
+
+/// How far our stream came by the far end's reports.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reach {
+    /// The highest sequence number that it told of, and what was sent by then.
+    last: Option<u32>,
+    sent: u32,
+    nothing_arrives: bool,
+}
+
+impl Reach {
+    /// Takes in a report: the highest number that came, if it knows of our stream at all. One that
+    /// tells nothing new while we sent says that nothing arrives.
+    fn tell(&mut self, highest: Option<u32>, sent: u32) {
+        if highest.is_some() && highest != self.last {
+            *self = Reach { last: highest, sent, nothing_arrives: false };
+        } else if sent.wrapping_sub(self.sent) >= PACKETS_KNOWN_MAX {
+            (self.sent, self.nothing_arrives) = (sent, true);
+        }
+    }
 }
 
 /// What a leg's stream of ours has sent.
@@ -91,6 +112,10 @@ pub(crate) struct Control {
     far: Option<Far>,
     /// Loss that the far end told and nobody asked for yet \[percent\].
     loss_told: Option<f64>,
+    /// What it told of our stream.
+    reach: Reach,
+    /// RTCP of the far end so far.
+    pub(crate) came: u32,
     /// Whence its RTCP came.
     pub(crate) learnt: Option<SocketAddr>,
     /// Packets sent when the last report was made, and the one before.
@@ -114,6 +139,8 @@ impl Control {
             heard: None,
             far: None,
             loss_told: None,
+            reach: Reach::default(),
+            came: 0,
             learnt: None,
             reported: [0; 2],
             began: false,
@@ -148,8 +175,12 @@ impl Control {
 
     /// Takes in a datagram of the far end; false if it is no RTCP. A goodbye in it is no more than
     /// a word: calls end by signalling.
-    pub(crate) fn receive(&mut self, own_ssrc: u32, arrival_us: u64, bytes: &[u8]) -> bool {
+    ///
+    /// `own` is our stream: its SSRC, and the packets sent so far.
+    pub(crate) fn receive(&mut self, own: (u32, u32), arrival_us: u64, bytes: &[u8]) -> bool {
         let Ok(compound) = Compound::parse(bytes) else { return false };
+        self.came = self.came.wrapping_add(1);
+        let (own_ssrc, sent) = own;
         for packet in compound {
             match packet {
                 Packet::SenderReport { ssrc, info, blocks } => {
@@ -157,10 +188,10 @@ impl Control {
                         let middle = ntp_middle(info.ntp_timestamp);
                         self.heard = Some(Heard { middle, arrival_us });
                     }
-                    self.judged(own_ssrc, arrival_us, blocks);
+                    self.judged((own_ssrc, sent), arrival_us, blocks);
                 }
                 Packet::ReceiverReport { ssrc: _, blocks } => {
-                    self.judged(own_ssrc, arrival_us, blocks);
+                    self.judged((own_ssrc, sent), arrival_us, blocks);
                 }
                 Packet::Extended { ssrc, blocks } => {
                     self.extended.take(own_ssrc, arrival_us, (ssrc, blocks));
@@ -173,16 +204,23 @@ impl Control {
 
     fn judged(
         &mut self,
-        own_ssrc: u32,
+        (own_ssrc, sent): (u32, u32),
         arrival_us: u64,
         mut blocks: impl Iterator<Item = ReportBlock>,
     ) {
-        let Some(block) = blocks.find(|block| block.ssrc == own_ssrc) else { return };
+        let block = blocks.find(|block| block.ssrc == own_ssrc);
+        self.reach.tell(block.map(|block| block.highest_sequence), sent);
+        let Some(block) = block else { return };
         let before = self.far.and_then(|far| far.round_trip);
         let round_trip = block.round_trip(ntp_middle(elapsed_ntp(arrival_us))).or(before);
         let ReportBlock { fraction_lost, jitter, .. } = block;
         self.far = Some(Far { fraction_lost, jitter, round_trip });
         self.loss_told = self.far_loss_percent();
+    }
+
+    /// Whether the far end says that nothing of ours arrives.
+    pub(crate) fn nothing_arrives(&self) -> bool {
+        self.reach.nothing_arrives
     }
 
     /// Loss that the far end told since this was asked last \[percent\].
@@ -423,8 +461,8 @@ mod tests {
         let report = Report { ssrc: 7, sender: None, blocks: &[block], cname: "far", bye: true };
         let mut bytes = [0; RTCP_BYTES_MAX];
         let length = report.write(&mut bytes).unwrap();
-        assert!(control.receive(99, sent_us + 2 * SECOND_US + 80_000, &bytes[..length]));
-        assert!(!control.receive(99, 0, &bytes[..length - 1]));
+        assert!(control.receive((99, 0), sent_us + 2 * SECOND_US + 80_000, &bytes[..length]));
+        assert!(!control.receive((99, 0), 0, &bytes[..length - 1]));
         assert_eq!(control.quality(0, Spoilt::default(), CODING), None);
         let quality = control.quality(5 * SECOND_US, Spoilt::default(), CODING).unwrap();
         assert_eq!(quality.round_trip_ms, Some(80.0));
@@ -432,7 +470,7 @@ mod tests {
         assert_eq!((far.loss_percent, far.jitter_ms), (25.0, 10.0));
         assert_eq!(quality.mos, None, "nothing came");
         // A block about somebody else says nothing about us.
-        assert!(control.receive(98, 0, &bytes[..length]));
+        assert!(control.receive((98, 0), 0, &bytes[..length]));
         assert_eq!(control.far_loss_percent(), Some(25.0));
     }
 
@@ -444,7 +482,7 @@ mod tests {
         let report = Report { ssrc: 7, sender: Some(info), blocks: &[], cname: "far", bye: false };
         let mut bytes = [0; RTCP_BYTES_MAX];
         let length = report.write(&mut bytes).unwrap();
-        assert!(control.receive(99, 2 * SECOND_US, &bytes[..length]));
+        assert!(control.receive((99, 0), 2 * SECOND_US, &bytes[..length]));
         let length = control.write(5 * SECOND_US, sent(1), false, &mut bytes).unwrap();
         let Some(Packet::SenderReport { mut blocks, .. }) =
             Compound::parse(&bytes[..length]).unwrap().next()

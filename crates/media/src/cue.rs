@@ -3,9 +3,10 @@
 use model::{AnnouncementId, Connection, RecordingId};
 
 use crate::announcer::Announcement;
+use crate::link::Link;
 use crate::mixer::Mixer;
 use crate::plan::Plan;
-use crate::port::{Link, Port};
+use crate::port::Port;
 use crate::pressing::Strokes;
 use crate::stage::{MixerKey, PortKey};
 use crate::tap::Tap;

@@ -14,9 +14,10 @@ use crate::announcer::Announcement;
 use crate::clip::Clips;
 use crate::cue::{Change, Cue, Routed};
 use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX, TAPS_PER_CONFERENCE_MAX};
+use crate::link::Link;
 use crate::mixer::Mixer;
 use crate::plan::{Plan, Seat};
-use crate::port::{Link, Port};
+use crate::port::Port;
 use crate::pressing::Strokes;
 use crate::rate::Rate;
 use crate::stage::{MixerKey, PortKey};
@@ -462,6 +463,7 @@ mod tests {
             source: Source::Signalled { signalling: "192.0.2.1".parse().unwrap() },
             sends: true,
             receives: true,
+            rtp_timeout_ms: None,
         }
     }
 

@@ -6,7 +6,7 @@ use wire::rtcp::{ExtendedBlock, ExtendedBlocks, ExtendedReport, VoipMetrics, ntp
 use crate::bursts::GAP_PACKETS_MIN;
 use crate::control::{Coding, Control, Spoilt, elapsed_ntp};
 use crate::limits::{DELAY_MS_MAX, TICK_MS};
-use crate::port::Link;
+use crate::link::Link;
 use crate::quality::{delay_impairment, mos, rating};
 
 /// What of a leg only its link knows.

@@ -167,6 +167,22 @@ pub const QUALITY_EVERY_US: u64 = 5_000_000;
 /// characters (28), and a goodbye (8) or an extended report with metrics and a time (60).
 pub const RTCP_BYTES_MAX: usize = 140;
 
+/// Time between two looks at whether a leg's audio runs \[µs\]: what is amiss is told within five
+/// seconds, and a call whose far end is gone ends within two of being due.
+pub const WATCH_EVERY_US: u64 = 1_000_000;
+
+/// Without a packet for so long no audio comes from a leg \[µs\]: longer than the pauses of Opus
+/// DTX (400 ms) and than most stalls of a mobile network.
+pub const NOTHING_COMES_US: u64 = 3_000_000;
+
+/// Looks that find audio and never any sound in it, until it is told that there is none: nobody who
+/// answers a phone is still for so long, to the last bit.
+pub const SILENT_LOOKS: u8 = 4;
+
+/// Packets that we sent, of which a report of the far end must know: a second of them. Less may be
+/// on its way while the report is.
+pub const PACKETS_KNOWN_MAX: u32 = 50;
+
 /// Turns in which each port is looked at once for reports that are due: a quarter of a second. So
 /// a turn looks at a fiftieth of the ports, and reports of many legs are spread.
 pub const REPORT_TURNS: usize = 50;

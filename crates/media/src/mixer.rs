@@ -16,12 +16,13 @@ use crate::limits::{
     PAYLOAD_BYTES_MAX, PRIVATE_TICKS, RAMP_MS, SPENT_QUEUED_MAX, TAPS_PER_CONFERENCE_MAX,
     TOUCHED_LEGS,
 };
+use crate::link::{Link, Standing};
 use crate::music::Music;
 use crate::outbox::Outbox;
 use crate::outgoing::Sender;
 use crate::plan::{Bus, Ear, Member, Plan, Sounds};
 use crate::playout::Parcel;
-use crate::port::{Link, Port, Standing};
+use crate::port::Port;
 use crate::rate::{Rate, forwards, has_memory, lands};
 use crate::stage::{PortKey, Ports};
 use crate::tap::Tap;

@@ -28,7 +28,7 @@ pub(crate) struct Outgoing {
     held_clock: u32,
     tick: Option<u64>,
     /// Packets and payload \[bytes\] so far.
-    packets: u32,
+    pub(crate) packets: u32,
     pub(crate) octets: u32,
     /// What protects it, if SRTP is agreed on.
     pub(crate) key: Option<Box<Outbound>>,

@@ -203,6 +203,7 @@ mod tests {
             source: Source::Signalled { signalling: signalling.parse().unwrap() },
             sends: true,
             receives: true,
+            rtp_timeout_ms: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The contexts of SRTP for what signalling agreed on.
 //!
-//! They are made off the media thread, with the [`Link`](crate::port::Link) that brings them. A
+//! They are made off the media thread, with the [`Link`](crate::link::Link) that brings them. A
 //! key that serves already keeps its context: its packets' numbers go on.
 
 use model::{Connection, SrtpKey, SrtpSuite};

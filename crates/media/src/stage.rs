@@ -15,10 +15,11 @@ use crate::limits::{
     MIXERS_MAX, PHASES, PORTS_MAX, REPORT_TURNS, SPENT_QUEUED_MAX, SPENT_ROOM_MIN, TOUCHED_LEGS,
     TOUCHED_MIXERS, TURN_US,
 };
+use crate::link::Link;
 use crate::mixer::{Floor, Mixer, Scratch};
 use crate::music::Music;
 use crate::outbox::Outbox;
-use crate::port::{Link, Port};
+use crate::port::Port;
 
 /// Which of a stage's ports. The shell's sockets have the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

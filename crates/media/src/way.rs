@@ -19,9 +19,9 @@ use model::LegId;
 
 use crate::crowd::Crowd;
 use crate::limits::{ALONE_TICKS, SILENT_TICKS, TAKEN_OVER_TICKS, TICK_MS};
+use crate::link::Link;
 use crate::plan::{Bus, Member, Plan};
 use crate::playout::Parcel;
-use crate::port::Link;
 use crate::rate::forwards;
 use crate::stage::{PortKey, Ports};
 

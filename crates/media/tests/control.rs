@@ -74,7 +74,9 @@ fn qualities(world: &World, leg: u64) -> Vec<Quality> {
         | MediaReport::Digit { .. }
         | MediaReport::Talking { .. }
         | MediaReport::EarlyMedia { .. }
-        | MediaReport::Played { .. } => None,
+        | MediaReport::Played { .. }
+        | MediaReport::OneWay { .. }
+        | MediaReport::TimedOut { .. } => None,
     };
     world.reports.iter().filter_map(of_leg).collect()
 }

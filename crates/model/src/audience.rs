@@ -182,6 +182,7 @@ impl Projection {
         shown.supervises = None;
         shown.talking = party.talking && self.hears(party);
         shown.quality = party.quality.filter(|_| myself);
+        shown.one_way = party.one_way.filter(|_| myself);
         Some(shown)
     }
 
@@ -292,7 +293,8 @@ impl Projection {
             | EventKind::PairEnded { .. }
             | EventKind::Supervised { .. }
             | EventKind::Talking { .. }
-            | EventKind::Quality { .. } => false,
+            | EventKind::Quality { .. }
+            | EventKind::OneWay { .. } => false,
         };
         passes.then(|| event.kind.clone())
     }
@@ -331,6 +333,7 @@ fn touched(kind: &EventKind) -> Option<PartyId> {
     match kind {
         EventKind::Talking { party, .. }
         | EventKind::Quality { party, .. }
+        | EventKind::OneWay { party, .. }
         | EventKind::Digit { party, .. }
         | EventKind::KeysRefused { party, .. }
         | EventKind::DigitsSent { party, .. }
@@ -459,6 +462,9 @@ fn changes(before: &PartyView, shown: &PartyView, event: &Event) -> Vec<EventKin
         && *measured == party
     {
         kinds.push(EventKind::Quality { party, quality });
+    }
+    if before.one_way != shown.one_way {
+        kinds.push(EventKind::OneWay { party, way: shown.one_way });
     }
     kinds
 }

@@ -11,8 +11,8 @@ use crate::command::{Hearers, Supervision};
 use crate::profile::Seeing;
 use crate::role::Role;
 use crate::{
-    AnnouncementId, Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, PartyId,
-    PromptName, Quality, RecordingId, Refusal,
+    AnnouncementId, Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, OneWay,
+    PartyId, PromptName, Quality, RecordingId, Refusal,
 };
 
 /// One thing that happened in one conference.
@@ -284,6 +284,15 @@ pub enum EventKind {
         /// The figures.
         quality: Quality,
     },
+    /// Somebody's audio runs one way only, or both ways again.
+    #[serde(rename = "media.one_way")]
+    OneWay {
+        /// Whose.
+        party: PartyId,
+        /// How; absent: both ways again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        way: Option<OneWay>,
+    },
     /// Somebody pressed a key that is none of the profile's: those say verbs, and what is typed
     /// after them is told nowhere.
     #[serde(rename = "dtmf.received")]
@@ -378,6 +387,7 @@ impl EventKind {
             EventKind::CodecChanged { .. }
             | EventKind::Talking { .. }
             | EventKind::Quality { .. }
+            | EventKind::OneWay { .. }
             | EventKind::Digit { .. }
             | EventKind::KeysRefused { .. }
             | EventKind::DigitsSent { .. }

@@ -37,7 +37,7 @@ pub use event::{Event, EventKind, LeaveReason};
 pub use id::{AnnouncementId, CommandId, ConferenceId, LegId, PartyId, RecordingId};
 pub use keys::{Digits, KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{
-    Codec, Connection, LocalMedia, MediaOrder, MediaReport, Rtcp, Source, TelephoneEvent,
+    Codec, Connection, LocalMedia, MediaOrder, MediaReport, OneWay, Rtcp, Source, TelephoneEvent,
 };
 pub use name::ConferenceName;
 pub use profile::Profile;

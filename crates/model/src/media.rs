@@ -76,6 +76,37 @@ pub struct Connection {
     pub sends: bool,
     /// We take audio.
     pub receives: bool,
+    /// The far end is gone when neither audio nor RTCP has come for so long \[ms\]; never where
+    /// there is none.
+    pub rtp_timeout_ms: Option<u32>,
+}
+
+/// How a leg's audio fails to run both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OneWay {
+    /// No audio comes from it.
+    NothingComes,
+    /// It has sent nothing but digital silence since it joined: a microphone that is off.
+    OnlySilence,
+    /// It says by RTCP that nothing of ours arrives.
+    NothingArrives,
+}
+
+impl OneWay {
+    /// Every way there is.
+    pub const ALL: [OneWay; 3] =
+        [OneWay::NothingComes, OneWay::OnlySilence, OneWay::NothingArrives];
+
+    /// The name as the API and metrics say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OneWay::NothingComes => "nothing_comes",
+            OneWay::OnlySilence => "only_silence",
+            OneWay::NothingArrives => "nothing_arrives",
+        }
+    }
 }
 
 /// How keys come and go as telephone-events.
@@ -252,5 +283,17 @@ pub enum MediaReport {
         leg: LegId,
         /// The figures.
         quality: Quality,
+    },
+    /// A leg's audio runs one way only, or both ways again.
+    OneWay {
+        /// Which leg.
+        leg: LegId,
+        /// How; none: both ways again.
+        way: Option<OneWay>,
+    },
+    /// Nothing has come from a leg's far end for [`Connection::rtp_timeout_ms`]. Told once.
+    TimedOut {
+        /// Which leg.
+        leg: LegId,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Quality, TrunkView};
+use crate::{OneWay, Quality, TrunkView};
 
 /// Upper bounds of the tick-time histogram's buckets \[µs\]; one more bucket holds the rest.
 pub const TICK_US_BOUNDS: [u64; 12] =
@@ -168,6 +168,8 @@ pub struct SignalStats {
     pub denials: BTreeMap<(&'static str, &'static str), u64>,
     /// How calls were.
     pub quality: QualityStats,
+    /// Times that audio was found to run one way only.
+    pub one_way: BTreeMap<OneWay, u64>,
     /// The trunks, by name.
     pub trunks: Vec<TrunkView>,
 }

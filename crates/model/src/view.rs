@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Hearers, Supervision};
 use crate::profile::Seeing;
 use crate::role::Role;
-use crate::{Codec, ConferenceId, ConferenceName, Event, EventKind, PartyId, Quality, RecordingId};
+use crate::{
+    Codec, ConferenceId, ConferenceName, Event, EventKind, OneWay, PartyId, Quality, RecordingId,
+};
 
 /// A conference as its events tell it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +83,9 @@ pub struct PartyView {
     /// more than the events tell: they tell only when it gets better or worse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// How its audio fails to run both ways; absent while it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_way: Option<OneWay>,
 }
 
 /// What a party is doing.
@@ -181,6 +186,7 @@ impl ConferenceView {
                     p.address.clone_from(address);
                     p.codec = Some(*codec);
                     p.quality = None;
+                    p.one_way = None;
                 });
             }
             EventKind::Ended { .. } => self.ended_ms = Some(event.at_ms),
@@ -240,6 +246,7 @@ impl ConferenceView {
             EventKind::Unmuted { party } => self.with(*party, |p| p.muted = false),
             EventKind::Talking { party, talking } => self.with(*party, |p| p.talking = *talking),
             EventKind::Quality { party, quality } => self.measure(*party, *quality),
+            EventKind::OneWay { party, way } => self.with(*party, |p| p.one_way = *way),
             EventKind::RecordingStarted { recording } => {
                 self.recording = Some(RecordingView { id: *recording, started_ms: event.at_ms });
             }
@@ -319,6 +326,7 @@ impl PartyView {
             codec: None,
             joined_ms: None,
             quality: None,
+            one_way: None,
         }
     }
 }

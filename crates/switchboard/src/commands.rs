@@ -215,6 +215,7 @@ mod tests {
             prompts: Default::default(),
             callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
+            rtp_timeouts: crate::RtpTimeouts::default(),
             any_room: room("connect_three_party"),
             srtp: SrtpRules::default(),
             started: now,

@@ -7,6 +7,7 @@ use model::prompt::Catalogue;
 use model::{ConferenceName, Profile, TapRate};
 
 use crate::audio::TrunkAudio;
+use crate::limits::{RTP_TIMEOUT_HELD_S, RTP_TIMEOUT_TALKING_S};
 use crate::srtp::SrtpRules;
 
 /// A room's settings.
@@ -22,6 +23,21 @@ pub struct Room {
     pub profile: Profile,
 }
 
+/// How long a call stays up of which nothing comes, neither audio nor RTCP \[s\]; 0 is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RtpTimeouts {
+    /// Where audio is to go both ways.
+    pub talking_s: u32,
+    /// Where a phone is on hold, or its audio goes one way by agreement.
+    pub held_s: u32,
+}
+
+impl Default for RtpTimeouts {
+    fn default() -> RtpTimeouts {
+        RtpTimeouts { talking_s: RTP_TIMEOUT_TALKING_S, held_s: RTP_TIMEOUT_HELD_S }
+    }
+}
+
 /// What a switchboard is told when it begins.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -35,6 +51,8 @@ pub struct Config {
     pub prompts: Catalogue,
     /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.
     pub trunk_audio: BTreeMap<String, TrunkAudio>,
+    /// When a call is over of which nothing comes.
+    pub rtp_timeouts: RtpTimeouts,
     /// The numbers that rooms show to whom they call, if they have one.
     pub callers: BTreeMap<ConferenceName, String>,
     /// The settings of every other room.

@@ -59,10 +59,10 @@ impl Switchboard {
         let Ok(answer) = Description::parse(sdp) else { return };
         let Ok(negotiated) = sdp::accept(&local, &answer) else { return };
         let host = signalling.unwrap_or(negotiated.remote.ip());
-        let connection = negotiation::connection(&negotiated, host);
+        let connection = negotiation::connection(&negotiated, host, self.config.rtp_timeouts);
         let Some(connection) = connection.filter(|connection| connection.receives) else { return };
         // Nobody has answered: nobody there hears a word of the room.
-        let connection = Connection { sends: false, ..connection };
+        let connection = Connection { sends: false, rtp_timeout_ms: None, ..connection };
         if before.is_some_and(|before| before == (session, connection.clone())) {
             return;
         }

@@ -10,6 +10,13 @@ pub const ROSTER_BYTES_MAX: usize = 49_152;
 /// Keys of one leg that wait to go by INFO: two orders full.
 pub const INFO_KEYS_MAX: usize = 2 * model::limits::DIGITS_MAX;
 
+/// How long a call stays up of which neither audio nor RTCP comes, if nothing else is configured
+/// \[s\]: a phone that lost its network and comes back within it goes on talking.
+pub const RTP_TIMEOUT_TALKING_S: u32 = 60;
+
+/// The same while a phone is on hold, where many send nothing \[s\]: longer than anybody waits.
+pub const RTP_TIMEOUT_HELD_S: u32 = 1_800;
+
 /// How long somebody may stand in the lobby: a prompt, three tries, and a search for the letter
 /// that has the PIN in it.
 pub const PIN_TIME: Duration = Duration::from_secs(60);

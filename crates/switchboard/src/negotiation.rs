@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use model::{Codec, Connection, Rtcp, Source, TelephoneEvent};
 use wire::sdp::{self, Encoding, Local, Negotiated};
 
+use crate::config::RtpTimeouts;
+
 /// Our codecs, best first: what a far end without a preference of its own is given.
 const CODECS: [Encoding; 6] = [
     Encoding::Opus,
@@ -22,7 +24,14 @@ pub(crate) fn local(address: SocketAddr, session_id: u64) -> Local {
 }
 
 /// What media is told of what was agreed. None where the codec is none that carries speech.
-pub(crate) fn connection(negotiated: &Negotiated, signalling: IpAddr) -> Option<Connection> {
+pub(crate) fn connection(
+    negotiated: &Negotiated,
+    signalling: IpAddr,
+    timeouts: RtpTimeouts,
+) -> Option<Connection> {
+    let sends = negotiated.direction.sends() && !negotiated.remote.ip().is_unspecified();
+    let receives = negotiated.direction.receives();
+    let timeout_s = if sends && receives { timeouts.talking_s } else { timeouts.held_s };
     Some(Connection {
         codec: codec(negotiated.codec)?,
         payload_type: negotiated.payload_type,
@@ -39,8 +48,9 @@ pub(crate) fn connection(negotiated: &Negotiated, signalling: IpAddr) -> Option<
         voip_metrics: negotiated.voip_metrics,
         srtp: negotiated.srtp.as_ref().map(crate::srtp::terms),
         source: Source::Signalled { signalling },
-        sends: negotiated.direction.sends() && !negotiated.remote.ip().is_unspecified(),
-        receives: negotiated.direction.receives(),
+        sends,
+        receives,
+        rtp_timeout_ms: (timeout_s > 0).then(|| timeout_s.saturating_mul(1_000)),
     })
 }
 

@@ -430,7 +430,8 @@ impl Switchboard {
         };
         let is_on_hold = negotiated.on_hold;
         let conference = leg.conference;
-        let Some(connection) = negotiation::connection(&negotiated, signalling) else {
+        let timeouts = self.config.rtp_timeouts;
+        let Some(connection) = negotiation::connection(&negotiated, signalling, timeouts) else {
             return self.lose(now, id);
         };
         leg.keys = KeyWay::Unheard;

@@ -7,8 +7,8 @@ use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
 use model::{
     Accepted, Action, AnnouncementId, Author, Chance, Command, CommandId, ConferenceId,
-    ConferenceName, Event, LegId, MediaOrder, MediaReport, PartyId, Quality, RecordingId, Refusal,
-    Registration, TrunkView,
+    ConferenceName, Event, LegId, MediaOrder, MediaReport, OneWay, PartyId, Quality, RecordingId,
+    Refusal, Registration, TrunkView,
 };
 use sip::access::{Origin, Suspicion};
 use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
@@ -170,6 +170,7 @@ pub struct Switchboard {
     pub(crate) refusals: BTreeMap<&'static str, u64>,
     pub(crate) denials: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) quality: QualityStats,
+    pub(crate) one_way: BTreeMap<OneWay, u64>,
     pub(crate) life: Life,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -214,6 +215,7 @@ impl Switchboard {
             refusals: BTreeMap::new(),
             denials: BTreeMap::new(),
             quality: QualityStats::default(),
+            one_way: BTreeMap::new(),
             life: Life::Open,
             outputs: VecDeque::new(),
         }
@@ -322,6 +324,7 @@ impl Switchboard {
             refusals: self.refusals.clone(),
             denials: self.denials.clone(),
             quality: self.quality,
+            one_way: self.one_way.clone(),
             trunks: self.trunk_views(),
         }
     }
@@ -347,6 +350,13 @@ impl Switchboard {
             MediaReport::OpenFailed { leg, reason: _ } => return self.port_failed(now, leg),
             MediaReport::Digit { leg, digit } => return self.key(now, leg, KeyWay::Media, digit),
             MediaReport::Talking { leg, talking } => (leg, LegChange::Talking(talking)),
+            MediaReport::OneWay { leg, way } => {
+                if let Some(way) = way {
+                    *self.one_way.entry(way).or_default() += 1;
+                }
+                (leg, LegChange::OneWay(way))
+            }
+            MediaReport::TimedOut { leg } => (leg, LegChange::TimedOut),
             MediaReport::EarlyMedia { leg } => return self.early_media_came(now, leg),
             MediaReport::Played { announcement } => return self.played(now, announcement),
             MediaReport::Quality { leg, quality } => return self.measured(now, leg, quality),

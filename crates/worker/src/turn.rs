@@ -254,6 +254,7 @@ mod tests {
                 source: Source::Signalled { signalling: LOCAL },
                 sends: true,
                 receives: true,
+                rtp_timeout_ms: None,
             };
             let open = MediaOrder::Open { leg, conference: CONFERENCE, local: LOCAL };
             self.order(&open, Some((leg, ours)));

@@ -60,7 +60,9 @@ fn open_in(
             | MediaReport::Talking { .. }
             | MediaReport::EarlyMedia { .. }
             | MediaReport::Played { .. }
-            | MediaReport::Quality { .. } => {}
+            | MediaReport::Quality { .. }
+            | MediaReport::OneWay { .. }
+            | MediaReport::TimedOut { .. } => {}
         }
     }
 }
@@ -120,6 +122,7 @@ impl Phone {
             source: Source::Signalled { signalling: LOCAL },
             sends: true,
             receives: true,
+            rtp_timeout_ms: None,
         }
     }
 

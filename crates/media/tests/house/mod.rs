@@ -217,6 +217,7 @@ impl Phone {
             source: Source::Signalled { signalling: self.address.ip() },
             sends: true,
             receives: true,
+            rtp_timeout_ms: None,
         }
     }
 

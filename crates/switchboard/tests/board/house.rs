@@ -96,6 +96,7 @@ impl House {
             rooms: BTreeMap::new(),
             callers: [(ConferenceName::parse("desk").unwrap(), "+4930999".to_owned())].into(),
             trunk_audio,
+            rtp_timeouts: switchboard::RtpTimeouts::default(),
             prompts: Default::default(),
             any_room: room,
             srtp,

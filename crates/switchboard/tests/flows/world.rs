@@ -12,7 +12,7 @@ use model::{
 use sip::access::Access;
 use sip::digest::Secrets;
 use sip::{Flow, Transport};
-use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard};
+use switchboard::{Config, Input, Output, Room, RtpTimeouts, SrtpRules, Switchboard};
 
 use crate::phone::{Manners, Phone};
 
@@ -119,6 +119,7 @@ impl World {
             prompts: Default::default(),
             callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
+            rtp_timeouts: RtpTimeouts::default(),
             any_room: room,
             srtp: SrtpRules::default(),
             started: now,

@@ -1,29 +1,51 @@
 //! What is due when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
-/// Timers by key: each key has one time at most, and setting it again moves it.
+/// Timers by key: each key has one time at most, and setting it again moves it. What is due next
+/// costs no look at the others.
 #[derive(Debug)]
-pub(crate) struct Agenda<K> {
+pub struct Agenda<K> {
     at_by_key: BTreeMap<K, Instant>,
     due: BTreeSet<(Instant, K)>,
 }
 
-impl<K: Ord + Copy> Agenda<K> {
-    pub(crate) fn new() -> Agenda<K> {
+impl<K> Default for Agenda<K> {
+    fn default() -> Agenda<K> {
         Agenda { at_by_key: BTreeMap::new(), due: BTreeSet::new() }
     }
+}
 
-    pub(crate) fn set(&mut self, key: K, at: Instant) {
-        if let Some(before) = self.at_by_key.insert(key, at) {
-            self.due.remove(&(before, key));
+impl<K: Ord + Clone> Agenda<K> {
+    /// Nothing is due.
+    #[must_use]
+    pub fn new() -> Agenda<K> {
+        Agenda::default()
+    }
+
+    /// A key is due at that time and no other.
+    pub fn set(&mut self, key: K, at: Instant) {
+        if self.at_by_key.get(&key) == Some(&at) {
+            return;
+        }
+        if let Some(before) = self.at_by_key.insert(key.clone(), at) {
+            self.due.remove(&(before, key.clone()));
         }
         self.due.insert((at, key));
     }
 
-    pub(crate) fn clear(&mut self, key: K) {
+    /// A key is not due any more.
+    pub fn clear(&mut self, key: K) {
         if let Some(at) = self.at_by_key.remove(&key) {
+            self.due.remove(&(at, key));
+        }
+    }
+
+    /// Takes out all keys of a range.
+    pub(crate) fn clear_within(&mut self, keys: RangeInclusive<K>) {
+        for (key, at) in self.at_by_key.extract_if(keys, |_, _| true) {
             self.due.remove(&(at, key));
         }
     }
@@ -34,17 +56,15 @@ impl<K: Ord + Copy> Agenda<K> {
     }
 
     /// The earliest time and its key.
-    pub(crate) fn next(&self) -> Option<(Instant, K)> {
-        self.due.first().copied()
+    #[must_use]
+    pub fn next(&self) -> Option<(Instant, K)> {
+        self.due.first().cloned()
     }
 
     /// Takes out the earliest key whose time has come.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<K> {
-        let (at, key) = self.next()?;
-        if at > now {
-            return None;
-        }
-        self.clear(key);
+    pub fn pop(&mut self, now: Instant) -> Option<K> {
+        let (_, key) = self.next().filter(|(at, _)| *at <= now)?;
+        self.clear(key.clone());
         Some(key)
     }
 }
@@ -54,6 +74,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
+    fn a_range_is_cleared_with_both_its_ends_and_nothing_else() {
+        let start = Instant::now();
+        let mut agenda = Agenda::new();
+        for key in 'a'..='e' {
+            agenda.set(key, start);
+        }
+        agenda.clear_within('b'..='d');
+        assert_eq!([agenda.pop(start), agenda.pop(start)], [Some('a'), Some('e')]);
+        assert_eq!((agenda.next(), agenda.is_set('c')), (None, false));
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::{Deadline, Output, ResolveId};
 use crate::flow::{ConnectionId, Flow};
 use crate::inspect::{description, inspect};
-use crate::limits::RETRY_AFTER_S;
+use crate::limits::{RESPONSE_BYTES_MAX, RETRY_AFTER_S};
 use crate::locate::Server;
 use crate::message::{
     CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via,
@@ -67,11 +67,11 @@ impl Endpoint {
             trunks: Trunks::new(&config.access.trunks),
             config,
             gate: Gate::new(&tokens),
+            servers: Servers::new(&tokens),
             registrar: Registrar::default(),
             tokens,
             outbox: Outbox::default(),
             clients: Clients::new(),
-            servers: Servers::new(),
             sessions: BTreeMap::new(),
             ids_by_dialog: BTreeMap::new(),
             ids_by_lookup: BTreeMap::new(),
@@ -315,7 +315,8 @@ impl Endpoint {
     /// Whether another transaction fits; if not, the request is answered 503.
     pub(crate) fn has_room(&mut self, arrival: &Arrival) -> bool {
         let alive = self.clients.len() + self.servers.len();
-        let room = alive < self.config.transactions_max;
+        let room = alive < self.config.transactions_max
+            && self.servers.response_bytes() < RESPONSE_BYTES_MAX;
         if !room {
             self.shed(arrival);
         }

@@ -25,9 +25,19 @@ pub const MULTIPART_PARTS_MAX: usize = 16;
 /// Sessions at once, by default: a conference of 4,000 and as many calls again waiting or leaving.
 pub const SESSIONS_MAX: usize = 8_192;
 
-/// Transactions at once, by default. A session holds up to four (its INVITE, a re-INVITE, a BYE, an
-/// INFO) for 64·T1; over the limit a request is answered 503 and nothing is kept.
-pub const TRANSACTIONS_MAX: usize = 4 * SESSIONS_MAX;
+/// Calls a second that come and go and leave room for more: three times what must be taken.
+const CALLS_PER_SECOND: usize = 1_500;
+
+/// Transactions at once, by default: four for each session (its INVITE, a re-INVITE, a BYE, an
+/// INFO), and the INVITE and the BYE of all calls that came and went in the last 64·T1 = 32 s, in
+/// which copies of them may still come by UDP. Over the limit a request is answered 503 and nothing
+/// is kept. One of those costs about half a kilobyte besides its response, so all of them 64 MB and
+/// [`RESPONSE_BYTES_MAX`], whatever they hold.
+pub const TRANSACTIONS_MAX: usize = 4 * SESSIONS_MAX + CALLS_PER_SECOND * 2 * 32;
+
+/// Bytes of all responses that are kept because they may have to be sent again: one is as long as
+/// its request has it, which is a stranger's choice. Those to the BYEs of all calls are 20 MB.
+pub const RESPONSE_BYTES_MAX: usize = 128 << 20;
 
 /// Addresses of one dialled name that are tried in turn (RFC 3263 §4.3): with Timer B at 32 s
 /// nobody waits for more.

@@ -64,15 +64,45 @@ impl Tokens {
     /// The tag of a reply that keeps no transaction: the same for each copy of a request (RFC 3261
     /// §8.2.7), unlike any tag of a dialog.
     pub(crate) fn stateless_tag(&self, parts: &[&[u8]]) -> String {
-        let mut joined = Vec::new();
-        for part in parts {
-            joined.extend_from_slice(&part.len().to_le_bytes());
-            joined.extend_from_slice(part);
-        }
+        let hash = siphash(self.key, &joined(parts));
         let mut tag = String::from("s");
-        write!(tag, "{:016x}", siphash(self.key, &joined)).expect("a String takes what is written");
+        write!(tag, "{hash:016x}").expect("a String takes what is written");
         tag
     }
+
+    /// What gives fingerprints for that purpose.
+    pub(crate) fn fingerprints(&self, purpose: &[u8]) -> Fingerprints {
+        let key = self.derive(purpose);
+        let (words, _) = key.as_chunks();
+        let [a, b, c, d] = std::array::from_fn(|word| u64::from_le_bytes(words[word]));
+        Fingerprints([(a, b), (c, d)])
+    }
+}
+
+/// Gives what others name at any length a name of 128 bits, under keys that nobody outside knows:
+/// two things of one fingerprint can be neither found nor met by chance.
+#[derive(Debug)]
+pub(crate) struct Fingerprints([(u64, u64); 2]);
+
+/// The short name of something long.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Fingerprint([u64; 2]);
+
+impl Fingerprints {
+    pub(crate) fn of(&self, parts: &[&[u8]]) -> Fingerprint {
+        let joined = joined(parts);
+        Fingerprint(self.0.map(|key| siphash(key, &joined)))
+    }
+}
+
+/// The parts in one, so that no two lists of them look alike.
+fn joined(parts: &[&[u8]]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for part in parts {
+        joined.extend_from_slice(&part.len().to_le_bytes());
+        joined.extend_from_slice(part);
+    }
+    joined
 }
 
 /// SipHash-2-4 (Aumasson and Bernstein): a keyed function whose output tells nothing of the key.
@@ -126,6 +156,17 @@ mod tests {
         let input: Vec<u8> = (0..15).collect();
         assert_eq!(siphash(key, &[]), 0x726f_db47_dd0e_0e31);
         assert_eq!(siphash(key, &input), 0xa129_ca61_49be_45e5);
+    }
+
+    #[test]
+    fn a_fingerprint_tells_apart_what_is_cut_elsewhere_or_asked_for_another_purpose() {
+        let tokens = Tokens::new(7);
+        let (one, other) = (tokens.fingerprints(b"one"), tokens.fingerprints(b"other"));
+        assert_eq!(one.of(&[b"ab", b"c"]), one.of(&[b"ab", b"c"]));
+        assert_ne!(one.of(&[b"ab", b"c"]), one.of(&[b"a", b"bc"]));
+        assert_ne!(one.of(&[b"ab", b"c"]), other.of(&[b"ab", b"c"]));
+        let Fingerprint([first, second]) = one.of(&[b"ab"]);
+        assert_ne!(first, second);
     }
 
     #[test]

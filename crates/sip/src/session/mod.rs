@@ -257,19 +257,8 @@ pub(crate) enum SessionTimer {
 }
 
 impl SessionTimer {
-    const ALL: [SessionTimer; 11] = [
-        SessionTimer::NoAnswer,
-        SessionTimer::Progress,
-        SessionTimer::Expires,
-        SessionTimer::AnswerAgain,
-        SessionTimer::NoAck,
-        SessionTimer::BackOff,
-        SessionTimer::CancelUnanswered,
-        SessionTimer::ProgressAgain,
-        SessionTimer::NoPrack,
-        SessionTimer::Refresh,
-        SessionTimer::Expiry,
-    ];
+    const FIRST: SessionTimer = SessionTimer::NoAnswer;
+    const LAST: SessionTimer = SessionTimer::Expiry;
 
     pub(crate) fn why(self) -> &'static str {
         match self {
@@ -362,9 +351,7 @@ impl Endpoint {
     }
 
     pub(crate) fn stop_session_timers(&mut self, id: SessionId) {
-        for timer in SessionTimer::ALL {
-            self.agenda.clear((id, timer));
-        }
+        self.agenda.clear_within((id, SessionTimer::FIRST)..=(id, SessionTimer::LAST));
     }
 
     pub(crate) fn session_timeout(&mut self, now: Instant, id: SessionId, timer: SessionTimer) {

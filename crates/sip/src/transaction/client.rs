@@ -32,7 +32,7 @@ pub(crate) enum Input {
     TransportError,
 }
 
-const ANSWERED: &[Action] = &[Stop(Timer::E), Stop(Timer::F), Report, Start(Timer::K)];
+const ANSWERED: &[Action] = &[Stop(Timer::E), Stop(Timer::F), Report, Release, Start(Timer::K)];
 const ANSWERED_RELIABLY: &[Action] = &[Stop(Timer::E), Stop(Timer::F), Report];
 
 /// The move for an input; `None` when nothing happens.

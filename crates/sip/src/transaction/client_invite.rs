@@ -42,12 +42,19 @@ pub(crate) enum Input {
 }
 
 const HEARD: &[Action] = &[Stop(Timer::A), Stop(Timer::B), Start(Timer::C), Report];
-const REFUSED: &[Action] =
-    &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Acknowledge, Report, Start(Timer::D)];
+const REFUSED: &[Action] = &[
+    Stop(Timer::A),
+    Stop(Timer::B),
+    Stop(Timer::C),
+    Acknowledge,
+    Report,
+    Release,
+    Start(Timer::D),
+];
 const REFUSED_RELIABLY: &[Action] =
     &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Acknowledge, Report];
 const ACCEPTED: &[Action] =
-    &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Report, Start(Timer::M)];
+    &[Stop(Timer::A), Stop(Timer::B), Stop(Timer::C), Report, Release, Start(Timer::M)];
 
 /// The move for an input; `None` when nothing happens.
 pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<State>> {

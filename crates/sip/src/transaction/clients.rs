@@ -246,7 +246,7 @@ impl Clients {
         }
     }
 
-    /// The request as it was sent.
+    /// The request as it was sent, as long as it has no final response.
     pub(crate) fn request(&self, id: TransactionId) -> Option<(&Request, Flow)> {
         self.alive.get(&id).map(|client| (&client.request, client.flow))
     }
@@ -255,9 +255,7 @@ impl Clients {
     pub(crate) fn forget(&mut self, id: TransactionId) {
         if let Some(client) = self.alive.remove(&id) {
             self.ids.remove(&client.key);
-            for timer in Timer::ALL {
-                self.agenda.clear((id, timer));
-            }
+            self.agenda.clear_within((id, Timer::FIRST)..=(id, Timer::LAST));
         }
     }
 
@@ -347,6 +345,11 @@ impl Clients {
                         outbox.stats.requests_sent.count(&Method::Ack);
                     }
                 }
+                Action::Release => {
+                    if let Some(client) = self.alive.get_mut(&id) {
+                        client.release();
+                    }
+                }
                 // The caller reads these from the list of actions; requests are sent by `start`.
                 Action::Report | Action::TellTimeout | Action::TellTransport | Action::Send => {}
             }
@@ -361,16 +364,36 @@ impl Clients {
     }
 }
 
+impl Client {
+    /// Keeps of the request what an ACK for a refusal is made of.
+    fn release(&mut self) {
+        self.request.headers = self.request.headers.only(&ACK_REPEATS);
+        self.request.body = Vec::new();
+        self.bytes = Vec::new();
+        self.retreat = None;
+    }
+}
+
 fn to_tag(response: &Response) -> Option<String> {
     let to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
     // RFC 2543 servers send none; that counts as one that is empty (RFC 3261 §12.1.2).
     Some(to.tag().unwrap_or("").to_owned())
 }
 
+/// What the ACK for a refusal has of its INVITE.
+const ACK_REPEATS: [HeaderName; 6] = [
+    HeaderName::Via,
+    HeaderName::MaxForwards,
+    HeaderName::Route,
+    HeaderName::From,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+];
+
 /// The ACK for a refusal: part of the INVITE's own transaction (RFC 3261 §17.1.1.3).
 fn refusal_ack(invite: &Request, response: &Response) -> Vec<u8> {
-    use HeaderName::{CSeq, CallId, From, MaxForwards, Route, To, Via};
-    let mut headers = invite.headers.only(&[Via, MaxForwards, Route, From, CallId, CSeq]);
+    use HeaderName::{CSeq, To};
+    let mut headers = invite.headers.only(&ACK_REPEATS);
     let cseq = headers.text(&CSeq).unwrap_or_default().replace("INVITE", "ACK");
     headers.set(CSeq, cseq);
     if let Some(to) = response.headers.first(&To) {

@@ -28,6 +28,8 @@ pub(crate) enum Action {
     Resend,
     /// Send the ACK for a refusal.
     Acknowledge,
+    /// Keep no more of the messages than what copies that still come are answered with.
+    Release,
     /// Hand the message at hand to the user.
     Report,
     /// Tell the user that nothing was heard.

@@ -42,7 +42,8 @@ pub(crate) enum Input {
 
 const REFUSED: &[Action] = &[Send, Start(Timer::G), Start(Timer::H)];
 const REFUSED_RELIABLY: &[Action] = &[Send, Start(Timer::H)];
-const CONFIRMED: &[Action] = &[Stop(Timer::G), Stop(Timer::H), Start(Timer::I)];
+const ACCEPTED: &[Action] = &[Send, Release, Start(Timer::L)];
+const CONFIRMED: &[Action] = &[Stop(Timer::G), Stop(Timer::H), Release, Start(Timer::I)];
 const CONFIRMED_RELIABLY: &[Action] = &[Stop(Timer::G), Stop(Timer::H)];
 
 /// The move for an input; `None` when nothing happens.
@@ -59,7 +60,7 @@ pub(crate) fn step(state: State, input: Input, reliable: bool) -> Option<Move<St
     match (state, input) {
         (S::Proceeding | S::Completed, I::Again) => Some(Move::to(state, &[Resend])),
         (S::Proceeding, I::Provisional) => Some(Move::to(S::Proceeding, &[Send])),
-        (S::Proceeding, I::Success) => Some(Move::to(S::Accepted, &[Send, Start(Timer::L)])),
+        (S::Proceeding, I::Success) => Some(Move::to(S::Accepted, ACCEPTED)),
         (S::Proceeding, I::Failure) => Some(Move::to(S::Completed, refused)),
         (S::Completed, I::Ack) => Some(confirmed),
         (S::Completed, I::TimerG) => Some(Move::to(S::Completed, &[Resend, Start(Timer::G)])),

@@ -8,9 +8,10 @@ use crate::agenda::Agenda;
 use crate::flow::{ConnectionId, Flow};
 use crate::message::{Method, Response};
 use crate::outbox::Outbox;
+use crate::token::{Fingerprint, Fingerprints, Tokens};
 
 /// What names a server transaction (RFC 3261 §17.2.3).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Debug)]
 pub(crate) struct ServerKey {
     /// The top Via's branch; for clients without one, the fields that stand in for it.
     pub(crate) branch: String,
@@ -21,7 +22,7 @@ pub(crate) struct ServerKey {
 }
 
 /// What copies of one request have in common that came on different ways (RFC 3261 §8.2.2.2).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Debug)]
 pub(crate) struct MergeKey {
     pub(crate) call_id: String,
     pub(crate) from_tag: String,
@@ -29,24 +30,31 @@ pub(crate) struct MergeKey {
 }
 
 /// All server transactions.
+///
+/// Most of them only wait for copies of a request that was answered, half a minute each. What the
+/// other side chose is known by its fingerprint, so that such a one costs the same whatever came.
 #[derive(Debug)]
 pub(crate) struct Servers {
     alive: BTreeMap<TransactionId, Server>,
-    ids: BTreeMap<ServerKey, TransactionId>,
-    merged: BTreeMap<MergeKey, TransactionId>,
+    ids: BTreeMap<Fingerprint, TransactionId>,
+    merged: BTreeMap<Fingerprint, TransactionId>,
+    fingerprints: Fingerprints,
     agenda: Agenda<(TransactionId, Timer)>,
     opened: u64,
+    /// The bytes of all responses that are kept.
+    response_bytes: usize,
 }
 
 #[derive(Debug)]
 struct Server {
-    key: ServerKey,
-    merge: Option<MergeKey>,
+    key: Fingerprint,
+    merge: Option<Fingerprint>,
+    method: Method,
     state: State,
     /// Where responses go.
     flow: Flow,
-    /// The last response.
-    bytes: Vec<u8>,
+    /// The last response, as long as it may be sent again.
+    last: Box<[u8]>,
     interval: Duration,
     /// The To tag of its responses, which that of a CANCEL must be as well (RFC 3261 §9.2).
     tag: String,
@@ -59,13 +67,15 @@ enum State {
 }
 
 impl Servers {
-    pub(crate) fn new() -> Servers {
+    pub(crate) fn new(tokens: &Tokens) -> Servers {
         Servers {
             alive: BTreeMap::new(),
             ids: BTreeMap::new(),
             merged: BTreeMap::new(),
+            fingerprints: tokens.fingerprints(b"server transactions"),
             agenda: Agenda::new(),
             opened: 0,
+            response_bytes: 0,
         }
     }
 
@@ -73,17 +83,22 @@ impl Servers {
         self.alive.len()
     }
 
+    /// The bytes of all responses that are kept because they may have to be sent again.
+    pub(crate) fn response_bytes(&self) -> usize {
+        self.response_bytes
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
         self.agenda.next().map(|(at, (_, timer))| (at, timer.why()))
     }
 
     pub(crate) fn find(&self, key: &ServerKey) -> Option<TransactionId> {
-        self.ids.get(key).copied()
+        self.ids.get(&self.key(key)).copied()
     }
 
     /// Whether that INVITE came on another way already.
     pub(crate) fn is_merged(&self, merge: &MergeKey) -> bool {
-        self.merged.contains_key(merge)
+        self.merged.contains_key(&self.merge(merge))
     }
 
     /// The To tag of the transaction's responses.
@@ -105,13 +120,33 @@ impl Servers {
             true => State::Invite(server_invite::State::Proceeding),
             false => State::Other(server::State::Trying),
         };
-        self.ids.insert(key.clone(), id);
-        if let Some(merge) = &merge {
-            self.merged.insert(merge.clone(), id);
+        let (merge, method) = (merge.map(|merge| self.merge(&merge)), key.method.clone());
+        let key = self.key(&key);
+        self.ids.insert(key, id);
+        if let Some(merge) = merge {
+            self.merged.insert(merge, id);
         }
-        let server = Server { key, merge, state, flow, bytes: Vec::new(), interval: T1, tag };
+        let last = Box::default();
+        let server = Server { key, merge, method, state, flow, last, interval: T1, tag };
         self.alive.insert(id, server);
         id
+    }
+
+    fn key(&self, key: &ServerKey) -> Fingerprint {
+        let ServerKey { branch, sent_by, method } = key;
+        self.fingerprints.of(&[branch.as_bytes(), sent_by.as_bytes(), method.name().as_bytes()])
+    }
+
+    fn merge(&self, merge: &MergeKey) -> Fingerprint {
+        let MergeKey { call_id, from_tag, cseq } = merge;
+        self.fingerprints.of(&[call_id.as_bytes(), from_tag.as_bytes(), &cseq.to_le_bytes(), b""])
+    }
+
+    /// Keeps that response instead of the one before.
+    fn keep(&mut self, id: TransactionId, last: Box<[u8]>) {
+        let Some(server) = self.alive.get_mut(&id) else { return };
+        self.response_bytes += last.len();
+        self.response_bytes -= std::mem::replace(&mut server.last, last).len();
     }
 
     /// The request came again.
@@ -141,7 +176,7 @@ impl Servers {
     ) {
         let Some(server) = self.alive.get(&id) else { return };
         let status = response.status;
-        outbox.stats.responses_sent.count(&server.key.method, status);
+        outbox.stats.responses_sent.count(&server.method, status);
         match server.state {
             State::Invite(_) => {
                 let input = if status.is_provisional() {
@@ -246,16 +281,18 @@ impl Servers {
         actions: &[Action],
         response: Option<&Response>,
     ) {
-        let Some(server) = self.alive.get_mut(&id) else { return };
         for action in actions {
+            let Some(server) = self.alive.get_mut(&id) else { return };
             match action {
                 Action::Send => {
                     if let Some(response) = response {
-                        server.bytes = response.to_bytes();
-                        outbox.transmit(server.flow, server.bytes.clone());
+                        let bytes = response.to_bytes();
+                        outbox.transmit(server.flow, bytes.clone());
+                        self.keep(id, bytes.into());
                     }
                 }
-                Action::Resend => outbox.resend(server.flow, server.bytes.clone()),
+                Action::Resend => outbox.resend(server.flow, server.last.to_vec()),
+                Action::Release => self.keep(id, Box::default()),
                 Action::Start(timer) => {
                     self.agenda.set((id, *timer), now + timer.length(server.interval));
                     server.interval = timer.next_interval(server.interval);
@@ -271,13 +308,55 @@ impl Servers {
     }
 
     fn forget(&mut self, id: TransactionId) {
+        self.keep(id, Box::default());
         let Some(server) = self.alive.remove(&id) else { return };
         self.ids.remove(&server.key);
         if let Some(merge) = &server.merge {
             self.merged.remove(merge);
         }
-        for timer in Timer::ALL {
-            self.agenda.clear((id, timer));
-        }
+        self.agenda.clear_within((id, Timer::FIRST)..=(id, Timer::LAST));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Transport;
+    use crate::message::{Headers, StatusCode};
+
+    /// What stands in `limits::TRANSACTIONS_MAX` holds: with its places in four trees that are two
+    /// thirds full, and its tag, one is about half a kilobyte.
+    const _: () = assert!(size_of::<Server>() <= 224);
+
+    fn opened(servers: &mut Servers, method: Method) -> TransactionId {
+        let at = "192.0.2.1:5060".parse().expect("an address");
+        let flow = Flow { transport: Transport::Udp, local: at, remote: at, connection: None };
+        let (branch, sent_by) = ("z9hG4bK".repeat(1_000), "192.0.2.1".to_owned());
+        let key = ServerKey { branch, sent_by, method };
+        assert_eq!(servers.find(&key), None);
+        servers.open(key, None, flow, "tag".to_owned())
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
+    fn of_a_response_no_more_is_kept_than_may_be_sent_again() {
+        let (now, mut outbox) = (Instant::now(), Outbox::default());
+        let mut servers = Servers::new(&Tokens::new(1));
+        let mut respond = |servers: &mut Servers, id, status| {
+            let status = StatusCode::new(status).expect("a status");
+            let (reason, body) = (String::new(), vec![b'x'; 500]);
+            let response = Response { status, reason, headers: Headers::new(), body };
+            servers.respond(now, &mut outbox, id, &response);
+            servers.response_bytes()
+        };
+        let invite = opened(&mut servers, Method::Invite);
+        assert!(respond(&mut servers, invite, 180) > 500);
+        // The session repeats it, and copies of the INVITE are only absorbed (RFC 6026 §7.1).
+        assert_eq!(respond(&mut servers, invite, 200), 0);
+        let bye = opened(&mut servers, Method::Bye);
+        assert!(respond(&mut servers, bye, 200) > 500);
+        while servers.timeout(now + super::super::TRANSACTION_TIMEOUT, &mut Outbox::default()) {}
+        assert_eq!((servers.len(), servers.response_bytes()), (0, 0));
+        assert!(servers.ids.is_empty() && servers.agenda.next().is_none());
     }
 }

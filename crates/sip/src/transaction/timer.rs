@@ -32,21 +32,8 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Timer; 13] = [
-        Timer::A,
-        Timer::B,
-        Timer::C,
-        Timer::D,
-        Timer::E,
-        Timer::F,
-        Timer::G,
-        Timer::H,
-        Timer::I,
-        Timer::J,
-        Timer::K,
-        Timer::L,
-        Timer::M,
-    ];
+    pub(super) const FIRST: Timer = Timer::A;
+    pub(super) const LAST: Timer = Timer::M;
 
     /// What the timer is for, in words.
     pub(crate) fn why(self) -> &'static str {

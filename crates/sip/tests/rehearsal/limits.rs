@@ -1,8 +1,12 @@
 //! Messages at their bounds and one beyond: what is too much is refused at once, is counted, and
 //! the next message is answered (acceptance F5).
 
-use sip::limits::{HEADER_VALUES_MAX, HEADERS_MAX, MULTIPART_PARTS_MAX};
-use sip::message::{Message, parse};
+use std::time::{Duration, Instant};
+
+use sip::access::Access;
+use sip::limits::{HEADER_VALUES_MAX, HEADERS_MAX, MULTIPART_PARTS_MAX, RESPONSE_BYTES_MAX};
+use sip::message::{HeaderName, Message, StatusCode, parse};
+use sip::{Alive, Config, Endpoint, Flow, Output, SessionEvent, Transport};
 
 use crate::world::World;
 
@@ -66,4 +70,106 @@ fn a_description_is_looked_for_among_so_many_parts_and_not_within_parts() {
         deep + "--x\r\nContent-Type: multipart/mixed;boundary=x\r\n\r\n"
     });
     assert_eq!(answer("INVITE", multipart, &deep).0, 415);
+}
+
+/// One who sends whatever it likes, and an endpoint that takes each of its calls.
+struct Caller {
+    endpoint: Endpoint,
+    flow: Flow,
+    now: Instant,
+    calls: u64,
+}
+
+impl Caller {
+    #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
+    fn new() -> Caller {
+        let [local, remote] = ["10.0.0.1:5060", STRANGER].map(|at| at.parse().expect("address"));
+        let mut config = Config::new(vec![(Transport::Udp, local)]);
+        // A trusted host has no rate.
+        config.access = Access::everybody();
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        Caller { endpoint: Endpoint::new(config, 1), flow, now: Instant::now(), calls: 0 }
+    }
+
+    /// Sends a request of the newest call and takes the status and To of the last answer.
+    fn ask(&mut self, method: &str, to: &str, more: &str) -> Option<(StatusCode, String)> {
+        let number = if method == "BYE" { 2 } else { 1 };
+        let calls = self.calls;
+        let text = format!(
+            "{method} sip:b@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {STRANGER};branch=z9hG4bK{calls}\
+             {method}\r\nFrom: <sip:p@x>;tag={calls}\r\nTo: {to}\r\nCall-ID: {calls}\r\n\
+             CSeq: {number} {method}\r\nContact: <sip:p@{STRANGER}>\r\n{more}\r\n"
+        );
+        self.endpoint.receive(self.now, self.flow, text.as_bytes());
+        let mut answer = None;
+        while let Some(output) = self.endpoint.poll() {
+            match output {
+                Output::Session(id, SessionEvent::Incoming(_)) => {
+                    self.endpoint.accept(self.now, id, b"v=0\r\n".to_vec()).expect("it waits");
+                }
+                Output::Transmit { bytes, .. } => {
+                    let Ok(Message::Response(response)) = parse(&bytes) else {
+                        panic!("a request")
+                    };
+                    let to = response.headers.text(&HeaderName::To).expect("a To");
+                    answer = Some((response.status, to.into_owned()));
+                }
+                _ => {}
+            }
+        }
+        answer
+    }
+
+    /// A call that is taken and ends at once.
+    fn call(&mut self) {
+        self.calls += 1;
+        let (status, to) = self.ask("INVITE", "<sip:b@x>", "").expect("an answer");
+        assert_eq!(status, StatusCode::OK, "call {}", self.calls);
+        assert_eq!(self.ask("ACK", &to, ""), None);
+        let (status, _) = self.ask("BYE", &to, "").expect("an answer");
+        assert_eq!(status, StatusCode::OK, "call {}", self.calls);
+    }
+
+    fn wait(&mut self, span: Duration) {
+        self.now += span;
+        self.endpoint.handle_timeout(self.now);
+    }
+}
+
+#[test]
+fn fifteen_hundred_calls_come_and_go_each_second_for_longer_than_they_are_remembered() {
+    let mut caller = Caller::new();
+    for _ in 0..34 {
+        caller.wait(Duration::from_secs(1));
+        for _ in 0..1_500 {
+            caller.call();
+        }
+    }
+    let alive = caller.endpoint.alive();
+    assert_eq!((alive.sessions, alive.server_transactions), (0, 1_500 * 2 * 32));
+    assert_eq!(caller.endpoint.stats().shed, 0);
+    caller.wait(Duration::from_secs(32));
+    assert_eq!(caller.endpoint.alive(), Alive::default());
+}
+
+#[test]
+fn long_answers_that_may_be_asked_for_again_take_so_much_room_and_no_more() {
+    let mut caller = Caller::new();
+    let proxies = format!("Via: SIP/2.0/UDP 192.0.2.1;x={}\r\n", "y".repeat(60_000));
+    let mut taken = 0;
+    let refused = loop {
+        caller.calls += 1;
+        let (status, to) = caller.ask("INVITE", "<sip:b@x>", &proxies).expect("an answer");
+        if status != StatusCode::OK {
+            break status;
+        }
+        caller.ask("ACK", &to, "");
+        caller.ask("BYE", &to, &proxies);
+        taken += 1;
+    };
+    assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
+    // Each BYE's answer is longer than what it repeats, and not by much.
+    assert!((60_000..60_500).contains(&(RESPONSE_BYTES_MAX / taken)), "{taken} were taken");
+    caller.wait(Duration::from_secs(32));
+    caller.call();
 }

@@ -40,7 +40,7 @@ pub enum LegChange {
 impl LegChange {
     /// Whether it is only told of: who hears whom, who may stay and what is said are as before.
     /// These come often, and in a large conference to look through all of it is long.
-    pub(crate) fn is_only_told(&self) -> bool {
+    pub fn is_only_told(&self) -> bool {
         match self {
             LegChange::Talking(_)
             | LegChange::Digit(_)

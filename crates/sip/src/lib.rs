@@ -37,6 +37,7 @@ mod token;
 mod transaction;
 mod trunks;
 
+pub use agenda::Agenda;
 pub use config::Config;
 pub use endpoint::Endpoint;
 pub use event::{Deadline, EndCause, Incoming, Output, ResolveId, SessionEvent};

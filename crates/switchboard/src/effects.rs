@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use call::Effect;
+use call::{Conference, Effect};
 use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate};
 use sip::message::{Host, SipUri, Uri};
 
@@ -14,8 +14,17 @@ use crate::referral::status_of_leaving;
 use crate::switchboard::{Output, Switchboard};
 
 impl Switchboard {
-    /// Carries out all that a conference wants.
+    /// Carries out all that a conference wants that has changed, and notes when it is due.
     pub(crate) fn drain_conference(&mut self, now: Instant, id: ConferenceId) {
+        self.carry_out(now, id);
+        match self.conferences.get(&id).and_then(Conference::next_deadline_ms) {
+            Some(at_ms) => self.ringing.set(id, self.config.instant(at_ms)),
+            None => self.ringing.clear(id),
+        }
+    }
+
+    /// Carries out all that a conference wants.
+    pub(crate) fn carry_out(&mut self, now: Instant, id: ConferenceId) {
         while let Some(effect) = self.conferences.get_mut(&id).and_then(|c| c.poll()) {
             match effect {
                 Effect::Event(event) => self.outputs.push_back(Output::Event(event)),

@@ -11,7 +11,7 @@ use model::{
     Refusal, Registration, TrunkView,
 };
 use sip::access::{Origin, Suspicion};
-use sip::{Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
+use sip::{Agenda, Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
 use wire::srtp::KeySource;
 
 use crate::calls::Calls;
@@ -145,6 +145,8 @@ pub struct Switchboard {
     pub(crate) chance: Chance,
     pub(crate) keys: KeySource,
     pub(crate) conferences: BTreeMap<ConferenceId, Conference>,
+    /// When conferences are due: the first call of each that is given up.
+    pub(crate) ringing: Agenda<ConferenceId>,
     pub(crate) names: BTreeMap<ConferenceName, ConferenceId>,
     pub(crate) legs: BTreeMap<LegId, Leg>,
     pub(crate) legs_by_session: BTreeMap<SessionId, LegId>,
@@ -195,6 +197,7 @@ impl Switchboard {
             config,
             chance,
             conferences: BTreeMap::new(),
+            ringing: Agenda::new(),
             names: BTreeMap::new(),
             legs: BTreeMap::new(),
             legs_by_session: BTreeMap::new(),
@@ -254,13 +257,7 @@ impl Switchboard {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.sip.handle_timeout(now);
         let now_ms = self.config.at_ms(now);
-        let due: Vec<ConferenceId> = self
-            .conferences
-            .iter()
-            .filter(|(_, conference)| conference.next_deadline_ms().is_some_and(|at| at <= now_ms))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
+        while let Some(id) = self.ringing.pop(now) {
             if let Some(conference) = self.conferences.get_mut(&id) {
                 conference.handle_timeout(now_ms);
             }
@@ -276,15 +273,20 @@ impl Switchboard {
     /// When [`Self::handle_timeout`] is to be called.
     pub fn next_deadline(&self) -> Option<Deadline> {
         let sip = self.sip.next_deadline().map(|due| Deadline { at: due.at, why: due.why });
-        let ringing =
-            self.conferences.values().filter_map(Conference::next_deadline_ms).min().map(|at_ms| {
-                Deadline { at: self.config.instant(at_ms), why: "ringing for too long" }
-            });
+        let ringing = self.ringing.next().map(|(at, _)| at);
+        debug_assert_eq!(ringing, self.first_given_up(), "it is noted after every change");
+        let ringing = ringing.map(|at| Deadline { at, why: "ringing for too long" });
         let keys = self.keypads.next_deadline();
         let keys = keys.map(|at| Deadline { at, why: "no key follows" });
         let lobby = self.lobby.next_deadline();
         let lobby = lobby.map(|at| Deadline { at, why: "no PIN comes" });
         [sip, ringing, keys, lobby].into_iter().flatten().min_by_key(|due| due.at)
+    }
+
+    /// When the first call of all conferences is given up.
+    fn first_given_up(&self) -> Option<Instant> {
+        let due_ms = self.conferences.values().filter_map(Conference::next_deadline_ms).min();
+        due_ms.map(|at_ms| self.config.instant(at_ms))
     }
 
     /// The next thing to do.
@@ -338,10 +340,15 @@ impl Switchboard {
         change: LegChange,
     ) {
         let now_ms = self.config.at_ms(now);
+        let is_only_told = change.is_only_told();
         if let Some(conference) = self.conferences.get_mut(&id) {
             conference.leg_changed(now_ms, leg, change);
         }
-        self.drain_conference(now, id);
+        // In a large conference to look when it is due is long, too.
+        match is_only_told {
+            true => self.carry_out(now, id),
+            false => self.drain_conference(now, id),
+        }
     }
 
     fn media(&mut self, now: Instant, report: MediaReport) {

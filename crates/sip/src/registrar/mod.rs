@@ -8,6 +8,7 @@ use std::time::Instant;
 
 pub use binding::{Binding, Registration};
 
+use crate::agenda::Agenda;
 use crate::endpoint::Endpoint;
 use crate::event::Output;
 use crate::flow::ConnectionId;
@@ -17,12 +18,13 @@ use crate::limits::BINDINGS_PER_USER_MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Registrar {
     by_user: BTreeMap<String, Vec<Binding>>,
+    /// When the first of a user's bindings expires.
+    expiries: Agenda<String>,
 }
 
 impl Registrar {
     pub(crate) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        let expiries = self.by_user.values().flatten().map(|binding| binding.expires_at);
-        expiries.min().map(|at| (at, "registration expires"))
+        self.expiries.next().map(|(at, _)| (at, "registration expires"))
     }
 
     /// The bindings that hold at that moment, the preferred first.
@@ -35,10 +37,16 @@ impl Registrar {
     }
 
     fn put(&mut self, user: &str, bindings: Vec<Binding>) {
-        match bindings.is_empty() {
-            true => self.by_user.remove(user),
-            false => self.by_user.insert(user.to_owned(), bindings),
-        };
+        match bindings.iter().map(|binding| binding.expires_at).min() {
+            Some(first) => {
+                self.expiries.set(user.to_owned(), first);
+                self.by_user.insert(user.to_owned(), bindings);
+            }
+            None => {
+                self.expiries.clear(user.to_owned());
+                self.by_user.remove(user);
+            }
+        }
     }
 
     /// Requests along a connection that is gone have to find another.
@@ -72,15 +80,7 @@ impl Endpoint {
 
     /// Forgets what has expired.
     pub(crate) fn expire_bindings(&mut self, now: Instant) {
-        let due = |bindings: &Vec<Binding>| bindings.iter().any(|b| b.expires_at <= now);
-        let users: Vec<String> = self
-            .registrar
-            .by_user
-            .iter()
-            .filter(|(_, bindings)| due(bindings))
-            .map(|(user, _)| user.clone())
-            .collect();
-        for user in users {
+        while let Some(user) = self.registrar.expiries.pop(now) {
             let bindings = self.registrar.of(now, &user);
             self.registrar.put(&user, bindings);
             self.tell_registration(now, user);

@@ -16,6 +16,7 @@ mod sipp;
 
 mod calls;
 mod conference;
+mod early;
 mod hostile;
 mod machine;
 mod scripts;

@@ -52,6 +52,14 @@ fn scenario_path(scenario: &str) -> PathBuf {
     root.join("tests").join("sipp").join(format!("{scenario}.xml"))
 }
 
+fn folder_with(files: &[(&str, &[u8])]) -> Folder {
+    let folder = Folder::new();
+    for (name, bytes) in files {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    folder
+}
+
 impl Sipp {
     /// Lets it call a server.
     pub(crate) fn call(server: SocketAddr, scenario: &str, more: &[&str]) -> Sipp {
@@ -66,16 +74,18 @@ impl Sipp {
         files: &[(&str, &[u8])],
         more: &[&str],
     ) -> Sipp {
-        let folder = Folder::new();
-        for (name, bytes) in files {
-            std::fs::write(folder.join(name), bytes).unwrap();
-        }
-        Sipp::start(folder, Some(server), scenario, more)
+        Sipp::start(folder_with(files), Some(server), scenario, more)
     }
 
     /// Lets it wait for one call.
     pub(crate) fn wait(scenario: &str, more: &[&str]) -> Sipp {
-        let sipp = Sipp::start(Folder::new(), None, scenario, &[&["-m", "1"], more].concat());
+        Sipp::wait_with(scenario, &[], more)
+    }
+
+    /// The same, with files in its folder: name and bytes.
+    pub(crate) fn wait_with(scenario: &str, files: &[(&str, &[u8])], more: &[&str]) -> Sipp {
+        let more = [&["-m", "1"], more].concat();
+        let sipp = Sipp::start(folder_with(files), None, scenario, &more);
         // SIPp binds its socket before it writes the head of its statistics.
         crate::until("SIPp's socket", || sipp.folder.join("statistics").exists().then_some(()));
         sipp

@@ -22,6 +22,8 @@ pub(crate) enum Manners {
     Rings,
     /// Refuses, with this status.
     Refuses(u16),
+    /// Says that somebody else is to be called (302).
+    Forwards(&'static str),
 }
 
 /// One call of a phone.
@@ -155,7 +157,10 @@ impl Phone {
     pub(crate) fn drain(&mut self, now: Instant) {
         while let Some(output) = self.sip.poll() {
             match output {
-                Output::Transmit { flow, bytes } => self.out.push((flow, bytes)),
+                Output::Transmit { flow, bytes } => {
+                    let bytes = self.with_forward(bytes);
+                    self.out.push((flow, bytes));
+                }
                 Output::Session(session, event) => self.session(now, session, event),
                 Output::Text(id, text) => {
                     self.texts.push(text.text.clone());
@@ -174,6 +179,17 @@ impl Phone {
                 }
                 Output::Resolve { .. } | Output::Registered(_) | Output::Security(_) => {}
             }
+        }
+    }
+
+    /// The server's own endpoint, which a phone has here, forwards nobody and so names none.
+    fn with_forward(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match self.manners {
+            Manners::Forwards(to) if bytes.starts_with(b"SIP/2.0 302") => {
+                let text = String::from_utf8(bytes).unwrap();
+                text.replacen("\r\n", &format!("\r\nContact: <{to}>\r\n"), 1).into_bytes()
+            }
+            Manners::Forwards(_) | Manners::Answers | Manners::Rings | Manners::Refuses(_) => bytes,
         }
     }
 
@@ -210,6 +226,10 @@ impl Phone {
             Manners::Refuses(status) => {
                 let status = StatusCode::new(status).unwrap();
                 self.sip.reject(now, session, status, None, None).unwrap();
+            }
+            Manners::Forwards(_) => {
+                let moved = StatusCode::new(302).unwrap();
+                self.sip.reject(now, session, moved, None, None).unwrap();
             }
             Manners::Rings => self.sip.ring(now, session).unwrap(),
             Manners::Answers => {

@@ -3,7 +3,7 @@
 use sip::message::HeaderName;
 
 use crate::Flow;
-use crate::phone::Manners::{Answers, Refuses, Rings};
+use crate::phone::Manners::{Answers, Forwards, Refuses, Rings};
 use crate::world::World;
 
 /// What is to be seen after [`consultation`].
@@ -165,6 +165,110 @@ pub(crate) const FLOWS: &[Flow] = &[
         ],
     },
     Flow {
+        section: "RFC 5589 7.6: semi-attended transfer, at first as if the target had answered",
+        play: |world| {
+            pair(world);
+            world.phone("carol", Rings);
+            world.bind("carol", &[2]);
+            world.call(0, "carol");
+            world.run(std::time::Duration::from_secs(5));
+            world.at(0, |phone, now| phone.put_together(now, 0, 1));
+            world.stop();
+            // As it is drawn: the call that rings is given up, and who was to be reached by it is
+            // called anew.
+            world.at(0, |phone, now| phone.hang_up(now, 1));
+            refer_to_carol(world, Answers, "");
+            world.stop();
+        },
+        stops: &[
+            "room: alice bob | alice talks, bob talks",
+            "call: alice carol(called), room: alice bob | \
+             alice talks+talks transfer 491, bob talks, carol rings",
+            "room: bob carol | alice over+over transfer 200, bob talks, carol over+talks",
+        ],
+    },
+    Flow {
+        section: "RFC 5359 2.7, RFC 3261 8.1.3.4: a phone forwards its calls, which nobody follows",
+        play: |world| {
+            user_called(world, Forwards("sip:carol@10.0.1.3"));
+            world.phone("carol", Answers);
+            world.stop();
+        },
+        stops: &["alice over, bob over, carol "],
+    },
+    Flow {
+        section: "RFC 5359 2.9: a phone forwards its calls, and another of its user answers",
+        play: |world| {
+            world.phone("alice", Answers);
+            world.phone("bob", Forwards("sip:carol@10.0.1.4"));
+            world.phone("bob", Answers);
+            world.phone("carol", Answers);
+            world.bind("bob", &[1, 2]);
+            world.call(0, "bob");
+            world.stop();
+        },
+        stops: &["call: alice bob | alice talks, bob over, bob talks, carol "],
+    },
+    Flow {
+        section: "RFC 5589 6.3: transfer, target forwards its calls",
+        play: |world| {
+            pair(world);
+            refer_to_carol(world, Forwards("sip:dave@10.0.1.4"), "");
+            world.stop();
+        },
+        stops: &[
+            "room: alice bob | alice talks, bob talks",
+            "room: alice bob | alice talks transfer 302, bob talks, carol over",
+        ],
+    },
+    Flow {
+        section: "RFC 5359 2.13: incoming call screening",
+        play: |world| {
+            world.phone("alice", Answers);
+            world.call(0, "closed");
+            world.stop();
+        },
+        stops: &["alice over"],
+    },
+    Flow {
+        section: "RFC 5359 2.14: outgoing call screening",
+        play: |world| {
+            for name in ["alice", "bob"] {
+                let phone = world.phone(name, Answers);
+                world.call(phone, "quiet");
+            }
+            world.stop();
+            refer_to_carol(world, Answers, ";method=INVITE");
+            world.stop();
+        },
+        stops: &[
+            "quiet: alice bob | alice talks, bob talks",
+            "quiet: alice bob | alice talks transfer 403, bob talks, carol ",
+        ],
+    },
+    Flow {
+        section: "RFC 5359 2.15: call park, and its retrieval",
+        play: |world| {
+            pair(world);
+            let replaces = |world: &World, phone: usize| {
+                [(HeaderName::Replaces, world.phones[phone].named(0))]
+            };
+            let (park, alice) = (world.phone("park", Answers), replaces(world, 0));
+            world.at(park, |phone, now| phone.call(now, "anything", &alice));
+            world.run(std::time::Duration::from_secs(35));
+            world.at(park, |phone, now| phone.hold(now, 0, true));
+            world.stop();
+            let (carol, parked) = (world.phone("carol", Answers), replaces(world, park));
+            world.at(carol, |phone, now| phone.call(now, "anything", &parked));
+            world.stop();
+        },
+        stops: &[
+            "room: alice bob | alice talks, bob talks",
+            "room: bob park(held) | alice over, bob talks, park talks",
+            "room: bob carol | alice over, bob talks, park over, carol talks",
+        ],
+    },
+    Flow {
         section: "RFC 5589 9, RFC 5359 2.10, RFC 4579 5.5: a third party is added by the focus",
         play: |world| {
             pair(world);
@@ -287,7 +391,12 @@ fn user_called(world: &mut World, manners: crate::phone::Manners) {
 
 /// Alice refers the room to carol, who does so when her phone rings.
 fn refer_to_carol(world: &mut World, manners: crate::phone::Manners, more: &str) {
-    world.phone("carol", manners);
+    match world.phones.get_mut(2) {
+        Some(carol) => carol.manners = manners,
+        None => {
+            world.phone("carol", manners);
+        }
+    }
     let to = format!("<sip:carol@10.0.1.3{more}>");
     world.at(0, |phone, now| phone.refer(now, 0, &to));
 }

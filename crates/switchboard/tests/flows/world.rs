@@ -96,6 +96,9 @@ to = ["conference"]
 may = ["invite", "end"]
 "#;
 
+/// What is different in the rooms `quiet`, where nobody may be called, and `closed`.
+const GUESTS_MAY: &str = r#""enter", "invite", "write""#;
+
 impl World {
     pub(crate) fn new(mishap: Option<(usize, Mishap)>) -> World {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
@@ -107,15 +110,18 @@ impl World {
         // Those who register are elsewhere, and have to show who they are.
         let trusted = vec!["10.0.1.0/24".parse().unwrap()];
         let access = Access { users: users.into(), trusted, ..Access::everybody() };
-        let room = Room {
+        let room = |guests_may: &str| Room {
             record: false,
             recording_rate: TapRate::Hz16000,
             parties_max: 10,
-            profile: call::parse(TRUSTING).unwrap(),
+            profile: call::parse(&TRUSTING.replace(GUESTS_MAY, guests_may)).unwrap(),
         };
+        let rooms = [("quiet", r#""enter""#), ("closed", r#""write""#)]
+            .map(|(name, may)| (ConferenceName::parse(name).unwrap(), room(may)));
+        let (rooms, room) = (rooms.into(), room(GUESTS_MAY));
         let config = Config {
             sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
-            rooms: BTreeMap::new(),
+            rooms,
             prompts: Default::default(),
             callers: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
@@ -375,8 +381,8 @@ fn room(view: &ConferenceView) -> String {
             let mark = match party.state {
                 PartyState::Connected => "",
                 PartyState::Held => "(held)",
-                PartyState::Dialling => "(dialled)",
-                PartyState::Ringing => "(rings)",
+                // A 180 that is lost is repeated after a minute.
+                PartyState::Dialling | PartyState::Ringing => "(called)",
             };
             format!("{user}{mark}")
         })

@@ -141,7 +141,11 @@ pub async fn run(mut board: Switchboard, mut requests: Outlet, mut shells: Shell
                     }
                 }
                 Request::Stats(answer) => {
-                    if answer.send(board.stats()).is_err() {
+                    let mut stats = board.stats();
+                    for (limit, count) in shells.gateway.stats().limits() {
+                        *stats.limits.entry(limit).or_default() += count;
+                    }
+                    if answer.send(stats).is_err() {
                         tracing::debug!("whoever asked for the counters has gone");
                     }
                 }

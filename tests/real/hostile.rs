@@ -101,6 +101,7 @@ fn malformed_datagrams_do_no_harm_to_a_call_that_is_up() {
     }
     server.assert_answers_options();
     assert!(server.metric("convoke_sip_malformed_total") > 0.0);
+    assert!(server.metric(r#"convoke_limit_hit_total{limit="headers"}"#) > 0.0);
     assert!(server.metric("convoke_rtp_packets_refused_total") > 0.0);
 
     listen(&phones, 2_000);

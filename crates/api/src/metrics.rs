@@ -169,6 +169,11 @@ impl Reading {
         out.gauge("registered_users", "Users with a phone", self.registrations.len() as f64)?;
         out.gauge("registered_phones", "Phones that have registered", phones as f64)?;
         out.counters(
+            "limit_hit",
+            "What was refused or dropped because a limit of signalling was reached, by limit",
+            signal.limits.iter().map(|(limit, count)| ([("limit", *limit)], *count)),
+        )?;
+        out.counters(
             "sip_turned_away",
             "SIP requests turned away before anything was kept of them, by reason",
             signal.turned_away.iter().map(|(reason, count)| ([("reason", *reason)], *count)),

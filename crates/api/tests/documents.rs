@@ -138,6 +138,7 @@ async fn metrics_show_what_was_counted() {
         }
         signal.calls.insert(("in", "answered"), 4);
         signal.refusals.insert("busy", 5);
+        signal.limits.insert("sessions", 7);
         signal.denials.insert(("end", "not_allowed"), 6);
         let mut media = world.switch.media.lock().unwrap();
         media.packets_in = u64::from(u32::MAX) * 2;
@@ -159,6 +160,7 @@ async fn metrics_show_what_was_counted() {
         ("convoke_sip_requests_total{method=\"other\",code=\"400\"}", 2.0),
         ("convoke_calls_total{direction=\"in\",result=\"answered\"}", 4.0),
         ("convoke_commands_refused_total{reason=\"busy\"}", 5.0),
+        ("convoke_limit_hit_total{limit=\"sessions\"}", 7.0),
         ("convoke_policy_denied_total{action=\"end\",reason=\"not_allowed\"}", 6.0),
         ("convoke_rtp_packets_received_total", 8_589_934_590.0),
         ("convoke_mixer_tick_seconds_bucket{le=\"0.00005\"}", 3.0),

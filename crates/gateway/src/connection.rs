@@ -270,6 +270,9 @@ async fn finish(
     if was_cut || matches!(end, End::Slow) {
         shared.counters.connections_slow.add();
     }
+    if matches!(end, End::Garbage(FramingError::TooLarge)) {
+        shared.counters.messages_too_large.add();
+    }
     if matches!(end, End::Garbage(_) | End::NotSip(_)) {
         shared.counters.connections_garbage.add();
     }

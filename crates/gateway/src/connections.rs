@@ -41,6 +41,15 @@ pub(crate) enum Handed {
     Refused,
 }
 
+/// Why a connection is not accepted.
+#[derive(Debug)]
+pub(crate) enum TooMany {
+    /// There are too many.
+    Altogether,
+    /// There are too many from its address.
+    FromAddress,
+}
+
 /// All connections. The lock is held for a few map operations at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
@@ -76,18 +85,22 @@ struct Entry {
 }
 
 impl Connections {
-    /// Enters a connection that a peer has opened; none if there are too many.
-    pub(crate) fn accept(&self, flow: &Flow, settings: &Settings) -> Option<Entered> {
+    /// Enters a connection that a peer has opened.
+    ///
+    /// # Errors
+    /// Of what there are too many.
+    pub(crate) fn accept(&self, flow: &Flow, settings: &Settings) -> Result<Entered, TooMany> {
         let Flow { transport, remote, .. } = *flow;
         let mut table = self.lock();
         let from_ip = table.accepted_by_ip.get(&remote.ip()).copied().unwrap_or(0);
         if from_ip >= settings.connections_per_ip_max {
-            return None;
+            return Err(TooMany::FromAddress);
         }
         let peer = Peer { transport, remote, name: None };
-        let entered = table.enter(peer, true, settings.connections_max)?;
+        let entered = table.enter(peer, true, settings.connections_max);
+        let entered = entered.ok_or(TooMany::Altogether)?;
         table.accepted_by_ip.insert(remote.ip(), from_ip + 1);
-        Some(entered)
+        Ok(entered)
     }
 
     /// Hands a message to its flow's connection, else to one that leads to the same peer, else to
@@ -207,7 +220,7 @@ mod tests {
         Flow { transport: Transport::Tcp, local, remote: remote.parse().unwrap(), connection }
     }
 
-    fn accept(connections: &Connections, remote: &str) -> Option<Entered> {
+    fn accept(connections: &Connections, remote: &str) -> Result<Entered, TooMany> {
         connections.accept(&flow(None, remote), &settings())
     }
 
@@ -220,11 +233,12 @@ mod tests {
         let connections = Connections::default();
         let first = accept(&connections, "10.0.0.1:1").unwrap();
         let _second = accept(&connections, "10.0.0.1:2").unwrap();
-        assert!(accept(&connections, "10.0.0.1:3").is_none());
+        assert!(matches!(accept(&connections, "10.0.0.1:3"), Err(TooMany::FromAddress)));
         let _third = accept(&connections, "10.0.0.2:1").unwrap();
-        assert!(accept(&connections, "10.0.0.3:1").is_none(), "three are all that there may be");
+        // Three are all that there may be.
+        assert!(matches!(accept(&connections, "10.0.0.3:1"), Err(TooMany::Altogether)));
         assert!(!connections.remove(first.id));
-        assert!(accept(&connections, "10.0.0.1:3").is_some());
+        assert!(accept(&connections, "10.0.0.1:3").is_ok());
     }
 
     #[test]
@@ -269,7 +283,7 @@ mod tests {
         let connections = Connections::default();
         let entered = accept(&connections, "10.0.0.1:1").unwrap();
         connections.close();
-        assert!(accept(&connections, "10.0.0.2:1").is_none());
+        assert!(accept(&connections, "10.0.0.2:1").is_err());
         assert!(matches!(hand_over(&connections, flow(None, "10.0.0.1:1")), Handed::Refused));
         assert!(!connections.remove(entered.id), "it was closed, not cut");
     }

@@ -37,7 +37,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::connections::{Connections, Handed};
+use crate::connections::{Connections, Handed, TooMany};
 use crate::limits::{ERROR_PAUSE, TLS_FILES_LOOK_EVERY};
 use crate::names::Names;
 use crate::resolve::Lookups;
@@ -328,12 +328,13 @@ async fn accept(
         };
         let flow = Flow { transport, local, remote, connection: None };
         match shared.connections.accept(&flow, &shared.settings) {
-            Some(entered) => {
+            Ok(entered) => {
                 shared.counters.connections_accepted.add();
                 let shared = Arc::clone(&shared);
                 tokio::spawn(connection::accepted(stream, flow, entered, shared));
             }
-            None => shared.counters.connections_refused.add(),
+            Err(TooMany::Altogether) => shared.counters.connections_refused.add(),
+            Err(TooMany::FromAddress) => shared.counters.connections_refused_per_ip.add(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sip::limits::Limit;
+
 /// The gateway's counters, as values. All but the first count since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GatewayStats {
@@ -9,8 +11,12 @@ pub struct GatewayStats {
     pub connections_open: u64,
     /// Connections accepted.
     pub connections_accepted: u64,
-    /// Connections not accepted because there were too many, from anywhere or from their address.
+    /// Connections not accepted because there were too many.
     pub connections_refused: u64,
+    /// Connections not accepted because there were too many from their address.
+    pub connections_refused_per_ip: u64,
+    /// Connections closed because a message on them was too large.
+    pub messages_too_large: u64,
     /// Connections cut because the peer was too slow to speak, to finish a message or to read.
     pub connections_slow: u64,
     /// Connections closed because what came was not SIP or too large.
@@ -31,6 +37,20 @@ pub struct GatewayStats {
     pub names_unresolved: u64,
 }
 
+impl GatewayStats {
+    /// How often each limit was reached, by its name. A message is too large by one limit whether
+    /// the gateway saw it or [`sip::limits::Limit::MessageBytes`] was reached.
+    pub fn limits(&self) -> [(&'static str, u64); 5] {
+        [
+            (Limit::MessageBytes.name(), self.messages_too_large),
+            ("connections", self.connections_refused),
+            ("connections_per_address", self.connections_refused_per_ip),
+            ("connection_time", self.connections_slow),
+            ("inbound_messages", self.datagrams_dropped),
+        ]
+    }
+}
+
 /// One counter.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -49,6 +69,8 @@ impl Counter {
 pub(crate) struct Counters {
     pub(crate) connections_accepted: Counter,
     pub(crate) connections_refused: Counter,
+    pub(crate) connections_refused_per_ip: Counter,
+    pub(crate) messages_too_large: Counter,
     pub(crate) connections_slow: Counter,
     pub(crate) connections_garbage: Counter,
     pub(crate) messages_in: Counter,
@@ -66,6 +88,8 @@ impl Counters {
             connections_open: connections_open as u64,
             connections_accepted: self.connections_accepted.read(),
             connections_refused: self.connections_refused.read(),
+            connections_refused_per_ip: self.connections_refused_per_ip.read(),
+            messages_too_large: self.messages_too_large.read(),
             connections_slow: self.connections_slow.read(),
             connections_garbage: self.connections_garbage.read(),
             messages_in: self.messages_in.read(),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures_util::{SinkExt, StreamExt};
 use sip::Flow;
+use sip::framing::FramingError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
@@ -202,8 +203,8 @@ fn ended(error: Error) -> End {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => End::Eof,
         Error::Io(error) => End::Failed(error),
-        error @ (Error::Capacity(_)
-        | Error::Protocol(_)
+        Error::Capacity(_) => End::Garbage(FramingError::TooLarge),
+        error @ (Error::Protocol(_)
         | Error::WriteBufferFull(_)
         | Error::Utf8(_)
         | Error::AttackAttempt

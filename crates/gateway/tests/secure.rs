@@ -383,6 +383,7 @@ async fn a_frame_that_is_too_large_ends_its_connection() {
     }
     assert!(matches!(house.next().await, Inbound::ConnectionClosed(_)));
     assert_eq!(house.gateway.stats().connections_garbage, 1);
+    assert_eq!(house.gateway.stats().messages_too_large, 1);
 }
 
 #[tokio::test]

@@ -160,6 +160,8 @@ pub struct SignalStats {
     pub sessions: u64,
     /// Transactions alive.
     pub transactions: u64,
+    /// How often each limit of signalling was reached, by its name; all that there are.
+    pub limits: BTreeMap<&'static str, u64>,
     /// SIP requests that were turned away before anything was kept of them, by reason.
     pub turned_away: BTreeMap<&'static str, u64>,
     /// Commands refused, by [`Refusal::code`](crate::Refusal::code).

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::flow::Flow;
-use crate::limits::HEADER_VALUES_MAX;
+use crate::limits::{HEADER_VALUES_MAX, Limit};
 use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Request, Via};
+use crate::reply::Refusal;
 use crate::transaction::{MergeKey, ServerKey};
 
 /// A request that can be dealt with.
@@ -38,16 +39,16 @@ impl Arrival {
     /// from RFC 2543 clients).
     ///
     /// # Errors
-    /// What is wrong, as a reason phrase, with the request.
+    /// What is wrong, with the request.
     pub(crate) fn read(
         mut request: Request,
         source: Flow,
-    ) -> Result<Arrival, (&'static str, Box<Request>)> {
+    ) -> Result<Arrival, (Refusal, Box<Request>)> {
         match essentials(&mut request, source) {
             Ok((via, reply_flow, from, to, call_id, cseq)) => {
                 Ok(Arrival { request, via, from, to, call_id, cseq, source, reply_flow })
             }
-            Err(what) => Err((what, Box::new(request))),
+            Err(refusal) => Err((refusal, Box::new(request))),
         }
     }
 
@@ -85,18 +86,18 @@ impl Arrival {
 
 type Essentials = (Via, Flow, NameAddr, NameAddr, String, CSeq);
 
-fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, &'static str> {
+fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, Refusal> {
     if SINGLE.iter().any(|name| request.headers.all(name).count() > 1) {
-        return Err("Header Repeated");
+        return Err("Header Repeated".into());
     }
     let (via, reply_flow) = note_source(request, source).ok_or("Missing Or Bad Via")?;
     // A hop further back cannot be checked by anyone but us (RFC 4475 §3.1.2.1).
     let hops = request.headers.values(&HeaderName::Via);
     if hops.len() == HEADER_VALUES_MAX {
-        return Err("Too Many Via");
+        return Err(Refusal::bad_request("Too Many Via").over(Limit::HeaderValues));
     }
     if !hops.iter().all(|hop| hop.parse::<Via>().is_ok()) {
-        return Err("Bad Via");
+        return Err("Bad Via".into());
     }
     let text = |name: &HeaderName| request.headers.text(name);
     let address = |name: &HeaderName| text(name)?.parse::<NameAddr>().ok();
@@ -104,12 +105,12 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, &'stati
     let to = address(&HeaderName::To).ok_or("Missing Or Bad To")?;
     let call_id = text(&HeaderName::CallId).ok_or("Missing Call-ID")?.into_owned();
     if call_id.is_empty() || call_id.contains([' ', '\t']) {
-        return Err("Bad Call-ID");
+        return Err("Bad Call-ID".into());
     }
     let cseq = text(&HeaderName::CSeq).ok_or("Missing CSeq")?;
     let cseq: CSeq = cseq.parse().map_err(|_| "Bad CSeq")?;
     if cseq.method != request.method {
-        return Err("CSeq Names Another Method");
+        return Err("CSeq Names Another Method".into());
     }
     Ok((via, reply_flow, from, to, call_id, cseq))
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::{Deadline, Output, ResolveId};
 use crate::flow::{ConnectionId, Flow};
 use crate::inspect::{description, inspect};
-use crate::limits::{RESPONSE_BYTES_MAX, RETRY_AFTER_S};
+use crate::limits::{Limit, RESPONSE_BYTES_MAX};
 use crate::locate::Server;
 use crate::message::{
     CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via,
@@ -196,9 +196,13 @@ impl Endpoint {
 
     fn receive_malformed(&mut self, flow: Flow, malformed: Malformed) {
         self.outbox.stats.malformed += 1;
+        let limit = malformed.limit;
         if let Some(request) = malformed.request {
-            let refusal = Refusal { phrase: Some(malformed.what), ..Refusal::of(malformed.status) };
+            let phrase = Some(malformed.what);
+            let refusal = Refusal { phrase, limit, ..Refusal::of(malformed.status) };
             self.refuse_unread(flow, *request, &refusal);
+        } else if let Some(limit) = limit {
+            self.outbox.stats.limits.count(limit);
         }
     }
 
@@ -211,7 +215,7 @@ impl Endpoint {
             return;
         }
         let flow = note_source(&mut request, source).map_or(source, |(_, flow)| flow);
-        let response = refusal.response(echo(&request, None), &self.config);
+        let response = self.refusal_response(refusal, echo(&request, None));
         self.outbox.stats.responses_sent.count(&request.method, refusal.status);
         self.outbox.transmit(flow, response.to_bytes());
     }
@@ -220,9 +224,9 @@ impl Endpoint {
         self.outbox.stats.requests_received.count(&request.method);
         let arrival = match Arrival::read(request, flow) {
             Ok(arrival) => arrival,
-            Err((what, request)) => {
+            Err((refusal, request)) => {
                 self.outbox.stats.malformed += 1;
-                self.refuse_unread(flow, *request, &Refusal::bad_request(what));
+                self.refuse_unread(flow, *request, &refusal);
                 return;
             }
         };
@@ -294,7 +298,7 @@ impl Endpoint {
 
     /// Answers a request and keeps nothing: a copy of it gets the same answer (RFC 3261 §8.2.7).
     pub(crate) fn refuse(&mut self, arrival: &Arrival, refusal: &Refusal) {
-        let response = refusal.response(self.stateless_echo(arrival), &self.config);
+        let response = self.refusal_response(refusal, self.stateless_echo(arrival));
         self.reply(arrival, &response);
     }
 
@@ -312,22 +316,29 @@ impl Endpoint {
         echo(&arrival.request, missing.then_some(tag.as_str()))
     }
 
-    /// Whether another transaction fits; if not, the request is answered 503.
-    pub(crate) fn has_room(&mut self, arrival: &Arrival) -> bool {
+    /// Whether another transaction fits, and if not, what it is too much of.
+    pub(crate) fn room(&self) -> Result<(), Limit> {
         let alive = self.clients.len() + self.servers.len();
-        let room = alive < self.config.transactions_max
-            && self.servers.response_bytes() < RESPONSE_BYTES_MAX;
-        if !room {
-            self.shed(arrival);
+        if alive >= self.config.transactions_max {
+            return Err(Limit::Transactions);
         }
-        room
+        match self.servers.response_bytes() < RESPONSE_BYTES_MAX {
+            true => Ok(()),
+            false => Err(Limit::ResponseBytes),
+        }
     }
 
-    pub(crate) fn shed(&mut self, arrival: &Arrival) {
-        self.outbox.stats.shed += 1;
-        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE);
-        let refusal = refusal.with(HeaderName::RetryAfter, RETRY_AFTER_S.to_string());
-        self.refuse(arrival, &refusal);
+    /// Whether another transaction fits; if not, the request is answered 503.
+    pub(crate) fn has_room(&mut self, arrival: &Arrival) -> bool {
+        let room = self.room();
+        if let Err(limit) = room {
+            self.shed(arrival, limit);
+        }
+        room.is_ok()
+    }
+
+    pub(crate) fn shed(&mut self, arrival: &Arrival, limit: Limit) {
+        self.refuse(arrival, &Refusal::full(limit));
     }
 
     /// Opens the transaction of a request, which then waits for its response.

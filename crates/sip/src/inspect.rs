@@ -2,7 +2,10 @@
 
 use crate::arrival::Arrival;
 use crate::flow::Transport;
-use crate::message::{HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, part};
+use crate::limits::Limit;
+use crate::message::{
+    HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, has_more_parts, part,
+};
 use crate::reply::{ACCEPT, ALLOW, Refusal, SUPPORTED};
 use crate::subscription::package;
 
@@ -129,6 +132,9 @@ pub(crate) fn description(headers: &Headers, body: &[u8]) -> Result<Option<Vec<u
     if disposition.is_some_and(|value| value.to_ascii_lowercase().contains("handling=optional")) {
         return Ok(None);
     }
-    let refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let mut refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    if media_type.kind == "multipart" && has_more_parts(&media_type, body) {
+        refusal = refusal.over(Limit::MultipartParts);
+    }
     Err(refusal.with(HeaderName::Accept, ACCEPT))
 }

@@ -45,7 +45,7 @@ pub use flow::{ConnectionId, Flow, Transport};
 pub use locate::{Server, Transports};
 pub use registrar::{Binding, Registration};
 pub use session::{Inquiry, InquiryId, Invite, Meant, SessionError, SessionId};
-pub use stats::{Alive, MethodCounts, ReasonCounts, Stats, StatusCounts};
+pub use stats::{Alive, LimitCounts, MethodCounts, ReasonCounts, Stats, StatusCounts};
 pub use subscription::{
     Notification, Package, Referred, Subscribed, SubscriptionError, SubscriptionEvent,
     SubscriptionId,

@@ -208,3 +208,73 @@ pub const REGISTER_S_MAX: u32 = 86_400;
 /// Largest request that goes by UDP where TCP can be had, in bytes (RFC 3261 §18.1.1): with its
 /// headers of UDP and IP it fits into what a path of unknown MTU carries in one piece.
 pub const DATAGRAM_BYTES_MAX: usize = 1_300;
+
+/// A bound that others can run into. Each time is counted, in one place: where it is refused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Limit {
+    /// [`MESSAGE_BYTES_MAX`].
+    MessageBytes,
+    /// [`HEADERS_MAX`].
+    Headers,
+    /// [`HEADER_VALUES_MAX`], of Via: of other headers the rest is not read.
+    HeaderValues,
+    /// [`MULTIPART_PARTS_MAX`].
+    MultipartParts,
+    /// [`TEXT_BYTES_MAX`].
+    TextBytes,
+    /// [`SESSIONS_MAX`].
+    Sessions,
+    /// [`TRANSACTIONS_MAX`].
+    Transactions,
+    /// [`RESPONSE_BYTES_MAX`].
+    ResponseBytes,
+    /// [`SUBSCRIPTIONS_MAX`].
+    Subscriptions,
+    /// [`BINDINGS_PER_USER_MAX`].
+    Bindings,
+    /// [`NONCES_KNOWN_MAX`].
+    Nonces,
+    /// [`GUESSES_PER_SOURCE_MAX`], [`GUESSES_PER_ACCOUNT_MAX`] and [`GUESSERS_KNOWN_MAX`].
+    WrongPasswords,
+    /// [`REQUESTS_BURST_MAX`] and [`REQUESTS_PER_SECOND_MAX`].
+    RequestRate,
+}
+
+impl Limit {
+    /// All that there are.
+    pub const ALL: [Limit; 13] = [
+        Limit::MessageBytes,
+        Limit::Headers,
+        Limit::HeaderValues,
+        Limit::MultipartParts,
+        Limit::TextBytes,
+        Limit::Sessions,
+        Limit::Transactions,
+        Limit::ResponseBytes,
+        Limit::Subscriptions,
+        Limit::Bindings,
+        Limit::Nonces,
+        Limit::WrongPasswords,
+        Limit::RequestRate,
+    ];
+
+    /// Its name among counters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::MessageBytes => "message_bytes",
+            Limit::Headers => "headers",
+            Limit::HeaderValues => "header_values",
+            Limit::MultipartParts => "multipart_parts",
+            Limit::TextBytes => "text_bytes",
+            Limit::Sessions => "sessions",
+            Limit::Transactions => "transactions",
+            Limit::ResponseBytes => "response_bytes",
+            Limit::Subscriptions => "subscriptions",
+            Limit::Bindings => "bindings",
+            Limit::Nonces => "nonces",
+            Limit::WrongPasswords => "wrong_passwords",
+            Limit::RequestRate => "request_rate",
+        }
+    }
+}

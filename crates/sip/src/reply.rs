@@ -1,7 +1,9 @@
 //! Responses: what they echo of their request, and what they add (RFC 3261 §8.2.6).
 
 use crate::config::Config;
+use crate::endpoint::Endpoint;
 use crate::flow::Flow;
+use crate::limits::{Limit, RETRY_AFTER_S};
 use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
 use crate::session::timer::Asked;
 use crate::transaction::TransactionId;
@@ -26,25 +28,52 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) phrase: Option<&'static str>,
     pub(crate) headers: Vec<(HeaderName, String)>,
+    /// The limit that was reached, if that is why.
+    pub(crate) limit: Option<Limit>,
+}
+
+impl From<&'static str> for Refusal {
+    /// A bad request, with that phrase.
+    fn from(phrase: &'static str) -> Refusal {
+        Refusal::bad_request(phrase)
+    }
 }
 
 impl Refusal {
     pub(crate) fn of(status: StatusCode) -> Refusal {
-        Refusal { status, phrase: None, headers: Vec::new() }
+        Refusal { status, phrase: None, headers: Vec::new(), limit: None }
     }
 
     pub(crate) fn bad_request(phrase: &'static str) -> Refusal {
         Refusal { phrase: Some(phrase), ..Refusal::of(StatusCode::BAD_REQUEST) }
     }
 
+    /// There is no room, for now.
+    pub(crate) fn full(limit: Limit) -> Refusal {
+        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE).over(limit);
+        refusal.with(HeaderName::RetryAfter, RETRY_AFTER_S.to_string())
+    }
+
+    /// Because that limit was reached.
+    pub(crate) fn over(self, limit: Limit) -> Refusal {
+        Refusal { limit: Some(limit), ..self }
+    }
+
     pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Refusal {
         self.headers.push((name, value.into()));
         self
     }
+}
 
-    pub(crate) fn response(&self, echo: Headers, config: &Config) -> Response {
-        let mut response = response(echo, self.status, self.phrase, config);
-        for (name, value) in &self.headers {
+impl Endpoint {
+    /// What a refused request is answered; a limit that was reached is counted here and nowhere
+    /// else.
+    pub(crate) fn refusal_response(&mut self, refusal: &Refusal, echo: Headers) -> Response {
+        if let Some(limit) = refusal.limit {
+            self.outbox.stats.limits.count(limit);
+        }
+        let mut response = response(echo, refusal.status, refusal.phrase, &self.config);
+        for (name, value) in &refusal.headers {
             response.headers.push(name.clone(), value.as_str());
         }
         response

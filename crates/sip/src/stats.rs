@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::Limit;
 use crate::message::{Method, StatusCode};
 
 /// Counters since the start.
@@ -21,10 +22,31 @@ pub struct Stats {
     pub malformed: u64,
     /// Responses and ACKs that belong to nothing.
     pub strays: u64,
-    /// Requests refused because a limit was reached.
-    pub shed: u64,
+    /// What was refused because a limit was reached, by limit.
+    pub limits: LimitCounts,
     /// Requests that the gate turned away, by reason.
     pub turned_away: ReasonCounts,
+}
+
+/// Counts by limit.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct LimitCounts(BTreeMap<Limit, u64>);
+
+impl LimitCounts {
+    pub(crate) fn count(&mut self, limit: Limit) {
+        *self.0.entry(limit).or_insert(0) += 1;
+    }
+
+    /// The count of one limit.
+    #[must_use]
+    pub fn of(&self, limit: Limit) -> u64 {
+        self.0.get(&limit).copied().unwrap_or(0)
+    }
+
+    /// All limits, also those that were never reached.
+    pub fn iter(&self) -> impl Iterator<Item = (Limit, u64)> {
+        Limit::ALL.into_iter().map(|limit| (limit, self.of(limit)))
+    }
 }
 
 /// Counts by reason.

@@ -6,7 +6,7 @@ use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::event::Output;
 use crate::flow::Flow;
-use crate::limits::TEXT_BYTES_MAX;
+use crate::limits::{Limit, TEXT_BYTES_MAX};
 use crate::message::{DialogName, HeaderName, MediaType, NameAddr, StatusCode, Uri, part};
 use crate::reply::Refusal;
 use crate::session::SessionId;
@@ -86,7 +86,7 @@ impl Endpoint {
 fn read(arrival: &Arrival) -> Result<(Uri, String), Refusal> {
     let request = &arrival.request;
     if request.body.len() > TEXT_BYTES_MAX {
-        return Err(Refusal::of(StatusCode::REQUEST_ENTITY_TOO_LARGE));
+        return Err(Refusal::of(StatusCode::REQUEST_ENTITY_TOO_LARGE).over(Limit::TextBytes));
     }
     let kind = request.headers.text(&HeaderName::ContentType).unwrap_or_default();
     let kind: Option<MediaType> = kind.parse().ok();

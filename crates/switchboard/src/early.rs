@@ -18,7 +18,7 @@ use call::LegChange;
 use model::{Connection, LegId, MediaOrder};
 use sip::SessionId;
 use sip::message::StatusCode;
-use wire::sdp::{self, Description};
+use wire::sdp;
 
 use crate::leg::{Leg, Stage};
 use crate::negotiation;
@@ -56,7 +56,7 @@ impl Switchboard {
             }
             Stage::Opening(_) | Stage::Up { .. } => return,
         };
-        let Ok(answer) = Description::parse(sdp) else { return };
+        let Some(answer) = negotiation::read(&mut self.limits, sdp) else { return };
         let Ok(negotiated) = sdp::accept(&local, &answer) else { return };
         let host = signalling.unwrap_or(negotiated.remote.ip());
         let connection = negotiation::connection(&negotiated, host, self.config.rtp_timeouts);

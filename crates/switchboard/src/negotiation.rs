@@ -1,9 +1,10 @@
 //! From what SDP agreed on to what media is told.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use model::{Codec, Connection, Rtcp, Source, TelephoneEvent};
-use wire::sdp::{self, Encoding, Local, Negotiated};
+use wire::sdp::{self, Description, Encoding, Local, Negotiated, SdpError};
 
 use crate::config::RtpTimeouts;
 
@@ -70,4 +71,25 @@ fn codec(encoding: Encoding) -> Option<Codec> {
         Encoding::Opus => Some(Codec::Opus),
         Encoding::TelephoneEvent | Encoding::ComfortNoise => None,
     }
+}
+
+/// The limits of session descriptions, none of them reached so far.
+pub(crate) fn limits() -> BTreeMap<&'static str, u64> {
+    ["sdp_bytes", "sdp_candidates", "sdp_formats", "sdp_media_lines"].map(|name| (name, 0)).into()
+}
+
+/// Reads a session description; one over a limit is counted.
+pub(crate) fn read(limits: &mut BTreeMap<&'static str, u64>, sdp: &[u8]) -> Option<Description> {
+    let limit = match Description::parse(sdp) {
+        Ok(description) => return Some(description),
+        Err(SdpError::Syntax(_)) => None,
+        Err(SdpError::TooLong) => Some("sdp_bytes"),
+        Err(SdpError::TooManyCandidates) => Some("sdp_candidates"),
+        Err(SdpError::TooManyFormats) => Some("sdp_formats"),
+        Err(SdpError::TooManyMediaLines) => Some("sdp_media_lines"),
+    };
+    if let Some(limit) = limit {
+        *limits.entry(limit).or_default() += 1;
+    }
+    None
 }

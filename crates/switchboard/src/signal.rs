@@ -13,7 +13,7 @@ use model::{
 use sip::access::{Destination, Origin};
 use sip::message::{ExtraHeaders, HeaderName, Host, NameAddr, Reason, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Incoming, Invite, Meant, SessionEvent, SessionId, Transport};
-use wire::sdp::{self, Description, Local, Negotiated};
+use wire::sdp::{self, Local, Negotiated};
 
 use crate::audio::as_agreed_with;
 use crate::caller::Caller;
@@ -138,7 +138,8 @@ impl Switchboard {
     ) -> Result<(), Refusal> {
         let purpose = match &incoming.offer {
             Some(offer) => {
-                let offer = Description::parse(offer).map_err(|_| Refusal::NotAcceptable)?;
+                let offer = negotiation::read(&mut self.limits, offer);
+                let offer = offer.ok_or(Refusal::NotAcceptable)?;
                 Purpose::Answer(Box::new(offer))
             }
             None => Purpose::Offer,
@@ -392,7 +393,7 @@ impl Switchboard {
 
     /// The far end's answer to our offer.
     fn take_answer(&mut self, now: Instant, id: LegId, local: Local, sdp: &[u8]) {
-        let agreed = Description::parse(sdp).ok().and_then(|answer| {
+        let agreed = negotiation::read(&mut self.limits, sdp).and_then(|answer| {
             let negotiated = sdp::accept(&local, &answer).ok()?;
             Some((Local { previous: Some(answer), ..local }, negotiated))
         });
@@ -466,7 +467,7 @@ impl Switchboard {
             }
             return self.accept(now, session, id, offer);
         };
-        let agreed = Description::parse(&sdp).ok().and_then(|offer| {
+        let agreed = negotiation::read(&mut self.limits, &sdp).and_then(|offer| {
             // A refresh (RFC 4028 §7.4) that changes nothing is answered with the same text again.
             let (again, negotiated) = sdp::answer(&offer, &before).ok()?;
             let (answer, local) = match again == *before_said {

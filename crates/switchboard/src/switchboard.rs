@@ -21,6 +21,7 @@ use crate::digits::KeyWay;
 use crate::keypad::Keypads;
 use crate::leg::Leg;
 use crate::lobby::Lobby;
+use crate::negotiation;
 use crate::referral::Referrals;
 use crate::roster::Watchers;
 use crate::seizure::{Seizure, TrunkUse};
@@ -171,6 +172,8 @@ pub struct Switchboard {
     pub(crate) calls: Calls,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
     pub(crate) denials: BTreeMap<(&'static str, &'static str), u64>,
+    /// How often a limit of session descriptions was reached.
+    pub(crate) limits: BTreeMap<&'static str, u64>,
     pub(crate) quality: QualityStats,
     pub(crate) one_way: BTreeMap<OneWay, u64>,
     pub(crate) life: Life,
@@ -217,6 +220,7 @@ impl Switchboard {
             calls: Calls::default(),
             refusals: BTreeMap::new(),
             denials: BTreeMap::new(),
+            limits: negotiation::limits(),
             quality: QualityStats::default(),
             one_way: BTreeMap::new(),
             life: Life::Open,
@@ -316,12 +320,15 @@ impl Switchboard {
             }
         }
         let alive = self.sip.alive();
+        let limits = sip.limits.iter().map(|(limit, count)| (limit.name(), count));
+        let limits = limits.chain(self.limits.iter().map(|(name, count)| (*name, *count)));
         SignalStats {
             requests,
             malformed: sip.malformed,
             calls: self.calls.counts().clone(),
             sessions: alive.sessions as u64,
             transactions: (alive.client_transactions + alive.server_transactions) as u64,
+            limits: limits.collect(),
             turned_away: sip.turned_away.iter().collect(),
             refusals: self.refusals.clone(),
             denials: self.denials.clone(),

@@ -14,7 +14,7 @@ use crate::digest::{Challenge, Credentials, Ha1, NonceError, Nonces};
 use crate::endpoint::Endpoint;
 use crate::event::Output;
 use crate::flow::Flow;
-use crate::limits::RETRY_AFTER_S;
+use crate::limits::Limit;
 use crate::message::{HeaderName, Method, StatusCode, Uri};
 use crate::reply::{ALLOW, Refusal};
 use crate::session::{Session, SessionId};
@@ -104,6 +104,7 @@ impl Endpoint {
         match self.gate.rates.allow(now, &self.tokens, source) {
             Ok(()) => true,
             Err(first) => {
+                self.outbox.stats.limits.count(Limit::RequestRate);
                 self.suspect(source, "over rate", first);
                 false
             }
@@ -180,8 +181,7 @@ impl Endpoint {
         let (source, user) = (arrival.source.remote.ip(), &shown.username);
         let is_known = self.gate.source_by_user.get(user) == Some(&source);
         if self.gate.attempts.throttles(now, source, user, is_known) {
-            self.outbox.stats.turned_away.count("throttled");
-            return Err(Refusal::of(StatusCode::FORBIDDEN));
+            return Err(Refusal::of(StatusCode::FORBIDDEN).over(Limit::WrongPasswords));
         }
         let realm = &self.config.access.realm;
         if self.gate.nonces.check(now, &shown.nonce, source, realm).is_err() {
@@ -193,6 +193,7 @@ impl Endpoint {
         let right = shown.show(kept.unwrap_or(&nobody), arrival.request.method.name());
         if !right || kept.is_none() {
             let first = self.gate.attempts.note(now, source, user);
+            self.outbox.stats.turned_away.count("wrong credentials");
             self.suspect(source, "wrong credentials", first);
             return Err(self.challenge(now, arrival, false));
         }
@@ -202,11 +203,7 @@ impl Endpoint {
                 self.gate.source_by_user.insert(user.clone(), source);
                 Ok(user.clone())
             }
-            Err(NonceError::Full) => {
-                self.outbox.stats.shed += 1;
-                let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE);
-                Err(refusal.with(HeaderName::RetryAfter, RETRY_AFTER_S.to_string()))
-            }
+            Err(NonceError::Full) => Err(Refusal::full(Limit::Nonces)),
             Err(NonceError::Forged | NonceError::Expired | NonceError::Replayed) => {
                 Err(self.challenge(now, arrival, true))
             }
@@ -261,7 +258,6 @@ impl Endpoint {
     }
 
     fn suspect(&mut self, source: IpAddr, reason: &'static str, first: bool) {
-        self.outbox.stats.turned_away.count(reason);
         if first {
             self.outbox.push(Output::Security(Suspicion { source, reason }));
         }

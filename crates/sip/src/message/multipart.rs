@@ -21,6 +21,16 @@ pub fn part(media_type: &MediaType, body: &[u8], kind: &str, subtype: &str) -> O
     None
 }
 
+/// Whether there are more parts than are looked at.
+#[must_use]
+pub fn has_more_parts(media_type: &MediaType, body: &[u8]) -> bool {
+    media_type.params.value("boundary").is_some_and(|boundary| {
+        // Behind the last part there is one more.
+        let delimiter = [b"--", boundary.as_bytes()].concat();
+        occurrences(body, &delimiter).nth(MULTIPART_PARTS_MAX + 1).is_some()
+    })
+}
+
 /// Where the delimiter stands at the beginning of a line.
 fn occurrences<'a>(body: &'a [u8], delimiter: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let at_line_start = |at: &usize| *at == 0 || body[at - 1] == b'\n';

@@ -9,7 +9,7 @@ use super::method::Method;
 use super::status::StatusCode;
 use super::uri::digits;
 use super::{Message, Request, Response};
-use crate::limits::{HEADERS_MAX, MESSAGE_BYTES_MAX};
+use crate::limits::{HEADERS_MAX, Limit, MESSAGE_BYTES_MAX};
 
 /// Why bytes are no message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +18,8 @@ pub struct Malformed {
     pub what: &'static str,
     /// With what to answer: 400, 505, or 413 for size.
     pub status: StatusCode,
+    /// The limit that was reached, if that is what is wrong.
+    pub limit: Option<Limit>,
     /// The request as far as it could be read, if it can be told that it is one.
     pub request: Option<Box<Request>>,
 }
@@ -28,7 +30,8 @@ pub struct Malformed {
 /// [`Malformed`] says what is wrong, with as much of a request as is needed to answer it.
 pub fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
     if bytes.len() > MESSAGE_BYTES_MAX {
-        return Err(hopeless("Message Too Large"));
+        let limit = Some(Limit::MessageBytes);
+        return Err(Malformed { limit, ..hopeless("Message Too Large") });
     }
     let start = bytes.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(bytes.len());
     let mut lines = Lines { rest: &bytes[start..] };
@@ -36,26 +39,28 @@ pub fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
     let first = std::str::from_utf8(first).map_err(|_| hopeless("Start Line Is Not UTF-8"))?;
     let (headers, mut flaw) = header_lines(&mut lines);
     let body = body_of(&headers, lines.rest).unwrap_or_else(|what| {
-        flaw = flaw.or(Some(what));
+        flaw = flaw.or(Some((what, None)));
         Vec::new()
     });
     if let Some(rest) = first.strip_prefix("SIP/") {
         let response = status_line(rest, headers, body).ok_or(hopeless("Bad Status Line"))?;
         return match flaw {
             None => Ok(Message::Response(response)),
-            Some(what) => Err(hopeless(what)),
+            Some((what, limit)) => Err(Malformed { limit, ..hopeless(what) }),
         };
     }
     let (request, bad_line) = request_line(first, headers, body)?;
-    match bad_line.or(flaw.map(|what| (what, StatusCode::BAD_REQUEST))) {
-        None => Ok(Message::Request(request)),
-        Some((what, status)) => Err(Malformed { what, status, request: Some(Box::new(request)) }),
-    }
+    let (what, status, limit) = match (bad_line, flaw) {
+        (None, None) => return Ok(Message::Request(request)),
+        (Some((what, status)), _) => (what, status, None),
+        (None, Some((what, limit))) => (what, StatusCode::BAD_REQUEST, limit),
+    };
+    Err(Malformed { what, status, limit, request: Some(Box::new(request)) })
 }
 
 /// A flaw that leaves nothing to answer.
 fn hopeless(what: &'static str) -> Malformed {
-    Malformed { what, status: StatusCode::BAD_REQUEST, request: None }
+    Malformed { what, status: StatusCode::BAD_REQUEST, limit: None, request: None }
 }
 
 /// Cuts lines at LF, with or without CR before it.
@@ -76,13 +81,16 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// What is wrong, and the limit that was reached, if that is it.
+type Flaw = (&'static str, Option<Limit>);
+
 /// Reads up to the empty line: the headers, and the first flaw.
-fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<&'static str>) {
+fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<Flaw>) {
     let mut headers = Headers::new();
     let mut flaw = None;
     loop {
         let Some(line) = lines.next_line() else {
-            return (headers, flaw.or(Some("Missing End Of Headers")));
+            return (headers, flaw.or(Some(("Missing End Of Headers", None))));
         };
         if line.is_empty() {
             return (headers, flaw);
@@ -90,11 +98,11 @@ fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<&'static str>) {
         let mut value = match header_line(line) {
             Some((name, value)) if headers.len() < HEADERS_MAX => Some((name, value.to_vec())),
             Some(_) => {
-                flaw = flaw.or(Some("Too Many Headers"));
+                flaw = flaw.or(Some(("Too Many Headers", Some(Limit::Headers))));
                 None
             }
             None => {
-                flaw = flaw.or(Some("Bad Header Line"));
+                flaw = flaw.or(Some(("Bad Header Line", None)));
                 None
             }
         };

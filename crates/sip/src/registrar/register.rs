@@ -7,7 +7,7 @@ use crate::access::Origin;
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::limits::{
-    BINDINGS_PER_USER_MAX, PHRASE_BYTES_MAX, REGISTRATION_S_DEFAULT, REGISTRATION_S_MAX,
+    BINDINGS_PER_USER_MAX, Limit, PHRASE_BYTES_MAX, REGISTRATION_S_DEFAULT, REGISTRATION_S_MAX,
     REGISTRATION_S_MIN,
 };
 use crate::message::{HeaderName, Headers, NameAddr, Response, StatusCode};
@@ -41,7 +41,7 @@ impl Endpoint {
                 let echo = pending.echo.clone();
                 self.registered(now, echo, &user, &arrival.request.headers)
             }
-            Err(refusal) => refusal.response(pending.echo.clone(), &self.config),
+            Err(refusal) => self.refusal_response(&refusal, pending.echo.clone()),
         };
         self.respond(now, &pending, &response);
     }
@@ -88,7 +88,8 @@ impl Endpoint {
         }
         if bindings.len() > BINDINGS_PER_USER_MAX {
             let phrase = Some("Too Many Contacts");
-            return Err(Refusal { phrase, ..Refusal::of(StatusCode::FORBIDDEN) });
+            let refusal = Refusal { phrase, ..Refusal::of(StatusCode::FORBIDDEN) };
+            return Err(refusal.over(Limit::Bindings));
         }
         self.registrar.put(&user, bindings);
         self.tell_registration(now, user.clone());

@@ -45,9 +45,7 @@ impl Endpoint {
         if !matches!(session.state, State::Up(_)) {
             return Err(SessionError::Unsettled);
         }
-        if self.clients.len() + self.servers.len() >= self.config.transactions_max {
-            return Err(SessionError::Full);
-        }
+        self.room().map_err(|limit| self.is_full(limit))?;
         let Inquiry { method, headers, body } = inquiry;
         let sent = self.send_in_dialog(now, id, method, |endpoint, request, flow| {
             // REFER, SUBSCRIBE and NOTIFY may change the remote target, and so must tell ours

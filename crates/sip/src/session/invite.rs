@@ -10,7 +10,7 @@ use crate::digest::Account;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
-use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, MAX_FORWARDS, TARGETS_MAX};
+use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, Limit, MAX_FORWARDS, TARGETS_MAX};
 use crate::locate::{Server, Transports};
 use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, Uri};
 use crate::reply::attach;
@@ -70,18 +70,22 @@ impl Invite {
 }
 
 impl Endpoint {
+    /// Counts that there is no room for something of ours.
+    pub(super) fn is_full(&mut self, limit: Limit) -> SessionError {
+        self.outbox.stats.limits.count(limit);
+        SessionError::Full
+    }
+
     /// Opens a session by calling somebody. [`crate::SessionEvent::Ringing`] and
     /// [`crate::SessionEvent::Established`] follow, or [`crate::SessionEvent::Ended`].
     ///
     /// # Errors
     /// [`SessionError::Full`], or [`SessionError::Unreachable`] if no listener could be used.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
-        let transactions = self.clients.len() + self.servers.len();
-        if self.sessions.len() >= self.config.sessions_max
-            || transactions >= self.config.transactions_max
-        {
-            return Err(SessionError::Full);
+        if self.sessions.len() >= self.config.sessions_max {
+            return Err(self.is_full(Limit::Sessions));
         }
+        self.room().map_err(|limit| self.is_full(limit))?;
         let next = invite.route.as_ref().unwrap_or(&invite.to);
         let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
         let known = invite.flow;

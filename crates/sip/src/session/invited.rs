@@ -11,7 +11,7 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Incoming, SessionEvent};
 use crate::inspect::{accepts_sdp, description, hops_left};
-use crate::limits::{EXPIRES_MAX, PROGRESS_INTERVAL};
+use crate::limits::{EXPIRES_MAX, Limit, PROGRESS_INTERVAL};
 use crate::message::{HeaderName, Request, StatusCode, Uri};
 use crate::reply::{Refusal, response};
 
@@ -21,7 +21,7 @@ impl Endpoint {
             return self.refuse(&arrival, &Refusal::of(StatusCode::LOOP_DETECTED));
         }
         if self.sessions.len() >= self.config.sessions_max {
-            return self.shed(&arrival);
+            return self.shed(&arrival, Limit::Sessions);
         }
         if !self.has_room(&arrival) {
             return;

@@ -25,6 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::event::Output;
 use crate::flow::Flow;
 use crate::inspect::inspect;
+use crate::limits::Limit;
 use crate::message::{EventType, HeaderName, Method, NameAddr, ReferTo, StatusCode, Uri};
 use crate::reply::{Pending, Refusal};
 use crate::session::SessionId;
@@ -446,7 +447,7 @@ impl Endpoint {
     fn has_room_to_subscribe(&mut self, arrival: &Arrival) -> bool {
         let room = self.subscriptions.len() < self.config.subscriptions_max;
         if !room {
-            self.shed(arrival);
+            self.shed(arrival, Limit::Subscriptions);
         }
         room
     }

@@ -2,7 +2,7 @@
 
 use sip::access::{Access, Destination, Origin};
 use sip::digest::Algorithm;
-use sip::limits::{GUESSES_PER_SOURCE_MAX, REQUESTS_BURST_MAX};
+use sip::limits::{GUESSES_PER_SOURCE_MAX, Limit, REQUESTS_BURST_MAX};
 use sip::message::{HeaderName, Method, Response};
 use sip::{Alive, SessionEvent};
 
@@ -143,7 +143,7 @@ fn guesses_are_looked_at_ten_times_a_minute_then_refused_and_told_once() {
     }
     assert_eq!(evaluated, GUESSES_PER_SOURCE_MAX);
     assert_eq!(knocker.turned_away("wrong credentials"), u64::from(evaluated));
-    assert_eq!(knocker.turned_away("throttled"), 300 - u64::from(evaluated));
+    assert_eq!(knocker.refused_by(Limit::WrongPasswords), 300 - u64::from(evaluated));
     assert_eq!(knocker.world.suspicions.len(), 1, "{:?}", knocker.world.suspicions);
     knocker.password = "wonder";
     assert_eq!(codes(&knocker.show("INVITE", "standup")), [403], "not even the right one");
@@ -181,7 +181,7 @@ fn a_source_over_its_rate_is_not_answered_and_others_are() {
     let mut knocker = Knocker::at(guarded());
     let answered = (0..5_000).filter(|_| !knocker.ask("INVITE", "x", "").is_empty()).count();
     assert_eq!(answered, REQUESTS_BURST_MAX as usize);
-    assert_eq!(knocker.turned_away("over rate"), 5_000 - answered as u64);
+    assert_eq!(knocker.refused_by(Limit::RequestRate), 5_000 - answered as u64);
     assert_eq!(knocker.world.suspicions.len(), 1);
     knocker.source = "192.0.2.99:5060";
     assert_eq!(codes(&knocker.ask("INVITE", "x", "")), [401]);

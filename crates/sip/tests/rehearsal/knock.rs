@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sip::access::{Access, From, Pattern, Route, Target, Template};
 use sip::digest::{Account, Challenge, Password, Secrets};
+use sip::limits::Limit;
 use sip::message::{HeaderName, Message, Response, parse};
 use sip::{Alive, Config, Endpoint, Transport};
 
@@ -115,6 +116,11 @@ impl Knocker {
 
     pub(crate) fn alive(&self) -> Alive {
         self.world.nodes[0].endpoint.alive()
+    }
+
+    /// How many messages a limit let through no further.
+    pub(crate) fn refused_by(&self, limit: Limit) -> u64 {
+        self.world.nodes[0].endpoint.stats().limits.of(limit)
     }
 
     pub(crate) fn turned_away(&self, reason: &str) -> u64 {

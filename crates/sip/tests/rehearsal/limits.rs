@@ -4,17 +4,17 @@
 use std::time::{Duration, Instant};
 
 use sip::access::Access;
-use sip::limits::{HEADER_VALUES_MAX, HEADERS_MAX, MULTIPART_PARTS_MAX, RESPONSE_BYTES_MAX};
+use sip::limits::{HEADER_VALUES_MAX, HEADERS_MAX, Limit, MULTIPART_PARTS_MAX, RESPONSE_BYTES_MAX};
 use sip::message::{HeaderName, Message, StatusCode, parse};
-use sip::{Alive, Config, Endpoint, Flow, Output, SessionEvent, Transport};
+use sip::{Alive, Config, Endpoint, Flow, LimitCounts, Output, SessionEvent, Transport};
 
 use crate::world::World;
 
 const STRANGER: &str = "192.0.2.99:5060";
 
-/// What a fresh endpoint answers to a request with that head and body, and how many messages it
-/// counts as malformed.
-fn answer(method: &str, more: &str, body: &str) -> (u16, u64) {
+/// What a fresh endpoint answers to a request with that head and body, and by which limits it is
+/// refused.
+fn answer(method: &str, more: &str, body: &str) -> (u16, Vec<Limit>) {
     let mut world = World::new(1, 1);
     let text = format!(
         "{method} sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {STRANGER};branch=z9hG4bKa\r\n\
@@ -25,7 +25,10 @@ fn answer(method: &str, more: &str, body: &str) -> (u16, u64) {
     world.inject(0, STRANGER, text.as_bytes());
     let [(_, bytes), ..] = &world.caught[..] else { panic!("no answer to {more:.80}") };
     let Ok(Message::Response(response)) = parse(bytes) else { panic!("no response") };
-    let malformed = world.nodes[0].endpoint.stats().malformed;
+    let stats = world.nodes[0].endpoint.stats();
+    let reached = stats.limits.iter().filter(|(_, count)| *count > 0);
+    let limits: Vec<Limit> = reached.map(|(limit, _)| limit).collect();
+    assert!(limits.iter().all(|limit| stats.limits.of(*limit) == 1), "once each: {limits:?}");
     world.caught.clear();
     let options = text.replace(&format!("{method} "), "OPTIONS ").replace(method, "OPTIONS");
     let options = options.replace(more, "").replace("z9hG4bKa", "z9hG4bKb");
@@ -33,22 +36,23 @@ fn answer(method: &str, more: &str, body: &str) -> (u16, u64) {
     let options = format!("{}Content-Length: 0\r\n\r\n", &options[..end]);
     world.inject(0, STRANGER, options.as_bytes());
     assert_eq!(world.caught.len(), 1, "the next message is answered");
-    (response.status.code(), malformed)
+    (response.status.code(), limits)
 }
 
 #[test]
 fn header_lines_and_values_are_bounded() {
     // The request has eight lines besides.
     let lines = |count: usize| "X-Line: 1\r\n".repeat(count - 8);
-    assert_eq!(answer("OPTIONS", &lines(HEADERS_MAX), ""), (200, 0));
-    assert_eq!(answer("OPTIONS", &lines(HEADERS_MAX + 1), ""), (400, 1));
+    assert_eq!(answer("OPTIONS", &lines(HEADERS_MAX), ""), (200, vec![]));
+    assert_eq!(answer("OPTIONS", &lines(HEADERS_MAX + 1), ""), (400, vec![Limit::Headers]));
     // A Via of its own, and those that it claims to have passed.
     let vias = |count: usize| {
         let via = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx";
         format!("Via: {}\r\n", vec![via; count - 1].join(","))
     };
-    assert_eq!(answer("OPTIONS", &vias(HEADER_VALUES_MAX - 1), ""), (200, 0));
-    assert_eq!(answer("OPTIONS", &vias(HEADER_VALUES_MAX), "").0, 400);
+    assert_eq!(answer("OPTIONS", &vias(HEADER_VALUES_MAX - 1), ""), (200, vec![]));
+    let refused = (400, vec![Limit::HeaderValues]);
+    assert_eq!(answer("OPTIONS", &vias(HEADER_VALUES_MAX), ""), refused);
 }
 
 /// A body of so many parts, the last of which is the description.
@@ -60,8 +64,9 @@ fn parts(count: usize) -> String {
 #[test]
 fn a_description_is_looked_for_among_so_many_parts_and_not_within_parts() {
     let multipart = "Content-Type: multipart/mixed;boundary=x\r\n";
-    assert_eq!(answer("INVITE", multipart, &parts(MULTIPART_PARTS_MAX)).0, 100);
-    assert_eq!(answer("INVITE", multipart, &parts(MULTIPART_PARTS_MAX + 1)).0, 415);
+    assert_eq!(answer("INVITE", multipart, &parts(MULTIPART_PARTS_MAX)), (100, vec![]));
+    let refused = (415, vec![Limit::MultipartParts]);
+    assert_eq!(answer("INVITE", multipart, &parts(MULTIPART_PARTS_MAX + 1)), refused);
     let within = parts(1).replace("--x", "--y");
     let nested =
         format!("--x\r\nContent-Type: multipart/mixed;boundary=y\r\n\r\n{within}\r\n--x--\r\n");
@@ -147,7 +152,7 @@ fn fifteen_hundred_calls_come_and_go_each_second_for_longer_than_they_are_rememb
     }
     let alive = caller.endpoint.alive();
     assert_eq!((alive.sessions, alive.server_transactions), (0, 1_500 * 2 * 32));
-    assert_eq!(caller.endpoint.stats().shed, 0);
+    assert_eq!(caller.endpoint.stats().limits, LimitCounts::default());
     caller.wait(Duration::from_secs(32));
     assert_eq!(caller.endpoint.alive(), Alive::default());
 }
@@ -168,6 +173,7 @@ fn long_answers_that_may_be_asked_for_again_take_so_much_room_and_no_more() {
         taken += 1;
     };
     assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(caller.endpoint.stats().limits.of(Limit::ResponseBytes), 1);
     // Each BYE's answer is longer than what it repeats, and not by much.
     assert!((60_000..60_500).contains(&(RESPONSE_BYTES_MAX / taken)), "{taken} were taken");
     caller.wait(Duration::from_secs(32));

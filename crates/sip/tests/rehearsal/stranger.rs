@@ -1,6 +1,7 @@
 //! A phone that is written by hand, for what no endpoint of ours would send.
 
 use sip::access::Access;
+use sip::limits::Limit;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{Config, EndCause, Invite, Output, Server, SessionEvent, SessionId, Transport};
 
@@ -452,7 +453,7 @@ fn calls_over_the_limit_are_refused_and_nothing_is_kept() {
         assert!(busy.headers.first(&HeaderName::RetryAfter).is_some());
     }
     assert_eq!(world.nodes[0].endpoint.alive(), before);
-    assert_eq!(world.nodes[0].endpoint.stats().shed, 998);
+    assert_eq!(world.nodes[0].endpoint.stats().limits.of(Limit::Sessions), 998);
     let id = world.last_session(0);
     world.end(0, id);
     world.settle();

@@ -4,4 +4,5 @@
 
 mod focus;
 mod house;
+mod limits;
 mod trunks;

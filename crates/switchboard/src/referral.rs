@@ -138,7 +138,7 @@ impl Switchboard {
         let way = match verb.target().and_then(Target::address) {
             Some(target) => {
                 let (origin, known_as) = self.dialler(session);
-                let way = self.may_dial((&origin, known_as.as_ref()), target)?;
+                let way = self.may_dial((&origin, &known_as), target)?;
                 Some((way, origin))
             }
             None => None,

@@ -26,7 +26,7 @@ use crate::negotiation;
 use crate::reason;
 use crate::referral::status_of_end;
 use crate::switchboard::{Output, Switchboard};
-use crate::way::Way;
+use crate::way::{KnownAs, Way};
 
 /// Says whether the server can call this address: a telephone number, or a `sip:` or `sips:` URI
 /// whose transport is listened for, perhaps with the dialog there that is to be replaced.
@@ -312,7 +312,7 @@ impl Switchboard {
             }
         }
         let (way, behalf) = self.ways.remove(&id).map_or_else(
-            || (self.may_dial((&Origin::Trusted, None), target), Origin::Trusted),
+            || (self.may_dial((&Origin::Trusted, &KnownAs::default()), target), Origin::Trusted),
             |(way, behalf)| (Ok(way), behalf),
         );
         let flow = match way {

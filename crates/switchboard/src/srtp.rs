@@ -10,7 +10,7 @@ use wire::srtp::{MasterKey, Suite};
 
 use crate::config::Config;
 use crate::switchboard::Switchboard;
-use crate::way::Way;
+use crate::way::{KnownAs, Way};
 
 /// Who must have SRTP.
 #[derive(Clone, Default)]
@@ -66,7 +66,7 @@ impl Switchboard {
     /// What holds for a call to that address.
     pub(crate) fn srtp_for_target(&self, target: &str) -> SrtpPolicy {
         let by = Origin::Trusted;
-        let way = self.may_dial((&by, None), target);
+        let way = self.may_dial((&by, &KnownAs::default()), target);
         way.map_or(self.config.srtp.of(None), |way| self.srtp_by(&way, &by))
     }
 

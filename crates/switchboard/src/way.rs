@@ -3,7 +3,7 @@
 use model::command::Target;
 use model::{Refusal, Verb};
 use sip::access::{Destination, Origin, dialled};
-use sip::message::{Host, Uri};
+use sip::message::{Host, SipUri, Uri};
 use sip::{Flow, SessionId};
 
 use crate::switchboard::Switchboard;
@@ -17,34 +17,55 @@ pub(crate) enum Way {
     Straight,
 }
 
+/// By what somebody's call has reached us.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownAs {
+    /// The name of ours that it dialled.
+    host: Option<Host>,
+    /// The proxies that its requests pass.
+    proxies: Vec<(Host, u16)>,
+}
+
+impl KnownAs {
+    /// The name or number that an address names at a proxy before us.
+    fn behind_proxy(&self, target: &Uri) -> Option<String> {
+        let Uri::Sip(uri) = target else { return None };
+        self.proxies.contains(&place(uri)).then(|| uri.user.clone())?
+    }
+}
+
+fn place(uri: &SipUri) -> (Host, u16) {
+    (uri.host.clone(), uri.port.unwrap_or(5060))
+}
+
 impl Switchboard {
     /// Where somebody gets by having that address called: the one question that an INVITE, a REFER
     /// and an invitation by the API are asked. Here, and by telephone number, everybody reaches
     /// what the routes lead to. To any other host only who is trusted has a call made: whoever
-    /// could, might name a gateway's own address, and so call at its owner's cost.
+    /// could, might name a gateway's own address, and so call at its owner's cost. Who came to us
+    /// by a proxy means us where it names that proxy.
     ///
     /// # Errors
     /// [`Refusal::BadTarget`], [`Refusal::NotAllowed`].
     pub(crate) fn may_dial(
         &self,
-        (origin, known_as): (&Origin, Option<&Host>),
+        (origin, known_as): (&Origin, &KnownAs),
         target: &str,
     ) -> Result<Way, Refusal> {
         let callee = crate::signal::callable(target, &self.config.sip.listeners)?;
         let name = match &callee.uri {
             Uri::Tel(_) => Some(dialled(&callee.uri)),
-            Uri::Sip(_) | Uri::Other(_) => self.own_name(&callee.uri, known_as),
+            Uri::Sip(_) | Uri::Other(_) => self.own_name(&callee.uri, known_as.host.as_ref()),
         };
-        match (name, origin) {
-            (Some(name), _) => {
-                let way = self.config.sip.access.route(origin, &name);
-                way.map(Way::Routed).map_err(|_| Refusal::NotAllowed)
-            }
-            (None, Origin::Trusted) => Ok(Way::Straight),
+        let name = match (name, origin) {
+            (Some(name), _) => name,
+            (None, Origin::Trusted) => return Ok(Way::Straight),
             (None, Origin::Stranger | Origin::User(_) | Origin::Trunk(_)) => {
-                Err(Refusal::NotAllowed)
+                known_as.behind_proxy(&callee.uri).ok_or(Refusal::NotAllowed)?
             }
-        }
+        };
+        let way = self.config.sip.access.route(origin, &name);
+        way.map(Way::Routed).map_err(|_| Refusal::NotAllowed)
     }
 
     /// Whether whoever has the API may have somebody called as that verb says.
@@ -53,14 +74,16 @@ impl Switchboard {
     /// As for [`Self::may_dial`].
     pub(crate) fn may_have_called(&self, verb: &Verb) -> Result<(), Refusal> {
         match verb.target().and_then(Target::address) {
-            Some(target) => self.may_dial((&Origin::Trusted, None), target).map(|_| ()),
+            Some(target) => {
+                self.may_dial((&Origin::Trusted, &KnownAs::default()), target).map(|_| ())
+            }
             None => Ok(()),
         }
     }
 
     /// Whether an address leads to a user of ours.
     pub(crate) fn is_user(&self, address: &str) -> bool {
-        let way = self.may_dial((&Origin::Trusted, None), address);
+        let way = self.may_dial((&Origin::Trusted, &KnownAs::default()), address);
         matches!(way, Ok(Way::Routed(Destination::User(_))))
     }
 
@@ -71,14 +94,18 @@ impl Switchboard {
         Some(Flow { transport, local, remote: local, connection: None })
     }
 
-    /// Who is on the other side of a session, and by which name of ours it has called us.
-    pub(crate) fn dialler(&self, session: SessionId) -> (Origin, Option<Host>) {
+    /// Who is on the other side of a session, and by what it has reached us.
+    pub(crate) fn dialler(&self, session: SessionId) -> (Origin, KnownAs) {
         let origin = self.sip.origin(session).unwrap_or(Origin::Stranger);
-        let known_as = match self.sip.dialled_as(session) {
+        let host = match self.sip.dialled_as(session) {
             Some(Uri::Sip(uri)) => Some(uri.host.clone()),
             Some(Uri::Tel(_) | Uri::Other(_)) | None => None,
         };
-        (origin, known_as)
+        let proxies = self.sip.proxies(session).filter_map(|uri| match uri {
+            Uri::Sip(uri) => Some(place(uri)),
+            Uri::Tel(_) | Uri::Other(_) => None,
+        });
+        (origin, KnownAs { host, proxies: proxies.collect() })
     }
 
     /// The name or number that an address of ours names.

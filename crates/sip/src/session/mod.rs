@@ -313,6 +313,12 @@ impl Endpoint {
         Some(&dialog.local.uri).filter(|_| !dialog.ours)
     }
 
+    /// The proxies that a session's requests pass, nearest first.
+    pub fn proxies(&self, id: SessionId) -> impl Iterator<Item = &Uri> {
+        let dialog = self.sessions.get(&id).map(|session| &session.dialog);
+        dialog.into_iter().flat_map(|dialog| &dialog.routes).map(|route| &route.uri)
+    }
+
     /// Adds a session; its dialog can be found from then on.
     pub(crate) fn open_session(&mut self, dialog: Dialog, state: State) -> SessionId {
         let id = SessionId(self.sessions_opened);

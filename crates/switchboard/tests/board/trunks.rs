@@ -413,6 +413,25 @@ fn who_transfers_itself_to_another_room_of_ours_gets_there_by_its_own_right() {
     }
 }
 
+#[test]
+fn who_came_by_a_proxy_means_us_where_it_names_that_proxy() {
+    for (passed, target, status) in [
+        ("10.9.0.9:5080", "10.9.0.9:5080", 202),
+        ("10.9.0.9", "10.9.0.9:5060", 202),
+        ("10.9.0.9:5080", "10.9.0.9:5060", 403),
+        ("10.9.0.9:5080", "10.9.0.8:5080", 403),
+    ] {
+        let mut house = with(|_| {});
+        let mut caller = Phone { address: gateway(1), ..Phone::new("trunk", 99) };
+        caller.dial(&mut house, "room", &format!("Record-Route: <sip:{passed};lr>\r\n"));
+        let refer = format!("Refer-To: <sip:+49301@{target}>\r\nRefer-Sub: false\r\n");
+        let messages = caller.send(&mut house, "REFER", &refer);
+        assert_eq!(statuses(&messages), [status], "{target} by {passed}");
+        let expected: &[usize] = if status == 202 { &[1, 1] } else { &[1] };
+        assert_eq!(crowds(&house), expected, "{target} by {passed}");
+    }
+}
+
 /// Nobody can make up such a call: its name is known to us alone.
 #[test]
 fn a_call_under_the_name_of_one_of_ours_is_a_strangers() {

@@ -19,17 +19,38 @@ use model::command::Target;
 use model::keys::{KEY_ENDS, KEY_TAKES_BACK, Needs};
 use model::limits::{KEYED_NUMBER_LENGTH_MAX, KEYS_WAIT_MS};
 use model::{KeyMap, KeyVerb, LegId, Refusal};
+use sip::Agenda;
 
 use crate::leg::Leg;
 use crate::switchboard::Switchboard;
 
-/// Keys that were pressed and do not say anything yet, by leg, and until when one may follow.
+/// Keys that were pressed and do not say anything yet, by leg.
 #[derive(Debug, Default)]
-pub(crate) struct Keypads(BTreeMap<LegId, (Typed, Instant)>);
+pub(crate) struct Keypads {
+    typed: BTreeMap<LegId, Typed>,
+    /// Until when a key may follow.
+    ends: Agenda<LegId>,
+}
 
 impl Keypads {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.0.values().map(|(_, until)| *until).min()
+        self.ends.next().map(|(at, _)| at)
+    }
+
+    fn put(&mut self, leg: LegId, typed: Typed, until: Instant) {
+        self.typed.insert(leg, typed);
+        self.ends.set(leg, until);
+    }
+
+    fn take(&mut self, leg: LegId) -> Option<Typed> {
+        self.ends.clear(leg);
+        self.typed.remove(&leg)
+    }
+
+    /// Takes out what no key has followed in time.
+    fn take_due(&mut self, now: Instant) -> Option<(LegId, Typed)> {
+        let leg = self.ends.pop(now)?;
+        self.typed.remove(&leg).map(|typed| (leg, typed))
     }
 }
 
@@ -113,7 +134,7 @@ impl Switchboard {
     /// Whoever has typed a PIN may press the key that ends it.
     pub(crate) fn pin_was_typed(&mut self, now: Instant, leg: LegId) {
         let until = now + Duration::from_millis(KEYS_WAIT_MS.into());
-        self.keypads.0.insert(leg, (Typed::Pin, until));
+        self.keypads.put(leg, Typed::Pin, until);
     }
 
     /// A key was pressed on a leg.
@@ -125,10 +146,10 @@ impl Switchboard {
         let Some(found) = self.conferences.get(conference) else { return };
         let keys = &found.profile().keys;
         let until = now + Duration::from_millis(keys.wait_ms.into());
-        let typed = self.keypads.0.remove(&leg).map(|(typed, _)| typed);
+        let typed = self.keypads.take(leg);
         let (typed, said) = press(&keys.map, typed, key);
         if let Some(typed) = typed {
-            self.keypads.0.insert(leg, (typed, until));
+            self.keypads.put(leg, typed, until);
         }
         for said in said {
             self.said_by_keys(now, leg, said);
@@ -137,9 +158,7 @@ impl Switchboard {
 
     /// Gives up what no key followed in time.
     pub(crate) fn keys_time_out(&mut self, now: Instant) {
-        let is_due = |_: &LegId, (_, until): &mut (Typed, Instant)| *until <= now;
-        let due: Vec<_> = self.keypads.0.extract_if(.., is_due).collect();
-        for (leg, (typed, _)) in due {
+        while let Some((leg, typed)) = self.keypads.take_due(now) {
             if let Some(said) = give_up(typed) {
                 self.said_by_keys(now, leg, said);
             }

@@ -96,7 +96,7 @@ fn told(world: &World, prompt: &str) -> (usize, usize) {
         if let EventKind::AnnouncementStarted { announcement, prompt: said, .. } = &event.kind {
             started.extend((said.as_str() == prompt).then_some(*announcement));
         }
-        if let EventKind::AnnouncementEnded { announcement } = &event.kind {
+        if let EventKind::AnnouncementEnded { announcement, .. } = &event.kind {
             ended += usize::from(started.contains(announcement));
         }
     }

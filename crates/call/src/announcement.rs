@@ -112,7 +112,8 @@ impl Conference {
         let announcement = self.announcements.remove(at);
         if announcement.saying == Saying::Sounds {
             self.effect(Effect::StopPlaying(id));
-            self.tell(cause, EventKind::AnnouncementEnded { announcement: id });
+            let Announcement { id: announcement, to, .. } = announcement;
+            self.tell(cause, EventKind::AnnouncementEnded { announcement, to });
         }
         true
     }
@@ -127,17 +128,13 @@ impl Conference {
         }
     }
 
-    /// Who is gone hears nothing more; what nobody hears is over; what nothing stands in the way
-    /// of begins.
+    /// What nobody hears any more is over; what nothing stands in the way of begins.
     pub(crate) fn settle_announcements(&mut self, cause: Cause) {
         let present: BTreeSet<PartyId> = match self.announcements.is_empty() {
             true => return,
             false => self.parties.iter().filter(|p| p.is_connected()).map(|p| p.id).collect(),
         };
-        for one in &mut self.announcements {
-            one.to.retain(|party| present.contains(party));
-        }
-        let unheard = |one: &&Announcement| one.to.is_empty();
+        let unheard = |one: &&Announcement| one.to.is_disjoint(&present);
         let over: Vec<_> = self.announcements.iter().filter(unheard).map(|one| one.id).collect();
         for id in over {
             self.announced(cause, id);

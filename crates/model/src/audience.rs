@@ -5,6 +5,7 @@
 //! has changed. So nothing that is cut away leaves a trace, the audience's own numbers have no
 //! holes, and its view is the fold of what it was told, as everybody's is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::command::Hearers;
@@ -246,19 +247,19 @@ impl Projection {
                 return Some(EventKind::RecordingStopped { recording: *recording });
             }
             EventKind::RecordingFailed { .. } => true,
-            EventKind::AnnouncementStarted { announcement, prompt, to } if ours => {
-                return Some(EventKind::AnnouncementStarted {
-                    announcement: *announcement,
-                    prompt: prompt.clone(),
-                    to: to.iter().copied().filter(sees).collect(),
-                });
-            }
-            EventKind::AnnouncementStarted { .. } => false,
-            EventKind::AnnouncementEnded { .. } => ours,
             EventKind::Text { to, .. } => {
                 to.is_none_or(|to| self.is_viewer(to) || self.supervises()) || by_viewer
             }
             EventKind::WhisperText { to, .. } => ours && (by_viewer || self.is_whispered_to(to)),
+            EventKind::AnnouncementStarted { announcement, prompt, to } => {
+                let (announcement, prompt) = (*announcement, prompt.clone());
+                let to = self.hearers_seen(to)?;
+                return Some(EventKind::AnnouncementStarted { announcement, prompt, to });
+            }
+            EventKind::AnnouncementEnded { announcement, to } => {
+                let (announcement, to) = (*announcement, self.hearers_seen(to)?);
+                return Some(EventKind::AnnouncementEnded { announcement, to });
+            }
             EventKind::Rejoined { party, .. } => sees(party),
             EventKind::Digit { party, .. } | EventKind::KeysRefused { party, .. } => {
                 self.is_viewer(*party) || (ours && sees(party))
@@ -297,6 +298,17 @@ impl Projection {
             | EventKind::OneWay { .. } => false,
         };
         passes.then(|| event.kind.clone())
+    }
+
+    /// Who hears a prompt, as far as the audience sees them: from outside only oneself. None if
+    /// there is nobody, and so nothing to be told of.
+    fn hearers_seen(&self, to: &BTreeSet<PartyId>) -> Option<BTreeSet<PartyId>> {
+        let sees = |party: &PartyId| {
+            let ours = self.sees_ours() && self.seen.party(*party).is_some();
+            self.supervises() || self.is_viewer(*party) || ours
+        };
+        let seen: BTreeSet<PartyId> = to.iter().copied().filter(sees).collect();
+        (!seen.is_empty()).then_some(seen)
     }
 
     fn is_whispered_to(&self, to: &Hearers) -> bool {

@@ -352,6 +352,8 @@ pub enum EventKind {
     AnnouncementEnded {
         /// The announcement.
         announcement: AnnouncementId,
+        /// Whom it was for.
+        to: BTreeSet<PartyId>,
     },
     /// The mix is being recorded.
     #[serde(rename = "recording.started")]

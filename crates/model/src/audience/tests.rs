@@ -248,3 +248,33 @@ fn texts_reach_those_they_are_for() {
     let narrow: Vec<PartyId> = reaches(&mut room, Author::Admin, whisper(to));
     assert_eq!(narrow, [SECOND], "S1.32");
 }
+
+#[test]
+fn who_is_from_outside_is_told_of_the_prompts_that_it_hears_and_of_no_other() {
+    let mut room = Room::desk(Seeing::default());
+    room.tell(joined(SECOND, Role::Secondary));
+    let announcement = crate::AnnouncementId(1);
+    let prompt = crate::PromptName::parse("on_hold").unwrap();
+    let said = |to: &[PartyId]| {
+        let to = to.iter().copied().collect();
+        EventKind::AnnouncementStarted { announcement, prompt: prompt.clone(), to }
+    };
+    let told = |room: &Room, viewer| {
+        let EventKind::AnnouncementStarted { to, .. } = &room.last(of(viewer)).kind else {
+            return vec![];
+        };
+        to.iter().copied().collect::<Vec<_>>()
+    };
+    room.tell(said(&[AGENT]));
+    assert_eq!(told(&room, AGENT), [AGENT]);
+    assert_eq!(told(&room, SECOND), [AGENT]);
+    assert_eq!(told(&room, CUSTOMER), []);
+    room.tell(said(&[AGENT, CUSTOMER]));
+    assert_eq!(told(&room, CUSTOMER), [CUSTOMER]);
+    let ended = EventKind::AnnouncementEnded { announcement, to: [AGENT, CUSTOMER].into() };
+    room.tell(ended);
+    let to = [CUSTOMER].into();
+    let told = &room.last(of(CUSTOMER)).kind;
+    assert_eq!(*told, EventKind::AnnouncementEnded { announcement, to });
+    assert!(!matches!(room.last(Audience::Outside).kind, EventKind::AnnouncementEnded { .. }));
+}

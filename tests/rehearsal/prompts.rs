@@ -14,17 +14,21 @@ use switchboard::Room;
 use crate::network::FAIR;
 use crate::world::{MUSIC, TONES_HZ, World};
 
-/// What says each prompt, and what an ear calls it: the numbers after the music.
-const PROMPTS: [(&str, f64); 3] =
-    [("transferring", 877.0), ("recording", 953.0), ("nobody_available", 1_021.0)];
+/// What says each prompt, how long it lasts [ms], and what an ear calls it: the numbers after the
+/// music.
+const PROMPTS: [(&str, f64, usize); 4] = [
+    ("transferring", 877.0, 2_000),
+    ("recording", 953.0, 2_000),
+    ("nobody_available", 1_021.0, 2_000),
+    // Long enough that it is heard whether it ends before its time.
+    ("enter_pin", 1_097.0, 4_000),
+];
 const TRANSFERRING: usize = MUSIC + 1;
 const RECORDING: usize = MUSIC + 2;
 const NOBODY_AVAILABLE: usize = MUSIC + 3;
+pub const ENTER_PIN: usize = MUSIC + 4;
 
-/// How long each lasts [ms].
-const LASTS_MS: usize = 2_000;
-
-fn set<const N: usize>(heard: [usize; N]) -> BTreeSet<usize> {
+pub fn set<const N: usize>(heard: [usize; N]) -> BTreeSet<usize> {
     heard.into_iter().collect()
 }
 
@@ -32,9 +36,10 @@ fn name(text: &str) -> PromptName {
     PromptName::parse(text).unwrap()
 }
 
-fn clips() -> Clips {
-    let clip = |(prompt, hz): (&str, f64)| {
-        let mut pcm = vec![0; 16 * LASTS_MS];
+/// All of them, in English.
+pub fn clips() -> Clips {
+    let clip = |(prompt, hz, lasts_ms): (&str, f64, usize)| {
+        let mut pcm = vec![0; 16 * lasts_ms];
         Sine::new(hz, 4_000, 16_000).fill(&mut pcm);
         (ClipName::common(&name("en"), &name(prompt)), Clip::new(&pcm, 16_000))
     };
@@ -68,7 +73,7 @@ fn world(seed: u64, record: bool) -> World {
 fn sounds(pcm: &[i16], rate_hz: u32) -> BTreeSet<usize> {
     let mut candidates = TONES_HZ.to_vec();
     candidates.push(SIGNATURE_HZ[0]);
-    candidates.extend(PROMPTS.map(|(_, hz)| hz));
+    candidates.extend(PROMPTS.map(|(_, hz, _)| hz));
     let mut ear = Ear::new(&candidates, rate_hz);
     let frames = pcm.chunks_exact(rate_hz as usize / 50);
     let windows: Vec<_> = frames.filter_map(|frame| ear.push(frame)).collect();
@@ -77,7 +82,7 @@ fn sounds(pcm: &[i16], rate_hz: u32) -> BTreeSet<usize> {
 }
 
 /// What sounds at each guest and in the recording from now on for so long.
-fn listen(world: &mut World, ms: u64) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
+pub fn listen(world: &mut World, ms: u64) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
     world.studio.take_recorded();
     for guest in &mut world.guests {
         guest.phone.take_heard();

@@ -102,7 +102,8 @@ impl World {
         World::with_clips(seed, weather, any_room, Clips::default(), change)
     }
 
-    fn with_clips(
+    /// The same, and something can be said in it.
+    pub fn with_clips(
         seed: u64,
         weather: Weather,
         any_room: Room,

@@ -139,6 +139,6 @@ impl Switchboard {
             self.legs_by_session.remove(&session);
             self.sip.end(now, session, Some(crate::reason::told(reason)));
         }
-        self.order(MediaOrder::Close { leg: id });
+        self.close_port(id);
     }
 }

@@ -1,20 +1,30 @@
 //! Callers who must type a PIN: until it is right they stand in a lobby.
 //!
 //! ```text
-//!  INVITE ─► Enter, judged ─► port ─► 200 ─► lobby: hears nobody, is heard by nobody
+//!  INVITE ─► Enter, judged ─► port ─► 200 ─► lobby: is asked for the PIN, hears nobody, is heard
+//!                                              │     by nobody
 //!                                              │ right: as if its audio had just begun
+//!                                              │ wrong: is asked again
 //!                                              └ wrong three times, or nothing for too long: BYE
 //! ```
 //! To the conference it is a caller whose audio does not run yet. Its keys are looked at here, and
 //! go nowhere. Wrong PINs are counted by who types them and by the room, so that guessing takes
 //! long however often somebody calls.
+//!
+//! While it is asked its port stands in a mixer of its own. So who is not in yet takes none of the
+//! few prompts that can be said in the room at once, and changes nothing about who hears whom
+//! there.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use call::{LegChange, PhoneKey};
 use model::keys::{KEY_ENDS, KEY_TAKES_BACK};
-use model::{Codec, LeaveReason, LegId, MediaOrder, Refusal};
+use model::routing::AnnouncementPlace;
+use model::{
+    AnnouncementId, ClipName, Codec, ConferenceId, EarGroup, Gain, Hearing, LeaveReason, LegId,
+    MediaOrder, Place, PromptName, Refusal, Routing, VoiceGroup,
+};
 use sip::Incoming;
 use sip::access::{Destination, Origin, Pin};
 use sip::message::{Reason, StatusCode};
@@ -41,6 +51,28 @@ struct Waiting {
     until: Instant,
     /// What it is sent, once that is agreed on.
     codec: Option<Codec>,
+    asked: Option<Question>,
+}
+
+/// The prompt that somebody hears.
+#[derive(Clone, Copy)]
+struct Question {
+    /// The mixer that it is heard in, and nobody else is.
+    booth: ConferenceId,
+    announcement: AnnouncementId,
+}
+
+impl Question {
+    /// Who hears it.
+    fn routing(&self, leg: LegId) -> Routing {
+        let (ear, voice) = (EarGroup(0), VoiceGroup(0));
+        Routing {
+            places: vec![Place { leg, ear: Some(ear), voice: None }],
+            hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
+            announcements: vec![AnnouncementPlace { announcement: self.announcement, voice }],
+            ..Routing::default()
+        }
+    }
 }
 
 impl std::fmt::Debug for Waiting {
@@ -53,6 +85,8 @@ impl std::fmt::Debug for Waiting {
 enum Step {
     /// It stays in the lobby.
     Stays,
+    /// It stays, and is asked anew: the PIN was wrong.
+    TriesAgain,
     /// It comes in.
     ComesIn,
     /// It is let go.
@@ -130,18 +164,15 @@ impl Lobby {
 
     pub(crate) fn enter(&mut self, now: Instant, leg: LegId, wanted: Wanted) {
         let (typed, until) = (String::new(), now + PIN_TIME);
-        self.callers.insert(leg, Waiting { wanted, typed, tries: 0, until, codec: None });
+        let waiting = Waiting { wanted, typed, tries: 0, until, codec: None, asked: None };
+        self.callers.insert(leg, waiting);
     }
 
-    /// The caller's audio is agreed on; false if it does not stand there.
-    pub(crate) fn connected(&mut self, leg: LegId, codec: Codec) -> bool {
-        match self.callers.get_mut(&leg) {
-            Some(waiting) => {
-                waiting.codec = Some(codec);
-                true
-            }
-            None => false,
-        }
+    /// Who hears that prompt.
+    fn asked(&self, announcement: AnnouncementId) -> Option<LegId> {
+        let is_that = |question: Question| question.announcement == announcement;
+        let mut callers = self.callers.iter();
+        callers.find(|(_, waiting)| waiting.asked.is_some_and(is_that)).map(|(leg, _)| *leg)
     }
 
     /// A key of somebody who stands there; none if nobody does.
@@ -165,20 +196,80 @@ impl Lobby {
         let (is_last, wanted) = (*tries >= PIN_TRIES, wanted.clone());
         self.note(now, &wanted);
         let is_over = is_last || self.may_try(now, &wanted).is_err();
-        Some(if is_over { Step::Goes } else { Step::Stays })
+        Some(if is_over { Step::Goes } else { Step::TriesAgain })
     }
 }
 
 impl Switchboard {
-    /// A key was pressed by somebody in the lobby; false if it stands elsewhere.
-    pub(crate) fn pressed_in_lobby(&mut self, now: Instant, leg: LegId, key: char) -> bool {
-        match self.lobby.press(now, leg, key) {
-            None => return false,
-            Some(Step::Stays) => {}
-            Some(Step::ComesIn) => self.leave_lobby(now, leg),
-            Some(Step::Goes) => self.turn_away(now, leg),
+    /// A caller's audio is agreed on; false if it does not stand in the lobby.
+    pub(crate) fn connected_in_lobby(&mut self, leg: LegId, codec: Codec) -> bool {
+        let Some(waiting) = self.lobby.callers.get_mut(&leg) else { return false };
+        if waiting.codec.replace(codec).is_none() {
+            self.ask_for_pin(leg);
         }
         true
+    }
+
+    /// A key was pressed by somebody in the lobby; false if it stands elsewhere.
+    pub(crate) fn pressed_in_lobby(&mut self, now: Instant, leg: LegId, key: char) -> bool {
+        let Some(step) = self.lobby.press(now, leg, key) else { return false };
+        // Who answers need not hear the question to its end.
+        self.ask_no_more(leg);
+        match step {
+            Step::Stays => {}
+            Step::TriesAgain => self.ask_for_pin(leg),
+            Step::ComesIn => self.leave_lobby(now, leg),
+            Step::Goes => self.turn_away(now, leg),
+        }
+        true
+    }
+
+    /// Lets somebody hear what it is to type, in the voice of the profile that it is to come into.
+    fn ask_for_pin(&mut self, leg: LegId) {
+        let Some(clip) = self.pin_question(leg) else { return };
+        let booth = ConferenceId(self.chance.draw());
+        let question = Question { booth, announcement: AnnouncementId(self.chance.draw()) };
+        let Some(waiting) = self.lobby.callers.get_mut(&leg) else { return };
+        waiting.asked = Some(question);
+        let announcement = question.announcement;
+        self.order(MediaOrder::Move { leg, conference: booth });
+        self.order(MediaOrder::Play { conference: booth, announcement, clip });
+        self.order(MediaOrder::Route { conference: booth, routing: question.routing(leg) });
+    }
+
+    fn pin_question(&self, leg: LegId) -> Option<ClipName> {
+        let conference = self.legs.get(&leg)?.conference;
+        let profile = self.conferences.get(&conference)?.profile();
+        let prompt = PromptName::parse(PromptName::ENTER_PIN)
+            .expect("it is a name, as a test of prompts shows");
+        self.config.prompts.find(&profile.name, &profile.prompts.language, &prompt)
+    }
+
+    /// Somebody has heard it to its end; false if nobody in the lobby was to.
+    pub(crate) fn asked_in_lobby(&mut self, announcement: AnnouncementId) -> bool {
+        let leg = self.lobby.asked(announcement);
+        if let Some(leg) = leg {
+            self.ask_no_more(leg);
+        }
+        leg.is_some()
+    }
+
+    /// Somebody is asked no more: its port goes where it will be heard.
+    fn ask_no_more(&mut self, leg: LegId) {
+        let waiting = self.lobby.callers.get_mut(&leg);
+        let Some(Question { booth, .. }) = waiting.and_then(|one| one.asked.take()) else { return };
+        let Some(conference) = self.legs.get(&leg).map(|leg| leg.conference) else { return };
+        self.order(MediaOrder::Move { leg, conference });
+        self.order(MediaOrder::CloseConference { conference: booth });
+    }
+
+    /// A leg's port goes, and the mixer that it stands in by itself if it is asked for a PIN.
+    pub(crate) fn close_port(&mut self, leg: LegId) {
+        self.order(MediaOrder::Close { leg });
+        let asked = self.lobby.callers.remove(&leg).and_then(|waiting| waiting.asked);
+        if let Some(Question { booth, .. }) = asked {
+            self.order(MediaOrder::CloseConference { conference: booth });
+        }
     }
 
     /// Who has stood there for too long goes.
@@ -208,7 +299,7 @@ impl Switchboard {
 
     /// The caller does not come in.
     fn turn_away(&mut self, now: Instant, id: LegId) {
-        self.lobby.callers.remove(&id);
+        self.close_port(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         if let Some(session) = leg.session {
             self.legs_by_session.remove(&session);
@@ -216,7 +307,6 @@ impl Switchboard {
             self.sip.end(now, session, Some(Reason::sip(declined.code(), declined.phrase())));
         }
         *self.refusals.entry(Refusal::WrongPin.code()).or_default() += 1;
-        self.order(MediaOrder::Close { leg: id });
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
     }
 }

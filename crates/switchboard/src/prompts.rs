@@ -30,6 +30,9 @@ impl Switchboard {
 
     /// An announcement has come to its end.
     pub(crate) fn played(&mut self, now: Instant, announcement: AnnouncementId) {
+        if self.asked_in_lobby(announcement) {
+            return;
+        }
         // It may have been stopped in the same instant.
         let Some(conference) = self.announcements.get(&announcement).copied() else { return };
         self.say_that_it_is_over(now, conference, announcement);

@@ -362,7 +362,7 @@ impl Switchboard {
         }
         *self.refusals.entry(refusal.code()).or_default() += 1;
         self.referral_progress(now, id, StatusCode::SERVICE_UNAVAILABLE);
-        self.order(MediaOrder::Close { leg: id });
+        self.close_port(id);
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
     }
 
@@ -412,7 +412,7 @@ impl Switchboard {
             self.sip.end(now, session, Some(cause));
         }
         self.referral_progress(now, id, StatusCode::NOT_ACCEPTABLE_HERE);
-        self.order(MediaOrder::Close { leg: id });
+        self.close_port(id);
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
     }
 
@@ -440,7 +440,7 @@ impl Switchboard {
         let codec = connection.codec;
         self.referral_progress(now, id, StatusCode::OK);
         self.order(MediaOrder::Connect { leg: id, connection });
-        if self.lobby.connected(id, codec) {
+        if self.connected_in_lobby(id, codec) {
             return;
         }
         self.leg_changed(now, conference, id, LegChange::Connected { codec });
@@ -501,7 +501,7 @@ impl Switchboard {
                 self.calls.unanswered(placed, reason);
             }
         }
-        self.order(MediaOrder::Close { leg: id });
+        self.close_port(id);
         self.leg_changed(now, leg.conference, id, LegChange::Gone(reason));
     }
 }

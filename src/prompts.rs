@@ -60,9 +60,11 @@ macro_rules! shipped {
 }
 
 /// Language, name and WAV file of each.
-const SHIPPED: [(&str, &str, &[u8]); 14] = shipped! {
-    "en": "joining" "leaving" "on_hold" "transferring" "nobody_available" "enter_pin" "recording";
-    "de": "joining" "leaving" "on_hold" "transferring" "nobody_available" "enter_pin" "recording";
+const SHIPPED: [(&str, &str, &[u8]); 21] = shipped! {
+    "en": "joining" "leaving" "on_hold" "transferring" "nobody_available" "enter_pin" "recording"
+        "not_allowed" "not_possible" "not_found" "refused";
+    "de": "joining" "leaving" "on_hold" "transferring" "nobody_available" "enter_pin" "recording"
+        "not_allowed" "not_possible" "not_found";
 };
 
 /// What can be said, and what is played to who waits.
@@ -212,6 +214,20 @@ mod tests {
                 prompts.check(&profile).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn every_refusal_can_be_said_in_both_languages() {
+        let catalogue = Prompts::load(None).unwrap().clips.catalogue();
+        for refusal in model::Refusal::ALL {
+            for language in ["en", "de"] {
+                let language = PromptName::parse(language).unwrap();
+                let prompt = PromptName::parse(refusal.prompt()).unwrap();
+                let said = catalogue.find("open", &language, &prompt);
+                assert_eq!(said, Some(ClipName::common(&language, &prompt)), "{refusal:?}");
+            }
+        }
+        assert!(catalogue.has(&PromptName::parse(PromptName::REFUSED).unwrap()));
     }
 
     #[test]

@@ -93,13 +93,17 @@ impl Desk {
         self.typed(phone, &format!("{keys}{typed}"), Duration::ZERO)
     }
 
-    /// What keys make happen, and a while after them.
+    /// What keys make happen, and a while after them, without what is only heard.
     fn typed(&mut self, phone: usize, keys: &str, wait: Duration) -> Vec<Event> {
         let before = self.world.events.len();
         self.world.press(phone, keys);
         self.world.run(wait);
-        let is_talking = |event: &&Event| matches!(event.kind, EventKind::Talking { .. });
-        self.world.events[before..].iter().filter(|event| !is_talking(event)).cloned().collect()
+        let is_heard = |event: &&Event| {
+            matches!(event.kind, EventKind::Talking { .. })
+                || matches!(event.kind, EventKind::AnnouncementStarted { .. })
+                || matches!(event.kind, EventKind::AnnouncementEnded { .. })
+        };
+        self.world.events[before..].iter().filter(|event| !is_heard(event)).cloned().collect()
     }
 
     /// What a party is to this conference.

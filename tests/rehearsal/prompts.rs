@@ -7,6 +7,7 @@ use audio::Codec;
 use audio::music::SIGNATURE_HZ;
 use audio::tone::{Ear, Sine};
 use media::{Clip, Clips};
+use model::keys::RefusedBy;
 use model::profile::{HeardBy, Occasion, Permission, Prompted};
 use model::{Action, Author, ClipName, EventKind, PromptName, Relation, Role, TapRate, Verb};
 use switchboard::Room;
@@ -16,17 +17,21 @@ use crate::world::{MUSIC, TONES_HZ, World};
 
 /// What says each prompt, how long it lasts [ms], and what an ear calls it: the numbers after the
 /// music.
-const PROMPTS: [(&str, f64, usize); 4] = [
+const PROMPTS: [(&str, f64, usize); 6] = [
     ("transferring", 877.0, 2_000),
     ("recording", 953.0, 2_000),
     ("nobody_available", 1_021.0, 2_000),
     // Long enough that it is heard whether it ends before its time.
     ("enter_pin", 1_097.0, 4_000),
+    ("refused", 1_171.0, 2_000),
+    ("not_allowed", 1_249.0, 2_000),
 ];
 const TRANSFERRING: usize = MUSIC + 1;
 const RECORDING: usize = MUSIC + 2;
 const NOBODY_AVAILABLE: usize = MUSIC + 3;
 pub const ENTER_PIN: usize = MUSIC + 4;
+const REFUSED: usize = MUSIC + 5;
+const NOT_ALLOWED: usize = MUSIC + 6;
 
 pub fn set<const N: usize>(heard: [usize; N]) -> BTreeSet<usize> {
     heard.into_iter().collect()
@@ -46,10 +51,16 @@ pub fn clips() -> Clips {
     PROMPTS.into_iter().map(clip).collect()
 }
 
-/// A recorded room of a profile with prompts, whose parties may transfer each other.
+/// A room of a profile with prompts, whose parties may transfer each other.
 fn world(seed: u64, record: bool) -> World {
+    world_with(seed, record, RefusedBy::Nothing)
+}
+
+/// The same, in which keys are refused so.
+fn world_with(seed: u64, record: bool, refused: RefusedBy) -> World {
     let mut profile = call::shipped().into_iter().find(|p| p.name == "cinnox").unwrap();
     let row = |when, play, to, recorded| Prompted { when, play: name(play), to, recorded };
+    profile.keys.refused = refused;
     profile.prompted = vec![
         row(Occasion::Transferring, "transferring", HeardBy::Customer, false),
         row(Occasion::NobodyAvailable, "nobody_available", HeardBy::Customer, false),
@@ -188,4 +199,30 @@ fn a_prompt_that_somebody_wishes_is_said_to_one_and_one_that_is_not_there_is_ref
     let (heard, _) = listen(&mut world, 1_200);
     assert_eq!(heard[..2], [set([1]), set([0])]);
     assert_eq!(told(&world, "recording"), (1, 1));
+}
+
+#[test]
+fn who_presses_keys_that_are_refused_hears_it_and_nobody_else_nor_the_recording_does() {
+    let cases = [
+        (RefusedBy::Tone, set([1, REFUSED])),
+        (RefusedBy::Words, set([1, NOT_ALLOWED])),
+        (RefusedBy::Nothing, set([1])),
+    ];
+    for (seed, (by, expected)) in (5..).zip(cases) {
+        let mut world = world_with(seed, true, by);
+        for guest in 0..3 {
+            world.join(guest, "room");
+        }
+        // The notice that it is recorded is over.
+        world.run(Duration::from_secs(3));
+        // A customer may not record.
+        world.press(0, "#9");
+        let (heard, recorded) = listen(&mut world, 1_200);
+        let alone = expected.into_iter().chain([2]).collect();
+        assert_eq!(heard[..3], [alone, set([0, 2]), set([0, 1])], "{by:?}");
+        assert_eq!(recorded, set([0, 1, 2]), "{by:?}");
+        world.run(Duration::from_secs(2));
+        let (heard, _) = listen(&mut world, 1_200);
+        assert_eq!(heard[0], set([1, 2]), "{by:?}: it is said once");
+    }
 }

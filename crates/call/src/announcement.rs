@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
 use model::profile::{HeardBy, Occasion, Prompted};
-use model::{AnnouncementId, EventKind, PartyId, PromptName, Role};
+use model::{AnnouncementId, EventKind, PartyId, PromptName, Refusal, Role};
 
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
@@ -21,10 +21,21 @@ pub struct Announcement {
     pub to: BTreeSet<PartyId>,
     /// Whether recordings hold it.
     pub recorded: bool,
-    /// What it is said for; none where somebody wished it.
-    pub occasion: Option<Occasion>,
+    /// What it is said for.
+    pub purpose: Purpose,
     /// How far it has come.
     pub saying: Saying,
+}
+
+/// What an announcement is said for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Something has happened, and the profile has it said then.
+    Occasion(Occasion),
+    /// Keys of whoever hears it were refused.
+    Refusal,
+    /// Somebody wished it.
+    Wish,
 }
 
 /// How far an announcement has come.
@@ -41,7 +52,7 @@ pub(crate) struct Wanted {
     pub(crate) prompt: PromptName,
     pub(crate) to: BTreeSet<PartyId>,
     pub(crate) recorded: bool,
-    pub(crate) occasion: Option<Occasion>,
+    pub(crate) purpose: Purpose,
 }
 
 impl Conference {
@@ -55,7 +66,7 @@ impl Conference {
                 prompt: play.clone(),
                 to: self.hearers(*to, party),
                 recorded: *recorded,
-                occasion: Some(occasion),
+                purpose: Purpose::Occasion(occasion),
             })
             .collect();
         for wanted in wanted {
@@ -73,7 +84,7 @@ impl Conference {
                 prompt: play.clone(),
                 to: BTreeSet::from([party]),
                 recorded: *recorded,
-                occasion: Some(Occasion::Recording),
+                purpose: Purpose::Occasion(Occasion::Recording),
             })
             .collect();
         for wanted in wanted {
@@ -81,15 +92,28 @@ impl Conference {
         }
     }
 
+    /// Keys of a party are refused: it is told so, and nobody else. Of several the last counts.
+    pub(crate) fn say_that_keys_are_refused(
+        &mut self,
+        cause: Cause,
+        party: PartyId,
+        refusal: Refusal,
+    ) {
+        let Some(prompt) = self.rules.profile.keys.refused.prompt(refusal) else { return };
+        self.say_no_more(cause, Purpose::Refusal, party);
+        let (to, purpose) = (BTreeSet::from([party]), Purpose::Refusal);
+        self.announce(Wanted { prompt, to, recorded: false, purpose });
+    }
+
     /// Lets a prompt be said; none if nobody would hear it, or too much is said already.
     pub(crate) fn announce(&mut self, wanted: Wanted) -> Option<AnnouncementId> {
-        let Wanted { prompt, to, recorded, occasion } = wanted;
+        let Wanted { prompt, to, recorded, purpose } = wanted;
         if to.is_empty() || self.announcements.len() == ANNOUNCEMENTS_PER_CONFERENCE_MAX {
             return None;
         }
         let id = AnnouncementId(self.chance.draw());
         let saying = Saying::Waits;
-        self.announcements.push(Announcement { id, prompt, to, recorded, occasion, saying });
+        self.announcements.push(Announcement { id, prompt, to, recorded, purpose, saying });
         Some(id)
     }
 
@@ -119,9 +143,8 @@ impl Conference {
     }
 
     /// What was said for something that is over is of no use any more.
-    pub(crate) fn say_no_more(&mut self, cause: Cause, occasion: Occasion, party: PartyId) {
-        let is_over =
-            |one: &&Announcement| one.occasion == Some(occasion) && one.to.iter().eq([&party]);
+    pub(crate) fn say_no_more(&mut self, cause: Cause, purpose: Purpose, party: PartyId) {
+        let is_over = |one: &&Announcement| one.purpose == purpose && one.to.iter().eq([&party]);
         let over: Vec<_> = self.announcements.iter().filter(is_over).map(|one| one.id).collect();
         for id in over {
             self.announced(cause, id);

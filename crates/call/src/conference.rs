@@ -187,6 +187,7 @@ impl Conference {
             LegChange::Digit(digit) => self.tell(cause, EventKind::Digit { party, digit }),
             LegChange::KeysRefused(verb, refusal) => {
                 self.tell(cause, EventKind::KeysRefused { party, verb, refusal });
+                self.say_that_keys_are_refused(cause, party, refusal);
             }
             LegChange::Measured(quality) => {
                 if self.parties[index].is_connected() && self.parties[index].changes_class(&quality)

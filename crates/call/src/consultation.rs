@@ -3,6 +3,7 @@
 use model::profile::{Afterwards, Consulted, Fate, Meanwhile, Occasion};
 use model::{Author, EventKind, LeaveReason, PartyId};
 
+use crate::announcement::Purpose;
 use crate::conference::{Cause, Conference};
 use crate::party::{Hold, HoldReason, Party, Presence, Stance};
 
@@ -79,7 +80,7 @@ impl Conference {
         party.stance = stance;
         if was_held && !party.is_held() {
             self.tell(cause, EventKind::Resumed { party: id });
-            self.say_no_more(cause, Occasion::Held, id);
+            self.say_no_more(cause, Purpose::Occasion(Occasion::Held), id);
         }
     }
 

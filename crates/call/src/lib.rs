@@ -24,7 +24,7 @@ mod profiles;
 mod routing;
 mod verbs;
 
-pub use announcement::{Announcement, Saying};
+pub use announcement::{Announcement, Purpose, Saying};
 pub use conference::{Conference, Rules};
 pub use effect::{Effect, LegChange};
 pub use grid::{differences, grid, keys_table};

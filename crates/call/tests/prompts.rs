@@ -4,8 +4,11 @@
 mod stage;
 
 use call::{LegChange, parse};
+use model::keys::RefusedBy;
+use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
 use model::{
-    Action, AnnouncementId, Author, EventKind, LeaveReason, PartyId, PromptName, Refusal, Verb,
+    Action, AnnouncementId, Author, EventKind, KeyVerb, LeaveReason, PartyId, PromptName, Refusal,
+    Verb,
 };
 use stage::{MUSIC, Stage, colleague};
 
@@ -182,4 +185,28 @@ fn a_mistake_in_a_row_is_told_with_its_line() {
     let wrong = told(row("joined", "../joining", "others", false));
     assert!(wrong.contains(&format!("line {}", lines + 4)), "{wrong}");
     assert!(Action::Play.is_of_conference());
+}
+
+#[test]
+fn of_keys_that_are_refused_the_last_is_told_to_who_pressed_them_alone() {
+    let mut profile = stage::profile("cinnox");
+    profile.keys.refused = RefusedBy::Words;
+    profile.prompted.clear();
+    let mut stage = Stage::with(profile, true);
+    stage.prompts_last = true;
+    let (customer, agent) = (stage.customer(), stage.agent("A"));
+    let refused = |stage: &mut Stage, refusal| {
+        stage.change(customer, LegChange::KeysRefused(KeyVerb::Record, refusal));
+    };
+    refused(&mut stage, Refusal::NotAllowed);
+    assert_eq!(stage.prompts_of(customer), ["not_allowed"]);
+    for _ in 0..2 * ANNOUNCEMENTS_PER_CONFERENCE_MAX {
+        refused(&mut stage, Refusal::NoSuchParty);
+    }
+    assert_eq!(stage.prompts_of(customer), ["not_found"], "what was said before is cut");
+    assert_eq!(stage.prompts_of(agent), [""; 0]);
+    assert_eq!(stage.recorded_prompts(), [""; 0]);
+    assert_eq!(stage.hears(customer), "A", "the talk goes on");
+    stage.end_prompt("not_found");
+    assert_eq!(stage.prompts_of(customer), [""; 0]);
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::limits::{DIGITS_MAX, KEY_SEQUENCE_LENGTH_MAX, KEY_SEQUENCES_MAX, KEYS_WAIT_MS};
+use crate::prompt::PromptName;
 use crate::refusal::Refusal;
 use crate::role::Relation;
 
@@ -61,13 +62,16 @@ pub struct Keys {
     pub wait_ms: u32,
     /// Who gets those that say nothing, pressed anew at its own leg.
     pub relay: Relay,
+    /// How whoever presses keys hears that they are refused. Nobody else does, and no recording.
+    pub refused: RefusedBy,
     /// Which keys say which verb.
     pub map: KeyMap,
 }
 
 impl Default for Keys {
     fn default() -> Keys {
-        Keys { wait_ms: KEYS_WAIT_MS, relay: Relay::Nobody, map: KeyMap::default() }
+        let (relay, refused) = (Relay::default(), RefusedBy::default());
+        Keys { wait_ms: KEYS_WAIT_MS, relay, refused, map: KeyMap::default() }
     }
 }
 
@@ -80,6 +84,31 @@ pub enum Relay {
     Nobody,
     /// Whoever hears who presses them.
     Hearers,
+}
+
+/// How somebody hears that its keys are refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedBy {
+    /// By a short tone.
+    #[default]
+    Tone,
+    /// By words that say why.
+    Words,
+    /// Not at all.
+    Nothing,
+}
+
+impl RefusedBy {
+    /// The prompt that tells of a refusal, if one does.
+    pub fn prompt(self, refusal: Refusal) -> Option<PromptName> {
+        let name = match self {
+            RefusedBy::Tone => PromptName::REFUSED,
+            RefusedBy::Words => refusal.prompt(),
+            RefusedBy::Nothing => return None,
+        };
+        Some(PromptName::parse(name).expect("each is a name, which a test of this asserts"))
+    }
 }
 
 /// What somebody says by keys, about itself where it is not said otherwise.
@@ -413,6 +442,16 @@ mod tests {
         assert_eq!(format!("{digits:?}"), "6 keys");
         for wrong in ["", "1 2", "é", &"1".repeat(DIGITS_MAX + 1)] {
             assert_eq!(wrong.parse::<Digits>(), Err(Refusal::BadDigits));
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_keys_is_told_as_the_profile_says() {
+        let told = |by: RefusedBy, refusal| by.prompt(refusal).map(String::from);
+        for refusal in Refusal::ALL {
+            assert_eq!(told(RefusedBy::Tone, refusal).as_deref(), Some(PromptName::REFUSED));
+            assert_eq!(told(RefusedBy::Words, refusal).as_deref(), Some(refusal.prompt()));
+            assert_eq!(told(RefusedBy::Nothing, refusal), None);
         }
     }
 

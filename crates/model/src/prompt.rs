@@ -23,6 +23,9 @@ impl PromptName {
     /// Asks for the PIN of a room.
     pub const ENTER_PIN: &'static str = "enter_pin";
 
+    /// Two short tones: keys are refused.
+    pub const REFUSED: &'static str = "refused";
+
     /// Reads a name. It becomes a file's name, so nothing in it leads elsewhere.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A rule that says no is a [`Refusal`]; the world's failure is a [`Fault`].
 //!
-//! One table each says what a refusal is in HTTP, in SIP and in words.
+//! One table each says what a refusal is in HTTP, in SIP, by voice and in words.
 
 use serde::{Deserialize, Serialize};
 
@@ -264,6 +264,41 @@ impl Refusal {
             | Refusal::CannotRejoin
             | Refusal::Stale
             | Refusal::NotAcceptable => None,
+        }
+    }
+
+    /// By voice: the name of the prompt that says it to whoever is on the telephone.
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Refusal::NotAllowed
+            | Refusal::WrongPin
+            | Refusal::PrimaryPresent
+            | Refusal::NotYourHold
+            | Refusal::Silenced
+            | Refusal::CannotRejoin => "not_allowed",
+            Refusal::NoSuchConference
+            | Refusal::NoSuchParty
+            | Refusal::BadName
+            | Refusal::BadTarget
+            | Refusal::NotReachable
+            | Refusal::NoSuchQueue => "not_found",
+            Refusal::BadText
+            | Refusal::NoSuchPrompt
+            | Refusal::NoSuchAnnouncement
+            | Refusal::BadDigits
+            | Refusal::WrongState
+            | Refusal::LimitReached
+            | Refusal::NoPorts
+            | Refusal::NotAcceptable
+            | Refusal::NoConsultation
+            | Refusal::DialInProgress
+            | Refusal::NotThreeParties
+            | Refusal::TooFewParties
+            | Refusal::NobodyToHear
+            | Refusal::Stale
+            | Refusal::NoTrunk
+            | Refusal::Busy
+            | Refusal::Draining => "not_possible",
         }
     }
 

@@ -6,7 +6,7 @@ use model::profile::HeardBy;
 use model::{AnnouncementId, PartyId, PromptName, Refusal};
 
 use super::Done;
-use crate::announcement::Wanted;
+use crate::announcement::{Purpose, Wanted};
 use crate::conference::{Cause, Conference};
 
 pub(crate) fn play(
@@ -24,7 +24,7 @@ pub(crate) fn play(
     if to.is_empty() {
         return Err(Refusal::NobodyToHear);
     }
-    let wanted = Wanted { prompt, to, recorded: false, occasion: None };
+    let wanted = Wanted { prompt, to, recorded: false, purpose: Purpose::Wish };
     let announcement = conference.announce(wanted).ok_or(Refusal::LimitReached)?;
     Ok(Done { announcement: Some(announcement), ..Done::default() })
 }

@@ -4,15 +4,17 @@
 //! or went since it was told last. While a NOTIFY is under way nothing more is sent: what happens
 //! meanwhile goes into the next one, so a busy room costs a slow watcher no queue.
 //!
+//! Roles are told to ours alone: from outside nobody is told how a call centre divides its work.
+//!
 //! Only who is in the conference may watch it: by a SUBSCRIBE in its call, by Target-Dialog
 //! (RFC 4538), or from the host that it called from under the same address.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Instant;
 
 use call::{Conference, Microphone, Party, Presence};
-use model::{ConferenceId, Refusal};
+use model::{ConferenceId, PartyId, Refusal};
 use sip::message::StatusCode;
 use sip::{Notification, Subscribed, SubscriptionId};
 
@@ -26,6 +28,8 @@ pub(crate) struct Watchers(BTreeMap<SubscriptionId, Watcher>);
 #[derive(Debug)]
 struct Watcher {
     conference: ConferenceId,
+    /// For whom it watches.
+    party: PartyId,
     /// The conference's address as the watcher knows it.
     entity: String,
     /// The number of the last document.
@@ -34,6 +38,24 @@ struct Watcher {
     told: BTreeMap<String, String>,
     /// A NOTIFY is under way.
     waits: bool,
+}
+
+/// What a watcher may see of the parties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sight {
+    /// As one of ours: what each is to the conference, too.
+    Roles,
+    /// As somebody from outside.
+    Plain,
+}
+
+impl Watcher {
+    fn sight(&self, conference: &Conference) -> Sight {
+        match conference.party(self.party).is_some_and(|party| party.role.is_ours()) {
+            true => Sight::Roles,
+            false => Sight::Plain,
+        }
+    }
 }
 
 impl Watchers {
@@ -45,8 +67,8 @@ impl Watchers {
 impl Switchboard {
     /// Somebody wants to watch a conference.
     pub(crate) fn subscribed(&mut self, now: Instant, id: SubscriptionId, asked: &Subscribed) {
-        let conference = match self.may_watch(asked) {
-            Ok(conference) => conference,
+        let (conference, party) = match self.may_watch(asked) {
+            Ok(seat) => seat,
             Err(refusal) => {
                 *self.refusals.entry(refusal.code()).or_default() += 1;
                 let status = StatusCode::new(refusal.sip_status())
@@ -57,15 +79,16 @@ impl Switchboard {
         self.sip.grant(now, id).expect("what was asked for waits");
         let entity = asked.request_uri.to_string();
         let told = BTreeMap::new();
-        let watcher = Watcher { conference, entity, version: 0, told, waits: false };
+        let watcher = Watcher { conference, party, entity, version: 0, told, waits: false };
         self.watchers.0.insert(id, watcher);
         self.tell_whole_roster(now, id);
     }
 
-    fn may_watch(&self, asked: &Subscribed) -> Result<ConferenceId, Refusal> {
+    fn may_watch(&self, asked: &Subscribed) -> Result<(ConferenceId, PartyId), Refusal> {
         let dialog = asked.session.or(asked.known);
         if let Some(leg) = dialog.and_then(|session| self.legs_by_session.get(&session)) {
-            return Ok(self.legs[leg].conference);
+            let leg = &self.legs[leg];
+            return Ok((leg.conference, leg.party));
         }
         let name = asked.request_uri.user().unwrap_or_default().to_lowercase();
         let named = self.names.iter().find(|(known, _)| known.as_str() == name);
@@ -77,17 +100,15 @@ impl Switchboard {
             party.address == address && signalling == Some(host)
         };
         let found = self.conferences.get(&conference).ok_or(Refusal::NoSuchConference)?;
-        match found.parties().iter().any(is_party) {
-            true => Ok(conference),
-            false => Err(Refusal::NotAllowed),
-        }
+        let party = found.parties().iter().find(|party| is_party(party));
+        party.map(|party| (conference, party.id)).ok_or(Refusal::NotAllowed)
     }
 
     /// The first word to a watcher, and the answer to its refresh.
     pub(crate) fn tell_whole_roster(&mut self, now: Instant, id: SubscriptionId) {
         let Some(watcher) = self.watchers.0.get_mut(&id) else { return };
         let Some(conference) = self.conferences.get(&watcher.conference) else { return };
-        let users = users(conference.parties());
+        let users = users(conference.parties(), watcher.sight(conference));
         watcher.version += 1;
         let name = self.names.iter().find(|(_, named)| **named == watcher.conference);
         let name = name.map_or("", |(name, _)| name.as_str());
@@ -113,9 +134,11 @@ impl Switchboard {
         };
         let mut documents = Vec::new();
         if let Some(conference) = self.conferences.get(&id) {
-            let mut known = None;
+            let mut known = BTreeMap::new();
             for (subscription, watcher) in self.watchers.0.iter_mut().filter(watching) {
-                let users = known.get_or_insert_with(|| users(conference.parties()));
+                let sight = watcher.sight(conference);
+                let users =
+                    known.entry(sight).or_insert_with(|| users(conference.parties(), sight));
                 if watcher.told == *users {
                     continue;
                 }
@@ -168,7 +191,7 @@ fn connected(conference: &Conference) -> usize {
 }
 
 /// Each address with the lines of its user: one endpoint for each party that has it.
-fn users(parties: &[Party]) -> BTreeMap<String, String> {
+fn users(parties: &[Party], sight: Sight) -> BTreeMap<String, String> {
     let mut by_address: BTreeMap<&str, Vec<&Party>> = BTreeMap::new();
     // Who only monitors is nobody's business.
     for party in parties.iter().filter(|party| party.is_counted()) {
@@ -177,7 +200,7 @@ fn users(parties: &[Party]) -> BTreeMap<String, String> {
     let mut users = BTreeMap::new();
     let mut bytes = 0;
     for (address, parties) in by_address {
-        let lines = user(address, &parties);
+        let lines = user(address, &parties, sight);
         bytes += lines.len();
         if bytes > ROSTER_BYTES_MAX {
             break;
@@ -187,12 +210,16 @@ fn users(parties: &[Party]) -> BTreeMap<String, String> {
     users
 }
 
-fn user(address: &str, parties: &[&Party]) -> String {
+fn user(address: &str, parties: &[&Party], sight: Sight) -> String {
     let mut lines = format!("<user entity=\"{}\" state=\"full\">\n", escaped(address));
     let shown = parties.iter().find_map(|party| party.display_name.as_deref());
     if let Some(name) = shown {
         writeln!(lines, "<display-text>{}</display-text>", escaped(name))
             .expect("a String takes what is written");
+    }
+    match sight {
+        Sight::Roles => lines += &roles(parties),
+        Sight::Plain => {}
     }
     for party in parties {
         writeln!(
@@ -205,6 +232,13 @@ fn user(address: &str, parties: &[&Party]) -> String {
         .expect("a String takes what is written");
     }
     lines + "</user>\n"
+}
+
+/// RFC 4575 §5.6.3: each role once.
+fn roles(parties: &[&Party]) -> String {
+    let names: BTreeSet<&str> = parties.iter().map(|party| party.role.name()).collect();
+    let entries: String = names.iter().map(|name| format!("<entry>{name}</entry>\n")).collect();
+    format!("<roles>\n{entries}</roles>\n")
 }
 
 /// RFC 4575 §5.7.3.
@@ -312,11 +346,11 @@ mod tests {
         alice.display_name = Some("Alice & <Co>".to_owned());
         let desk = party(2, "sip:bob@b.example", connected);
         let mobile = party(3, "sip:bob@b.example", Presence::Ringing { until_ms: 0 });
-        let before = users(&[alice.clone(), desk.clone(), mobile]);
+        let before = users(&[alice.clone(), desk.clone(), mobile], Sight::Roles);
         let mut seen = whole("sip:room@h", 1, "room", 2, &before);
         alice.microphone = Microphone::Muted;
         let carol = party(4, "sip:carol@c.example", Presence::Arriving);
-        seen += &partial("sip:room@h", 2, 1, &before, &users(&[alice, carol]));
+        seen += &partial("sip:room@h", 2, 1, &before, &users(&[alice, carol], Sight::Plain));
         insta::assert_snapshot!(seen);
     }
 
@@ -326,10 +360,10 @@ mod tests {
         let agent = party(1, "sip:agent@h", connected);
         let mut monitor = party(2, "sip:eve@h", connected);
         monitor.stance = call::Stance::Beside(agent.id);
-        let mut seen = users(&[agent.clone(), monitor.clone()]);
-        assert_eq!(seen, users(std::slice::from_ref(&agent)));
+        let mut seen = users(&[agent.clone(), monitor.clone()], Sight::Roles);
+        assert_eq!(seen, users(std::slice::from_ref(&agent), Sight::Roles));
         monitor.stance = call::Stance::Room;
-        seen = users(&[agent, monitor]);
+        seen = users(&[agent, monitor], Sight::Roles);
         assert!(seen.contains_key("sip:eve@h"), "who barges in is there");
     }
 
@@ -338,7 +372,7 @@ mod tests {
         let connected = Presence::Connected { codec: Codec::Pcmu };
         let crowd: Vec<Party> =
             (0..2_000).map(|id| party(id, &format!("sip:guest{id}@h"), connected)).collect();
-        let users = users(&crowd);
+        let users = users(&crowd, Sight::Plain);
         assert!(users.len() > 100, "{}", users.len());
         let document = whole("sip:room@h", 1, "room", crowd.len(), &users);
         assert!(document.len() < ROSTER_BYTES_MAX + 1_024);

@@ -1,7 +1,7 @@
 //! The focus (RFC 4579) as a phone that is written by hand sees it: who is told of the roster, and
 //! who may add and remove others by REFER.
 
-use model::{Action, Author, Command, CommandId, ConferenceRef, PartyId, Refusal, Verb};
+use model::{Action, Author, Command, CommandId, ConferenceRef, PartyId, Refusal, Role, Verb};
 use sip::access::{Access, Pattern, Route, Target, Template};
 use sip::message::{HeaderName, Message};
 
@@ -36,6 +36,56 @@ fn a_watcher_is_told_the_whole_then_what_changes_then_the_end() {
     assert_eq!((standing.as_str(), body.as_str()), ("terminated;reason=noresource", ""));
     house.run(60_000);
     assert!(house.board.is_idle());
+}
+
+/// A profile in which the first who calls is one of ours, and the others are not.
+const STAFFED: &str = r#"
+name = "staffed"
+about = "Who comes first is staff."
+parties_max = 10
+
+[roles]
+first_of_ours = "staff"
+of_ours = "staff"
+caller = "staff"
+outsider = "external"
+
+[[permission]]
+role = ["staff", "external"]
+to = ["conference"]
+may = ["enter"]
+
+[[permission]]
+role = ["admin"]
+to = ["third", "colleague"]
+may = ["appoint"]
+"#;
+
+#[test]
+fn watchers_of_ours_are_told_the_roles_and_those_from_outside_are_not() {
+    let mut house = House::following(STAFFED);
+    let (mut staff, mut guest) = (Phone::new("staff", 1), Phone::new("guest", 2));
+    let mut bodies = Vec::new();
+    for phone in [&mut staff, &mut guest] {
+        phone.join(&mut house);
+    }
+    for phone in [&mut staff, &mut guest] {
+        let watch = "Event: conference\r\nExpires: 600\r\n";
+        let subscribed = phone.send(&mut house, "SUBSCRIBE", watch);
+        let whole = notify_in(&subscribed);
+        phone.answer(&mut house, &whole);
+        bodies.push(String::from_utf8(whole.body).unwrap());
+    }
+    assert!(bodies[0].contains("<roles>\n<entry>staff</entry>\n</roles>\n<endpoint"), "{bodies:?}");
+    assert!(bodies[0].contains("<entry>external</entry>"), "{bodies:?}");
+    assert!(!bodies[1].contains("roles"), "{bodies:?}");
+    let party = house.board.conferences().next().unwrap().parties()[0].id;
+    let appoint = Verb::Appoint { party, role: Role::Host };
+    let room = ConferenceRef::parse("room").unwrap();
+    house.command(Command::new(CommandId(1), room, Author::Admin, appoint)).unwrap();
+    let (_, body) = staff.take_notify(&mut house);
+    assert!(body.contains("<entry>host</entry>") && body.contains("\"partial\""), "{body}");
+    assert_eq!(house.take(guest.address), [], "for who is from outside nothing has changed");
 }
 
 #[test]

@@ -82,6 +82,19 @@ impl House {
         trunk_audio: BTreeMap<String, TrunkAudio>,
         srtp: SrtpRules,
     ) -> House {
+        House::furnished((access, trunk_audio, srtp), TRUSTING)
+    }
+
+    /// A house whose rooms follow that profile.
+    pub(crate) fn following(profile: &str) -> House {
+        let open = (Access::everybody(), BTreeMap::new(), SrtpRules::default());
+        House::furnished(open, profile)
+    }
+
+    fn furnished(
+        (access, trunk_audio, srtp): (Access, BTreeMap<String, TrunkAudio>, SrtpRules),
+        profile: &str,
+    ) -> House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
         let listeners = vec![(Transport::Udp, SERVER.parse().unwrap())];
@@ -89,7 +102,7 @@ impl House {
             record: false,
             recording_rate: TapRate::Hz16000,
             parties_max: 10,
-            profile: call::parse(TRUSTING).unwrap(),
+            profile: call::parse(profile).unwrap(),
         };
         let config = Config {
             sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use audio::Codec;
 use convoke::phone::CallState;
-use model::{PartyState, Verb};
+use model::{Direction, PartyState, Verb};
 
 use crate::network::FAIR;
 use crate::world::World;
@@ -38,6 +38,11 @@ fn all_phones_of_a_user_ring_and_the_first_that_answers_has_the_call() {
     assert_eq!(heard[answered], [0].into());
     let view = world.views.values().next().expect("a conference");
     assert_eq!(view.parties.len(), 2, "one party, however many phones");
+    let ways = [("sip:guest0@", Direction::Inbound), ("sip:guest1@", Direction::Internal)];
+    for (user, direction) in ways {
+        let party = view.parties.iter().find(|party| party.address.starts_with(user));
+        assert_eq!(party.map(|party| party.direction), Some(direction), "S0.4: {user}");
+    }
     let now = world.now;
     world.guests[answered].phone.hang_up(now);
     world.run(Duration::from_secs(2));

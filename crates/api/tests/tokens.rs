@@ -10,7 +10,7 @@ use axum::http::{Method, Request, Response};
 use fake::{CONFERENCE, HIDDEN, PARTY, RECORDING, World, accepted, created, event, request, text};
 use jsonwebtoken::get_current_timestamp;
 use model::command::{Hearers, Supervision};
-use model::{Author, Codec, ConferenceId, Event, EventKind, PartyId, Refusal, Role};
+use model::{Author, Codec, ConferenceId, Direction, Event, EventKind, PartyId, Refusal, Role};
 use serde_json::{Value, json};
 use signer::{AUDIENCE, Signer};
 
@@ -49,7 +49,8 @@ fn desk() -> World {
     publish(2, joined(PARTY, "sip:alice@example.org", Role::Primary));
     publish(3, joined(CUSTOMER, "sip:carl@elsewhere.example", Role::Customer));
     let address = "sip:eve@example.org".to_owned();
-    publish(4, EventKind::Dialling { party: MONITOR, address, role: Role::Supervisor });
+    let (party, role, direction) = (MONITOR, Role::Supervisor, Direction::Internal);
+    publish(4, EventKind::Dialling { party, address, role, direction });
     let mode = Supervision::Coach(Hearers::Ours);
     publish(5, EventKind::Supervised { party: MONITOR, beside: Some(PARTY), mode });
     publish(6, joined(MONITOR, "sip:eve@example.org", Role::Supervisor));
@@ -63,8 +64,8 @@ fn desk() -> World {
 }
 
 fn joined(party: PartyId, address: &str, role: Role) -> EventKind {
-    let (display_name, codec) = (None, Codec::Opus);
-    EventKind::Joined { party, display_name, address: address.to_owned(), codec, role }
+    let (display_name, codec, direction) = (None, Codec::Opus, Direction::Internal);
+    EventKind::Joined { party, display_name, address: address.to_owned(), codec, role, direction }
 }
 
 fn with(token: &str, mut request: Request<Body>) -> Request<Body> {

@@ -422,8 +422,12 @@ impl Conference {
         let party = self.party_mut(id);
         let (display_name, address) = (party.display_name.clone(), party.address.clone());
         let (role, times, added_by) = (party.role, party.rejoins, party.added_by);
-        let (is_held, talking) = (party.is_held(), party.talking);
-        self.tell(cause, EventKind::Joined { party: id, display_name, address, codec, role });
+        let (is_held, talking, direction) = (party.is_held(), party.talking, party.direction);
+        let party = id;
+        self.tell(
+            cause,
+            EventKind::Joined { party, display_name, address, codec, role, direction },
+        );
         if talking {
             self.tell(cause, EventKind::Talking { party: id, talking });
         }

@@ -1,7 +1,7 @@
 //! Somebody in a conference.
 
 use model::command::{Hearers, Newcomer};
-use model::{Author, Codec, LegId, MosClass, PartyId, Quality, Role};
+use model::{Author, Codec, Direction, LegId, MosClass, PartyId, Quality, Role};
 
 /// How far a party has come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,8 @@ pub struct Party {
     pub address: String,
     /// What it is to the conference.
     pub role: Role,
+    /// Which way its call goes.
+    pub direction: Direction,
     /// Who brought it in.
     pub added_by: Option<PartyId>,
     /// Who waits for it alone, where the server itself has it called: it hears it ring.
@@ -148,13 +150,20 @@ pub struct Party {
 
 impl Party {
     /// Somebody who comes in as anybody does: into the room, speaking to everybody.
-    pub fn new(id: PartyId, leg: LegId, address: String, role: Role, presence: Presence) -> Party {
+    pub fn new(
+        id: PartyId,
+        leg: LegId,
+        address: String,
+        (role, direction): (Role, Direction),
+        presence: Presence,
+    ) -> Party {
         Party {
             id,
             leg,
             display_name: None,
             address,
             role,
+            direction,
             added_by: None,
             awaited_by: None,
             rejoins: 0,

@@ -11,7 +11,8 @@ use call::{
 use model::command::{Entrant, Readers, Supervision, Target};
 use model::profile::{Condition, Profile};
 use model::{
-    Action, Affiliation, Author, Codec, LegId, PartyId, Refusal, Refused, Relation, Role, Verb,
+    Action, Affiliation, Author, Codec, Direction, LegId, PartyId, Refusal, Refused, Relation,
+    Role, Verb,
 };
 use stage::Stage;
 
@@ -74,7 +75,7 @@ const TARGET: PartyId = PartyId(2);
 
 fn party(id: u64, role: Role) -> Party {
     let presence = Presence::Connected { codec: Codec::Pcmu };
-    Party::new(PartyId(id), LegId(id), format!("sip:{id}@h"), role, presence)
+    Party::new(PartyId(id), LegId(id), format!("sip:{id}@h"), (role, Direction::Inbound), presence)
 }
 
 /// A conference in which somebody of a role means somebody in a relation, in which of all

@@ -5,7 +5,9 @@ mod stage;
 
 use call::LegChange;
 use model::command::{Hearers, Readers, Supervision, Target};
-use model::{Affiliation, Author, Event, EventKind, LeaveReason, PartyId, Refusal, Role, Verb};
+use model::{
+    Affiliation, Author, Direction, Event, EventKind, LeaveReason, PartyId, Refusal, Role, Verb,
+};
 use stage::{Stage, colleague, outsider};
 
 /// A customer and an agent who talk.
@@ -467,6 +469,33 @@ fn who_brings_somebody_in_is_the_host_and_the_host_names_another() {
         stage.by(other, end).unwrap();
         assert!(stage.over && stage.legs.is_empty(), "S0.14: every leg is ended");
     }
+}
+
+#[test]
+fn each_party_says_which_way_its_call_goes() {
+    let mut stage = Stage::new("cinnox");
+    let (customer, agent) = (stage.customer(), stage.agent("A1"));
+    let by = || Author::Party(agent);
+    let out = stage.calls(by(), Verb::Invite { target: outsider("X"), role: None }, "X");
+    let within = stage.calls(by(), Verb::Invite { target: colleague("A2"), role: None }, "A2");
+    for party in [out, within] {
+        stage.answer(party);
+    }
+    let told = |party: PartyId| {
+        let says = |event: &Event| {
+            let (EventKind::Dialling { party: told, direction, .. }
+            | EventKind::Joined { party: told, direction, .. }) = &event.kind
+            else {
+                return None;
+            };
+            (*told == party).then_some(*direction)
+        };
+        stage.events.iter().filter_map(says).collect::<Vec<_>>()
+    };
+    assert_eq!(told(customer), [Direction::Inbound], "S0.4");
+    assert_eq!(told(agent), [Direction::Internal]);
+    assert_eq!(told(out), [Direction::Outbound; 2], "when it is called, and when it is in");
+    assert_eq!(told(within), [Direction::Internal; 2]);
 }
 
 #[test]

@@ -400,15 +400,18 @@ fn reason(event: &Event, id: PartyId) -> LeaveReason {
 /// A party that was not seen before.
 fn appears(shown: &PartyView, event: &Event) -> Vec<EventKind> {
     let party = shown.id;
-    let (address, role) = (shown.address.clone(), shown.role);
+    let (address, role, direction) = (shown.address.clone(), shown.role, shown.direction);
     let mut kinds = match shown.state {
-        PartyState::Dialling => vec![EventKind::Dialling { party, address, role }],
+        PartyState::Dialling => vec![EventKind::Dialling { party, address, role, direction }],
         PartyState::Ringing => {
-            vec![EventKind::Dialling { party, address, role }, EventKind::Ringing { party }]
+            vec![
+                EventKind::Dialling { party, address, role, direction },
+                EventKind::Ringing { party },
+            ]
         }
         PartyState::Connected | PartyState::Held => vec![joined(shown)],
     };
-    let mut before = PartyView::called(party, &shown.address, role);
+    let mut before = PartyView::called(party, &shown.address, role, direction);
     before.state = match shown.state {
         PartyState::Held => PartyState::Connected,
         PartyState::Dialling | PartyState::Ringing | PartyState::Connected => shown.state,
@@ -426,6 +429,7 @@ fn joined(shown: &PartyView) -> EventKind {
         address: shown.address.clone(),
         codec: codec(shown),
         role: shown.role,
+        direction: shown.direction,
     }
 }
 

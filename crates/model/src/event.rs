@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Hearers, Supervision};
 use crate::profile::Seeing;
-use crate::role::Role;
+use crate::role::{Direction, Role};
 use crate::{
     AnnouncementId, Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, OneWay,
     PartyId, PromptName, Quality, RecordingId, Refusal,
@@ -66,6 +66,8 @@ pub enum EventKind {
         address: String,
         /// As what it is called.
         role: Role,
+        /// Which way its call goes.
+        direction: Direction,
     },
     /// The called phone rings.
     #[serde(rename = "participant.ringing")]
@@ -87,6 +89,8 @@ pub enum EventKind {
         codec: Codec,
         /// What it is to the conference.
         role: Role,
+        /// Which way its call goes.
+        direction: Direction,
     },
     /// Who has just joined is one who had left: the same party.
     #[serde(rename = "participant.rejoined")]

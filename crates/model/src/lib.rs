@@ -45,7 +45,7 @@ pub use prompt::{ClipName, PromptName};
 pub use quality::{FarQuality, MosClass, Quality};
 pub use refusal::{Fault, Refusal};
 pub use registration::Registration;
-pub use role::{Affiliation, Relation, Role};
+pub use role::{Affiliation, Direction, Relation, Role};
 pub use routing::{EarGroup, Gain, Hearing, Place, Routing, VoiceGroup};
 pub use srtp::{Srtp, SrtpKey, SrtpPolicy, SrtpSuite};
 pub use tap::{TapFrame, TapRate};

@@ -129,6 +129,30 @@ impl Relation {
     }
 }
 
+/// Which way the call of a party goes, as the record of a call says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Somebody from outside calls in.
+    Inbound,
+    /// Somebody outside is called.
+    Outbound,
+    /// One of ours calls in, or is called.
+    Internal,
+}
+
+impl Direction {
+    /// Which way the call of somebody from there goes, who dialled in or is called.
+    pub fn of(who: Affiliation, dialled_in: bool) -> Direction {
+        match (who, dialled_in) {
+            (Affiliation::Outside, true) => Direction::Inbound,
+            (Affiliation::Outside, false) => Direction::Outbound,
+            (Affiliation::Ours, true | false) => Direction::Internal,
+        }
+    }
+}
+
 /// Where somebody comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Affiliation {

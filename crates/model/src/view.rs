@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Hearers, Supervision};
 use crate::profile::Seeing;
-use crate::role::Role;
+use crate::role::{Direction, Role};
 use crate::{
     Codec, ConferenceId, ConferenceName, Event, EventKind, OneWay, PartyId, Quality, RecordingId,
 };
@@ -54,6 +54,8 @@ pub struct PartyView {
     pub state: PartyState,
     /// What it is to the conference.
     pub role: Role,
+    /// Which way its call goes.
+    pub direction: Direction,
     /// Its voice is out.
     pub muted: bool,
     /// Who may supervise has taken its voice out.
@@ -190,12 +192,12 @@ impl ConferenceView {
                 });
             }
             EventKind::Ended { .. } => self.ended_ms = Some(event.at_ms),
-            EventKind::Dialling { party, address, role } => {
-                self.parties.push(PartyView::called(*party, address, *role));
+            EventKind::Dialling { party, address, role, direction } => {
+                self.parties.push(PartyView::called(*party, address, *role, *direction));
                 self.put_customer_first();
             }
-            EventKind::Joined { party, display_name, address, codec, role } => {
-                self.join(*party, address, *role);
+            EventKind::Joined { party, display_name, address, codec, role, direction } => {
+                self.join(*party, address, *role, *direction);
                 self.with(*party, |p| {
                     p.display_name.clone_from(display_name);
                     p.state = PartyState::Connected;
@@ -273,14 +275,15 @@ impl ConferenceView {
     }
 
     /// One that was called is in already.
-    fn join(&mut self, id: PartyId, address: &str, role: Role) {
+    fn join(&mut self, id: PartyId, address: &str, role: Role, direction: Direction) {
         let called = self.party(id).is_some();
         if !called {
-            self.parties.push(PartyView::called(id, address, role));
+            self.parties.push(PartyView::called(id, address, role, direction));
         }
         self.with(id, |p| {
             address.clone_into(&mut p.address);
             p.role = role;
+            p.direction = direction;
         });
         self.put_customer_first();
     }
@@ -309,13 +312,19 @@ impl PartyView {
         }
     }
 
-    pub(crate) fn called(id: PartyId, address: &str, role: Role) -> PartyView {
+    pub(crate) fn called(
+        id: PartyId,
+        address: &str,
+        role: Role,
+        direction: Direction,
+    ) -> PartyView {
         PartyView {
             id,
             display_name: None,
             address: address.to_owned(),
             state: PartyState::Dialling,
             role,
+            direction,
             muted: false,
             silenced: false,
             consults: None,
@@ -358,7 +367,12 @@ mod tests {
         let mut view = ConferenceView::begin(&first).unwrap();
         view.apply(&event(
             2,
-            EventKind::Dialling { party, address: "sip:bob@b".into(), role: Role::Guest },
+            EventKind::Dialling {
+                party,
+                address: "sip:bob@b".into(),
+                role: Role::Guest,
+                direction: Direction::Outbound,
+            },
         ));
         assert_eq!(view.party(party).unwrap().state, PartyState::Dialling);
         view.apply(&event(
@@ -369,6 +383,7 @@ mod tests {
                 address: "sip:bob@b".into(),
                 codec: Codec::Opus,
                 role: Role::Guest,
+                direction: Direction::Outbound,
             },
         ));
         view.apply(&event(4, EventKind::Muted { party }));

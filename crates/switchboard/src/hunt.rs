@@ -39,12 +39,19 @@ impl Switchboard {
             Destination::Number { number, .. } => number,
         };
         let callee = Uri::sip(callee, Host::Name(self.config.sip.access.realm.clone()), None);
+        // Who is called by a number is from outside, whoever has it called.
+        let target = match destination {
+            Destination::Number { .. } => Target::Address(callee.to_string()),
+            Destination::User(_) | Destination::Conference(_) | Destination::Lobby { .. } => {
+                Target::Colleague(callee.to_string())
+            }
+        };
         let name = format!("call-{:016x}", self.chance.draw());
         let name = ConferenceName::parse(&name).map_err(|_| Refusal::BadName)?;
         let by = Author::Party(caller.party);
         let id = self.enter_alone(now, name, by, Verb::Enter(caller))?;
         self.pairs.insert(id);
-        let invite = Verb::Invite { target: Target::Colleague(callee.to_string()), role: None };
+        let invite = Verb::Invite { target, role: None };
         let command = CommandId(self.chance.draw());
         match self.conference_command(now, id, command, Author::System, invite) {
             Ok(accepted) => {

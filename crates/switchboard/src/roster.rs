@@ -331,12 +331,18 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{Codec, LegId, PartyId, Role};
+    use model::{Codec, Direction, LegId, PartyId, Role};
 
     use super::*;
 
     fn party(id: u64, address: &str, presence: Presence) -> Party {
-        Party::new(PartyId(id), LegId(id), address.to_owned(), Role::Guest, presence)
+        Party::new(
+            PartyId(id),
+            LegId(id),
+            address.to_owned(),
+            (Role::Guest, Direction::Inbound),
+            presence,
+        )
     }
 
     #[test]

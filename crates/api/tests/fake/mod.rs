@@ -204,6 +204,7 @@ pub(crate) fn joined(address: &str) -> EventKind {
         address: address.to_owned(),
         codec: Codec::Opus,
         role: model::Role::Guest,
+        direction: model::Direction::Inbound,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A caller comes in by dialling the conference.
 
 use model::command::Entrant;
-use model::{Affiliation, Refusal};
+use model::{Affiliation, Direction, Refusal};
 
 use super::Done;
 use crate::conference::Conference;
@@ -13,15 +13,19 @@ pub(crate) fn enter(conference: &mut Conference, entrant: Entrant) -> Result<Don
     room_for_one(conference)?;
     let role = role_of_entrant(&conference.rules.profile, entrant.affiliation, &conference.parties);
     let Entrant { party, leg, display_name, address, affiliation } = entrant;
+    let direction = Direction::of(affiliation, true);
     let party = match left_before(conference, &address, affiliation)? {
         Some(ticket) => {
             // What was passed on meanwhile is not taken back.
             let passes = conference.rules.profile.roles.succession.contains(&ticket.role);
             let role = if passes { role } else { ticket.role };
             let rejoins = ticket.rejoins + 1;
-            Party { rejoins, ..Party::new(ticket.party, leg, address, role, Presence::Arriving) }
+            Party {
+                rejoins,
+                ..Party::new(ticket.party, leg, address, (role, direction), Presence::Arriving)
+            }
         }
-        None => Party::new(party, leg, address, role, Presence::Arriving),
+        None => Party::new(party, leg, address, (role, direction), Presence::Arriving),
     };
     let id = party.id;
     conference.parties.push(Party { display_name, ..party });

@@ -3,7 +3,7 @@
 use model::command::Target;
 use model::limits::RINGING_S_MAX;
 use model::profile::Stand;
-use model::{Affiliation, Author, EventKind, LegId, PartyId, Refusal, Role};
+use model::{Affiliation, Author, Direction, EventKind, LegId, PartyId, Refusal, Role};
 
 use super::Done;
 use super::consult::consult;
@@ -70,9 +70,12 @@ pub(crate) fn call(
     let id = PartyId(conference.chance.draw());
     let leg = LegId(conference.chance.draw());
     let until_ms = cause.now_ms + RINGING_S_MAX * 1_000;
-    let party = Party::new(id, leg, target.clone(), role, Presence::Dialling { until_ms });
+    let direction = Direction::of(affiliation, false);
+    let presence = Presence::Dialling { until_ms };
+    let party = Party::new(id, leg, target.clone(), (role, direction), presence);
     conference.parties.push(Party { added_by, awaited_by, stance, ..party });
-    conference.tell(cause, EventKind::Dialling { party: id, address: target.clone(), role });
+    conference
+        .tell(cause, EventKind::Dialling { party: id, address: target.clone(), role, direction });
     conference.effect(Effect::Dial { leg, target });
     Ok((Done::party(id), id))
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::command::Supervision;
-use crate::{ConferenceId, ConferenceName};
+use crate::{ConferenceId, ConferenceName, Direction};
 
 const AGENT: PartyId = PartyId(1);
 const CUSTOMER: PartyId = PartyId(2);
@@ -85,6 +85,7 @@ fn joined(party: PartyId, role: Role) -> EventKind {
         address: format!("sip:{party}@h"),
         codec: Codec::Pcmu,
         role,
+        direction: Direction::Internal,
     }
 }
 
@@ -93,8 +94,8 @@ fn supervised(beside: Option<PartyId>, mode: Supervision) -> EventKind {
 }
 
 fn monitors(room: &mut Room) {
-    let (party, role) = (EVE, Role::Supervisor);
-    room.tell(EventKind::Dialling { party, address: "sip:eve@h".into(), role });
+    let (party, role, direction) = (EVE, Role::Supervisor, Direction::Internal);
+    room.tell(EventKind::Dialling { party, address: "sip:eve@h".into(), role, direction });
     room.tell(supervised(Some(AGENT), Supervision::Monitor));
     room.tell(joined(EVE, Role::Supervisor));
 }
@@ -168,7 +169,12 @@ fn a_secondary_sees_the_transfer_connection_alone_until_the_primary_has_left() {
     let seeing = Seeing { secondary: Sees::Transfer, ..Seeing::default() };
     let mut room = Room::desk(seeing);
     let (party, role) = (SECOND, Role::Secondary);
-    room.tell(EventKind::Dialling { party, address: "sip:b@h".into(), role });
+    room.tell(EventKind::Dialling {
+        party,
+        address: "sip:b@h".into(),
+        role,
+        direction: Direction::Internal,
+    });
     room.tell(joined(SECOND, Role::Secondary));
     assert_eq!(room.seen(of(SECOND)), [AGENT, SECOND], "S4.25");
     assert_eq!(room.seen(of(AGENT)), [CUSTOMER, AGENT, SECOND], "S4.25, S4.28");

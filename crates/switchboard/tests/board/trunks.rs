@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use model::registration::Contact;
 use model::{
-    Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, Registration, SrtpPolicy,
-    TrunkState, Verb,
+    Author, Command, CommandId, ConferenceName, ConferenceRef, Direction, Refusal, Registration,
+    SrtpPolicy, TrunkState, Verb,
 };
 use sip::access::{Access, Choice, From, Network, Pattern, Rewrite, Route, Target, Template};
 use sip::access::{Trunk, TrunkHeaders};
@@ -326,6 +326,15 @@ fn the_api_calls_numbers_by_the_routes_too() {
     assert_eq!(call.target, "sip:030123@10.9.0.1:5060");
     assert!(header(&call, HeaderName::From).starts_with("<sip:room@convoke>"));
     assert_eq!(invite(&mut house, 2, "tel:110"), Err(Refusal::NotAllowed), "no route");
+}
+
+#[test]
+fn who_is_called_by_a_number_is_from_outside_and_its_call_goes_out() {
+    let mut house = with(|_| {});
+    Phone::new("alice", 1).dial(&mut house, "930123", "");
+    the_call(&mut house, 1);
+    let pair = house.board.conferences().next().unwrap();
+    assert_eq!(pair.parties()[1].direction, Direction::Outbound, "S0.4");
 }
 
 #[test]

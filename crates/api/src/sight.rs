@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use model::command::Target;
 use model::{
-    Audience, Author, ConferenceRef, ConferenceView, PartyId, PartyView, Refusal, Role, Verb,
+    Audience, Author, ConferenceRef, ConferenceView, Direction, PartyId, PartyView, Refusal, Role,
+    Verb,
 };
 
 use crate::admit::Caller;
@@ -98,11 +99,17 @@ impl Caller {
     }
 }
 
-/// The party that is a user, one of ours before one who only says so: from outside anybody could
-/// give that address.
+/// The party that is a user: who has come in by its password, or is called at its phones. From
+/// outside anybody could give that address, and whoever is called there is another server's.
 fn party_of<'v>(view: &'v ConferenceView, user: &str) -> Option<&'v PartyView> {
-    let theirs = || view.parties.iter().filter(|party| user_of(&party.address) == Some(user));
-    theirs().find(|party| party.role.is_ours()).or_else(|| theirs().next())
+    view.parties.iter().find(|party| is_within(party) && user_of(&party.address) == Some(user))
+}
+
+fn is_within(party: &PartyView) -> bool {
+    match party.direction {
+        Direction::Internal => true,
+        Direction::Inbound | Direction::Outbound => false,
+    }
 }
 
 /// The user part of a SIP address (RFC 3261 §19.1.1).

@@ -64,7 +64,15 @@ fn desk() -> World {
 }
 
 fn joined(party: PartyId, address: &str, role: Role) -> EventKind {
-    let (display_name, codec, direction) = (None, Codec::Opus, Direction::Internal);
+    let direction = match role.is_ours() {
+        true => Direction::Internal,
+        false => Direction::Inbound,
+    };
+    came(party, address, role, direction)
+}
+
+fn came(party: PartyId, address: &str, role: Role, direction: Direction) -> EventKind {
+    let (display_name, codec) = (None, Codec::Opus);
     EventKind::Joined { party, display_name, address: address.to_owned(), codec, role, direction }
 }
 
@@ -256,6 +264,35 @@ async fn an_agents_token_speaks_for_its_own_party_and_sees_its_own_conferences()
         assert_eq!(told(looks).await, (403, "not_for_you".into()));
     }
     assert!(world.commands().is_empty());
+}
+
+/// Whatever role the profile gives it: in `open` all have the same.
+#[tokio::test]
+async fn whoever_gives_a_users_name_from_outside_is_not_taken_for_the_user() {
+    let world = desk();
+    let names = ["sip:alice@example.org", "sip:alice@evil.example", "sips:alice@example.org"];
+    let ways = [Direction::Inbound, Direction::Outbound];
+    for (number, role) in (20..).zip([Role::Guest, Role::External, Role::Primary]) {
+        let conference = ConferenceId(number);
+        world.feed.publish(created(conference, &format!("room{number}")));
+        let path = format!("/api/v1/conferences/room{number}");
+        let mut seq = 1;
+        for (name, direction) in names.iter().zip(ways.iter().cycle()) {
+            seq += 1;
+            let liar = came(PartyId(100 + seq), name, role, *direction);
+            world.feed.publish(event(conference, seq, liar));
+            let seen = world.send(get(ALICE, &path)).await;
+            assert_eq!(told(seen).await, (404, "no_such_conference".into()), "{name} {role:?}");
+            let ends = with(ALICE, request(Method::DELETE, &path, None));
+            assert_eq!(world.send(ends).await.status(), 404, "{name} {role:?}");
+        }
+        assert!(world.commands().is_empty());
+        let alice = came(PARTY, "sip:alice@example.org", role, Direction::Internal);
+        world.feed.publish(event(conference, seq + 1, alice));
+        let ends = with(ALICE, request(Method::DELETE, &path, None));
+        assert_eq!(world.send(ends).await.status(), 202, "{role:?}");
+        assert_eq!(world.commands()[0].by, Author::Party(PARTY), "{role:?}");
+    }
 }
 
 #[tokio::test]

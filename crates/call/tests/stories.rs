@@ -475,12 +475,11 @@ fn who_brings_somebody_in_is_the_host_and_the_host_names_another() {
 fn each_party_says_which_way_its_call_goes() {
     let mut stage = Stage::new("cinnox");
     let (customer, agent) = (stage.customer(), stage.agent("A1"));
-    let by = || Author::Party(agent);
-    let out = stage.calls(by(), Verb::Invite { target: outsider("X"), role: None }, "X");
-    let within = stage.calls(by(), Verb::Invite { target: colleague("A2"), role: None }, "A2");
-    for party in [out, within] {
+    let called = [(outsider("X"), "X"), (colleague("A2"), "A2")].map(|(target, name)| {
+        let party = stage.calls(Author::Party(agent), Verb::Invite { target, role: None }, name);
         stage.answer(party);
-    }
+        party
+    });
     let told = |party: PartyId| {
         let says = |event: &Event| {
             let (EventKind::Dialling { party: told, direction, .. }
@@ -494,8 +493,8 @@ fn each_party_says_which_way_its_call_goes() {
     };
     assert_eq!(told(customer), [Direction::Inbound], "S0.4");
     assert_eq!(told(agent), [Direction::Internal]);
-    assert_eq!(told(out), [Direction::Outbound; 2], "when it is called, and when it is in");
-    assert_eq!(told(within), [Direction::Internal; 2]);
+    assert_eq!(told(called[0]), [Direction::Outbound; 2], "when it is called, and when it is in");
+    assert_eq!(told(called[1]), [Direction::Internal; 2]);
 }
 
 #[test]

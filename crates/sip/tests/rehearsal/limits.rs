@@ -119,7 +119,13 @@ impl Caller {
                     let to = response.headers.text(&HeaderName::To).expect("a To");
                     answer = Some((response.status, to.into_owned()));
                 }
-                _ => {}
+                Output::Resolve { .. }
+                | Output::Session(..)
+                | Output::Registered(_)
+                | Output::Security(_)
+                | Output::Trunk(..)
+                | Output::Subscription(..)
+                | Output::Text(..) => {}
             }
         }
         answer

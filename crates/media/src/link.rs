@@ -33,6 +33,8 @@ const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
 pub(crate) struct Standing {
     pub(crate) ear: u16,
     pub(crate) own_gain: u16,
+    /// The routing knows it.
+    pub(crate) has_place: bool,
     pub(crate) wanted: Wanted,
     /// Which voice it shared with others.
     pub(crate) shared: Option<u16>,

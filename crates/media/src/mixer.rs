@@ -569,8 +569,8 @@ fn step_over(before: &Plan, next: &Plan, ports: &mut Ports) {
         let Some(port) = ports.port_mut(member.port, member.leg) else { continue };
         port.plays = true;
         if let Some(link) = &mut port.link {
-            let Member { ear, own_gain, wanted, shared, .. } = *member;
-            link.standing = Some(Standing { ear, own_gain, wanted, shared });
+            let Member { ear, own_gain, has_place, wanted, shared, .. } = *member;
+            link.standing = Some(Standing { ear, own_gain, has_place, wanted, shared });
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Member {
     pub(crate) voice: Option<u16>,
     /// How loud it would hear itself, in Q15.
     pub(crate) own_gain: u16,
+    /// The routing knows it; else it hears nobody and nobody hears it.
+    pub(crate) has_place: bool,
     pub(crate) bus: u16,
     /// Whether its codec is one in which every frame follows from those before it.
     pub(crate) memory: bool,
@@ -181,6 +183,7 @@ impl Plan {
                         ..voices.map(|voices| voices.wanted).unwrap_or_default()
                     },
                     own_gain: own_gain.unwrap_or(0),
+                    has_place: ear.is_some() || voice.is_some(),
                     bus: buses[&(ear, Rate::of_codec(seat.codec))],
                     memory: has_memory(seat.codec),
                     shared: voice_key(seat, ear).map(|key| shared[&key]),

@@ -133,6 +133,8 @@ impl Port {
     /// that, goes on in its own.
     pub(crate) fn step_out(&mut self, shared: &[SharedVoice]) {
         self.plays = false;
+        // Whoever is there was told nothing.
+        self.watch = Watch::default();
         let Some(link) = &mut self.link else { return };
         let standing = link.standing.take();
         let voice = standing.and_then(|standing| shared.get(usize::from(standing.shared?)));
@@ -158,7 +160,8 @@ impl Port {
         if let Some(quality) = self.control.quality(now_us, link.spoilt, coding) {
             ledger.report(MediaReport::Quality { leg: self.leg, quality });
         }
-        let found = self.watch.look(now_us, &link.terms, || link.sight(&self.control));
+        let has_place = link.standing.is_some_and(|standing| standing.has_place);
+        let found = self.watch.look(now_us, (&link.terms, has_place), || link.sight(&self.control));
         if let Some(finding) = found {
             let leg = self.leg;
             let report = match finding {

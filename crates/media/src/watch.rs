@@ -28,12 +28,19 @@ pub(crate) enum Finding {
     TimedOut,
 }
 
+impl Default for Finding {
+    /// All is well.
+    fn default() -> Finding {
+        Finding::OneWay(None)
+    }
+}
+
 /// Looks after a leg, once a second.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     /// The last look; none until something is agreed on.
     last: Option<Look>,
-    told: Option<Finding>,
+    told: Finding,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,19 +58,20 @@ struct Look {
 }
 
 impl Watch {
-    /// Looks, if it is time to. Whoever gets a finding says by [`Self::told`] that it was told.
+    /// Looks, if it is time to; at a leg without a place in the plan only whether it is still
+    /// there. Whoever gets a finding says by [`Self::told`] that it was told.
     pub(crate) fn look(
         &mut self,
         now_us: u64,
-        terms: &Connection,
+        (terms, has_place): (&Connection, bool),
         see: impl FnOnce() -> Sight,
     ) -> Option<Finding> {
         if self.last.is_some_and(|last| now_us < last.at_us + WATCH_EVERY_US) {
             return None;
         }
         let sight = see();
-        let expects = terms.sends && terms.receives;
-        // What was held and is not any more begins anew.
+        let expects = terms.sends && terms.receives && has_place;
+        // What was held, or stood nowhere, and does not any more begins anew.
         let last = self.last.filter(|last| last.expects == expects);
         let Some(last) = last else {
             self.last = Some(Look::first(now_us, expects, sight));
@@ -77,13 +85,12 @@ impl Watch {
             true => Finding::TimedOut,
             false => Finding::OneWay(look.one_way(sight).filter(|_| expects)),
         };
-        let before = self.told.unwrap_or(Finding::OneWay(None));
-        (finding != before).then_some(finding)
+        (finding != self.told).then_some(finding)
     }
 
     /// It was told; what is not is found again.
     pub(crate) fn told(&mut self, finding: Finding) {
-        self.told = Some(finding);
+        self.told = finding;
     }
 }
 

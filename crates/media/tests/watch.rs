@@ -4,7 +4,7 @@
 mod house;
 
 use house::*;
-use model::{Codec, Connection, LegId, MediaOrder, MediaReport, OneWay};
+use model::{Codec, ConferenceId, Connection, LegId, MediaOrder, MediaReport, OneWay};
 use wire::rtcp::{Packet, Report, ReportBlock};
 
 /// One who speaks and one who does so when told to.
@@ -187,4 +187,25 @@ fn what_passed_on_hold_does_not_count_when_the_hold_is_over() {
     assert_eq!(found(&mut world, 58_000), one_way(OneWay::NothingComes));
     world.phone(0).sends = true;
     assert_eq!(found(&mut world, 5_000), both_ways());
+}
+
+#[test]
+fn of_a_leg_that_has_no_place_yet_it_is_told_when_it_has_one() {
+    let mut world = pair(Phone::new(0, Codec::Pcmu));
+    world.phone(0).sends = false;
+    world.route(all_together(1..2));
+    assert_eq!(found(&mut world, 20_000), []);
+    world.route(all_together(0..2));
+    assert_eq!(found(&mut world, 5_000), one_way(OneWay::NothingComes));
+}
+
+#[test]
+fn what_is_amiss_is_told_anew_where_a_leg_goes_over_to_another_conference() {
+    let mut world = pair(Phone::new(0, Codec::Pcmu));
+    world.phone(0).sends = false;
+    assert_eq!(found(&mut world, 5_000), one_way(OneWay::NothingComes));
+    let conference = ConferenceId(5);
+    world.order(MediaOrder::Move { leg: LegId(0), conference });
+    world.order(MediaOrder::Route { conference, routing: all_together(0..1) });
+    assert_eq!(found(&mut world, 5_000), one_way(OneWay::NothingComes));
 }

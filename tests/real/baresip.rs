@@ -248,6 +248,11 @@ impl Phone {
         self.heard_file().expect("baresip heard something")
     }
 
+    /// Its machine stops, and says nothing about it.
+    pub(crate) fn freeze(&self) {
+        signal(&self.process, "STOP");
+    }
+
     /// sndfile names its files by the time, and ends them by what they hold.
     fn heard_file(&self) -> Option<PathBuf> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();

@@ -17,6 +17,7 @@ mod sipp;
 mod calls;
 mod conference;
 mod early;
+mod frozen;
 mod hostile;
 mod machine;
 mod scripts;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use audio::Codec;
 use convoke::phone::CallState;
 use model::command::Readers;
-use model::{EventKind, LeaveReason};
+use model::{EventKind, LeaveReason, Refusal, Verb};
 use sip::message::{DialogName, ExtraHeaders, HeaderName, ReferTo};
 
 use crate::network::{FAIR, FOUL, Weather};
@@ -110,12 +110,16 @@ fn who_asked_and_hung_up_at_once_has_transferred_all_the_same() {
 
 #[test]
 fn a_room_is_not_called_into_itself() {
-    let mut world = two_and_one_more(7, FAIR);
-    transfer(&mut world, 0, "<sip:Room@10.0.0.1>");
-    world.run(Duration::from_secs(2));
-    assert_eq!(told(&world, 0), (vec![416], true));
-    assert_eq!(world.listen(), [set([1]), set([0]), set([])]);
-    all_leave(&mut world);
+    for target in ["sip:Room@10.0.0.1", "sip:room@convoke"] {
+        let mut world = two_and_one_more(7, FAIR);
+        transfer(&mut world, 0, &format!("<{target}>"));
+        world.run(Duration::from_secs(2));
+        assert_eq!(told(&world, 0), (vec![416], true), "{target}");
+        let invite = Verb::invite(target.to_owned());
+        assert_eq!(world.ask("room", invite).map(|_| ()), Err(Refusal::BadTarget), "{target}");
+        assert_eq!(world.listen(), [set([1]), set([0]), set([])], "{target}");
+        all_leave(&mut world);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //!  anybody else: its From ─────────┘   for or not └─► all others     From alone, or anonymous
 //! ```
 
-use model::LegId;
+use model::{ConferenceName, LegId};
 use sip::access::{Access, Origin, Trunk, TrunkHeaders, dialled, is_number};
 use sip::message::{
     ExtraHeaders, HeaderName, Headers, Host, NameAddr, Params, SipUri, TelUri, Uri,
@@ -234,10 +234,10 @@ impl Switchboard {
         let other = others.next().filter(|_| self.pairs.contains(&found.id()));
         let caller = other.and_then(|party| self.legs.get(&party.leg)?.caller.as_deref());
         caller.cloned().unwrap_or_else(|| {
-            let named = self.names.iter().find(|(_, named)| **named == found.id());
-            match named.and_then(|(name, _)| self.config.callers.get(name)) {
+            let name = self.name_of(found.id());
+            match name.and_then(|name| self.config.callers.get(name)) {
                 Some(number) => Caller::of_number(number, realm),
-                None => Caller::room(named.map_or("", |(name, _)| name.as_str()), realm),
+                None => Caller::room(name.map_or("", ConferenceName::as_str), realm),
             }
         })
     }

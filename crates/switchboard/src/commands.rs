@@ -54,7 +54,11 @@ impl Switchboard {
         let Command { id, conference, by, mut verb, if_revision } = command;
         self.tell_colleagues(&mut verb);
         let answer = self.check(&verb).and_then(|()| {
-            self.may_have_called(&verb)?;
+            let room = match &conference {
+                ConferenceRef::Id(conference) => self.name_of(*conference),
+                ConferenceRef::Name(name) => Some(name),
+            };
+            self.may_have_called(&verb, room)?;
             self.has_prompt(&verb)?;
             let known = match conference {
                 ConferenceRef::Id(conference) => Ok(conference),
@@ -75,6 +79,11 @@ impl Switchboard {
             *self.refusals.entry(refusal.code()).or_default() += 1;
         }
         answer
+    }
+
+    /// By which name a conference is called, as long as it is live.
+    pub(crate) fn name_of(&self, conference: ConferenceId) -> Option<&ConferenceName> {
+        self.names.iter().find(|(_, named)| **named == conference).map(|(name, _)| name)
     }
 
     /// A command to a conference that is live.

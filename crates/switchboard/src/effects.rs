@@ -67,10 +67,8 @@ impl Switchboard {
     fn open_tap(&mut self, conference: ConferenceId, recording: RecordingId) {
         self.recordings.insert(recording, conference);
         let rate = self
-            .names
-            .iter()
-            .find(|(_, named)| **named == conference)
-            .map_or(TapRate::Hz16000, |(name, _)| self.config.room(name).recording_rate);
+            .name_of(conference)
+            .map_or(TapRate::Hz16000, |name| self.config.room(name).recording_rate);
         self.order(MediaOrder::OpenTap { conference, recording, rate });
     }
 

@@ -16,7 +16,8 @@ use std::time::Instant;
 
 use model::command::Target;
 use model::{
-    Accepted, Author, CommandId, ConferenceId, LeaveReason, LegId, PartyId, Refusal, Verb,
+    Accepted, Author, CommandId, ConferenceId, ConferenceName, LeaveReason, LegId, PartyId,
+    Refusal, Verb,
 };
 use sip::message::{Method, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Referred, SessionId, SubscriptionEvent, SubscriptionId};
@@ -107,14 +108,8 @@ impl Switchboard {
         }
         let target = || ReferTo { method: None, ..referred.refer_to.clone() }.to_uri_text();
         let verb = match (method, referred.session) {
-            (None, Some(_)) => {
-                self.is_elsewhere(conference, uri)?;
-                Verb::Transfer { party, target: Target::Address(target()) }
-            }
-            (None | Some(Method::Invite), _) => {
-                self.is_elsewhere(conference, uri)?;
-                Verb::invite(target())
-            }
+            (None, Some(_)) => Verb::Transfer { party, target: Target::Address(target()) },
+            (None | Some(Method::Invite), _) => Verb::invite(target()),
             (Some(Method::Bye), _) => Verb::Remove { party: self.party_at(conference, uri)? },
             (Some(_), _) => return Err(Refusal::BadTarget),
         };
@@ -139,6 +134,7 @@ impl Switchboard {
             Some(target) => {
                 let (origin, known_as) = self.dialler(session);
                 let way = self.may_dial((&origin, &known_as), target)?;
+                Self::leads_elsewhere(&way, self.name_of(conference))?;
                 Some((way, origin))
             }
             None => None,
@@ -161,21 +157,11 @@ impl Switchboard {
         if referred.session.is_none() {
             // It was sent to a conference, and must come from somebody in that one.
             let named = referred.request_uri.user().map(str::to_lowercase);
-            let name = self.names.iter().find(|(_, id)| **id == conference);
-            if name.map(|(name, _)| name.as_str()) != named.as_deref() {
+            if self.name_of(conference).map(ConferenceName::as_str) != named.as_deref() {
                 return Err(Refusal::NotAllowed);
             }
         }
         Ok((conference, party))
-    }
-
-    /// A room that is called into itself would hear itself.
-    fn is_elsewhere(&self, conference: ConferenceId, uri: &Uri) -> Result<(), Refusal> {
-        let name = self.names.iter().find(|(_, id)| **id == conference);
-        let same_name = name.is_some_and(|(name, _)| {
-            uri.user().is_some_and(|user| user.to_lowercase() == name.as_str())
-        });
-        if same_name && self.is_own_address(uri) { Err(Refusal::BadTarget) } else { Ok(()) }
     }
 
     /// The party with that address, whatever its URI's parameters.

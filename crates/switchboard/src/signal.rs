@@ -291,9 +291,9 @@ impl Switchboard {
 
     fn place_call(&mut self, now: Instant, id: LegId, target: &str, local: &Local) {
         let conference = self.legs[&id].conference;
-        let name = self.names.iter().find(|(_, named)| **named == conference);
         let shown = |name| self.config.callers.get(name).map(String::as_str);
-        let user = name.map_or("", |(name, _)| shown(name).unwrap_or(name.as_str()));
+        let name = self.name_of(conference);
+        let user = name.map_or("", |name| shown(name).unwrap_or(name.as_str()));
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
         let to = callable(target, &self.config.sip.listeners)
             .expect("an invitation's target was checked when it was asked for");

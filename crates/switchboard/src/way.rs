@@ -1,7 +1,7 @@
 //! Where an address leads, and who may have it called.
 
 use model::command::Target;
-use model::{Refusal, Verb};
+use model::{ConferenceName, Refusal, Verb};
 use sip::access::{Destination, Origin, dialled};
 use sip::message::{Host, SipUri, Uri};
 use sip::{Flow, SessionId};
@@ -68,16 +68,33 @@ impl Switchboard {
         way.map(Way::Routed).map_err(|_| Refusal::NotAllowed)
     }
 
-    /// Whether whoever has the API may have somebody called as that verb says.
+    /// Whether whoever has the API may have somebody called into that room as that verb says.
     ///
     /// # Errors
-    /// As for [`Self::may_dial`].
-    pub(crate) fn may_have_called(&self, verb: &Verb) -> Result<(), Refusal> {
-        match verb.target().and_then(Target::address) {
-            Some(target) => {
-                self.may_dial((&Origin::Trusted, &KnownAs::default()), target).map(|_| ())
-            }
-            None => Ok(()),
+    /// As for [`Self::may_dial`] and [`Self::leads_elsewhere`].
+    pub(crate) fn may_have_called(
+        &self,
+        verb: &Verb,
+        room: Option<&ConferenceName>,
+    ) -> Result<(), Refusal> {
+        let Some(target) = verb.target().and_then(Target::address) else { return Ok(()) };
+        let way = self.may_dial((&Origin::Trusted, &KnownAs::default()), target)?;
+        Self::leads_elsewhere(&way, room)
+    }
+
+    /// A room that is called into itself would hear itself.
+    ///
+    /// # Errors
+    /// [`Refusal::BadTarget`].
+    pub(crate) fn leads_elsewhere(way: &Way, room: Option<&ConferenceName>) -> Result<(), Refusal> {
+        let (Way::Routed(Destination::Conference(name))
+        | Way::Routed(Destination::Lobby { conference: name, .. })) = way
+        else {
+            return Ok(());
+        };
+        match ConferenceName::parse(name).is_ok_and(|name| room == Some(&name)) {
+            true => Err(Refusal::BadTarget),
+            false => Ok(()),
         }
     }
 

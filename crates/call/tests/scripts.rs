@@ -6,7 +6,9 @@ mod book;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 
+use book::changed::{WITHOUT_EFFECT, changes};
 use book::dice::{Dice, Step};
 use book::ears::Heard;
 use book::{At, Book, Line, Person, Says};
@@ -23,6 +25,9 @@ use stage::{Stage, profile};
 const SCRIPTS: u64 = 500;
 const STEPS: usize = 40;
 const PARTIES_MAX: usize = 6;
+
+/// Scripts that are tried at most until a changed rule is noticed.
+const SCRIPTS_FOR_A_CHANGE: u64 = 3_000;
 
 const PROFILES: [&str; 7] = [
     "cinnox",
@@ -46,15 +51,24 @@ struct Script {
     story: Vec<String>,
 }
 
+/// A shipped profile, for as many as a script has.
+fn rules(name: &str) -> Profile {
+    let rules = profile(name);
+    Profile { parties_max: PARTIES_MAX.min(rules.parties_max), ..rules }
+}
+
 impl Script {
     fn new(seed: u64) -> Script {
-        let name = PROFILES[(seed % PROFILES.len() as u64) as usize];
-        let profile =
-            Profile { parties_max: PARTIES_MAX.min(profile(name).parties_max), ..profile(name) };
+        let rules = rules(PROFILES[(seed % PROFILES.len() as u64) as usize]);
+        Script::with(seed, rules.clone(), rules)
+    }
+
+    /// The conference plays by rules that the book need not have.
+    fn with(seed: u64, plays_by: Profile, rules: Profile) -> Script {
         let record = seed.is_multiple_of(2);
         Script {
-            book: Book::new(profile.clone(), record),
-            stage: Stage::with(profile, record),
+            book: Book::new(rules, record),
+            stage: Stage::with(plays_by, record),
             dice: Dice::new(seed),
             seed,
             callers: 0,
@@ -289,34 +303,41 @@ impl Script {
             self.stage.leaves(party);
         }
     }
+
+    /// Plays it to its end, and asserts after each step that all is as the book says. Returns
+    /// whether it ended by its rules.
+    fn play(&mut self) -> bool {
+        for _ in 0..STEPS {
+            self.step();
+            if self.stage.over || self.book.over {
+                break;
+            }
+            self.check();
+        }
+        self.stage.audiences_see_what_they_may();
+        let by_its_rules = self.stage.over || self.book.over;
+        if by_its_rules {
+            assert_eq!(self.stage.over, self.book.over, "over: {}", self.told());
+        } else {
+            self.end();
+        }
+        let begun = !self.counts.is_empty();
+        assert!(self.stage.over || !begun, "it did not end: {}", self.told());
+        assert!(self.stage.legs.is_empty(), "a leg is not ended: {}", self.told());
+        let by_server = |(_, reason): &&(_, LeaveReason)| *reason == LeaveReason::Ended;
+        assert!(self.stage.hung_up.iter().filter(by_server).count() <= 2 * PARTIES_MAX);
+        by_its_rules
+    }
 }
 
 #[test]
 fn after_every_step_of_random_scripts_all_is_as_the_book_of_rules_says() {
     let asked = std::env::var("CONVOKE_SCRIPTS").ok().and_then(|text| text.parse().ok());
-    let (mut ended, mut counts) = (0, BTreeMap::<String, [u64; 2]>::new());
+    let (mut ended, mut counts) = (0_u64, BTreeMap::<String, [u64; 2]>::new());
     let scripts = asked.unwrap_or(SCRIPTS);
     for seed in 0..scripts {
         let mut script = Script::new(seed);
-        for _ in 0..STEPS {
-            script.step();
-            if script.stage.over || script.book.over {
-                break;
-            }
-            script.check();
-        }
-        script.stage.audiences_see_what_they_may();
-        if script.stage.over || script.book.over {
-            ended += 1;
-            assert_eq!(script.stage.over, script.book.over, "over: {}", script.told());
-        } else {
-            script.end();
-        }
-        let begun = !script.counts.is_empty();
-        assert!(script.stage.over || !begun, "it did not end: {}", script.told());
-        assert!(script.stage.legs.is_empty(), "a leg is not ended: {}", script.told());
-        let by_server = |(_, reason): &&(_, LeaveReason)| *reason == LeaveReason::Ended;
-        assert!(script.stage.hung_up.iter().filter(by_server).count() <= 2 * PARTIES_MAX);
+        ended += u64::from(script.play());
         for (action, [refused, accepted]) in script.counts {
             let count = counts.entry(action).or_default();
             count[0] += refused;
@@ -330,4 +351,37 @@ fn after_every_step_of_random_scripts_all_is_as_the_book_of_rules_says() {
     for action in ["swap", "merge", "complete", "cancel", "whisper", "pair", "stand", "silence"] {
         assert!(counts[action][1] > 0, "no script did {action}");
     }
+}
+
+/// Whether some script of a profile comes out otherwise than the book says.
+fn is_noticed(number: u64, plays_by: &Profile, rules: &Profile) -> bool {
+    (0..SCRIPTS_FOR_A_CHANGE).any(|nth| {
+        let seed = nth * PROFILES.len() as u64 + number;
+        let mut script = Script::with(seed, plays_by.clone(), rules.clone());
+        std::panic::catch_unwind(AssertUnwindSafe(move || script.play())).is_err()
+    })
+}
+
+#[test]
+fn each_rule_that_is_changed_under_the_book_is_noticed() {
+    // What the book says of each of them would fill pages.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut count, mut unnoticed, mut without_effect) = (0, vec![], 0);
+    for (number, name) in PROFILES.into_iter().enumerate() {
+        let rules = rules(name);
+        for (what, changed) in changes(&rules) {
+            if WITHOUT_EFFECT.contains(&(name, &what)) {
+                without_effect += 1;
+                continue;
+            }
+            count += 1;
+            if !is_noticed(number as u64, &changed, &rules) {
+                unnoticed.push(format!("{name}: {what}"));
+            }
+        }
+    }
+    drop(std::panic::take_hook());
+    println!("{count} changes, {without_effect} more without effect");
+    assert_eq!(unnoticed, Vec::<String>::new(), "of {count} changes");
+    assert_eq!(without_effect, WITHOUT_EFFECT.len(), "a change without effect is there no more");
 }

@@ -1,6 +1,7 @@
 //! What people do next, drawn from a seed: mostly what people do, now and then anything.
 
 use model::command::{Hearers, Readers, Supervision, Target};
+use model::profile::Meanwhile;
 use model::{Affiliation, Author, Chance, PartyId, Role, Verb};
 
 use super::{Book, Person};
@@ -22,15 +23,39 @@ pub(crate) enum Step {
     Asks(Author, Verb),
 }
 
+/// How often somebody thinks of something else that it might do.
+const ATTEMPTS_MAX: usize = 8;
+
+/// How a script begins, so that what is rare among people is not rare among scripts.
+#[derive(Debug, Clone, Copy)]
+enum Opening {
+    Any,
+    /// A supervisor is called.
+    Supervised,
+    /// One of ours is there to learn.
+    Trained,
+    /// One of ours stands in for the host.
+    CoHosted,
+}
+
 /// What is drawn from.
 #[derive(Debug)]
 pub(crate) struct Dice {
     chance: Chance,
+    opening: Opening,
+    steps: usize,
 }
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Dice {
-        Dice { chance: Chance::new(seed) }
+        let mut dice = Dice { chance: Chance::new(seed), opening: Opening::Any, steps: 0 };
+        dice.opening = match dice.draw(6) {
+            0 => Opening::Supervised,
+            1 => Opening::Trained,
+            2 => Opening::CoHosted,
+            _ => Opening::Any,
+        };
+        dice
     }
 
     pub(crate) fn draw(&mut self, below: usize) -> usize {
@@ -43,10 +68,11 @@ impl Dice {
 
     /// Somebody of whom that holds, else anybody.
     fn somebody(&mut self, book: &Book, is: impl Fn(&Person) -> bool) -> Option<PartyId> {
-        let mut ids = book.ids(is);
-        if ids.is_empty() {
-            ids = book.ids(|_| true);
-        }
+        let ids = book.ids(is);
+        self.one_of(if ids.is_empty() { book.ids(|_| true) } else { ids })
+    }
+
+    fn one_of(&mut self, ids: Vec<PartyId>) -> Option<PartyId> {
         (!ids.is_empty()).then(|| ids[self.draw(ids.len())])
     }
 
@@ -78,7 +104,14 @@ impl Dice {
         let target = self.target(targets);
         match self.draw(6) {
             0 | 1 => Verb::Invite { target, role: None },
-            2 | 3 => Verb::Consult { party, target, room: None },
+            2 | 3 => {
+                let room = match self.draw(6) {
+                    0 => Some(Meanwhile::Held),
+                    1 => Some(Meanwhile::Stays),
+                    _ => None,
+                };
+                Verb::Consult { party, target, room }
+            }
             4 => Verb::Transfer { party, target },
             _ => Verb::Supervise { target, beside: party, mode: self.mode(other) },
         }
@@ -111,8 +144,9 @@ impl Dice {
                 1 => Verb::Appoint { party, role: Role::CoHost },
                 _ => Verb::Appoint { party, role: Role::Trainee },
             },
-            _ => match self.draw(2) {
-                0 => Verb::Record { on: self.draw(2) == 0 },
+            _ => match self.draw(9) {
+                0 => Verb::End,
+                1..=4 => Verb::Record { on: self.draw(2) == 0 },
                 _ => Verb::Write { to: self.readers(other), text: "one moment".into() },
             },
         }
@@ -130,8 +164,12 @@ impl Dice {
             return None;
         }
         let beside = Some(other);
-        Some(match (supervises, self.draw(6)) {
+        let silenced =
+            self.one_of(book.ids(|person| person.silenced_by == Some(Author::Party(author))));
+        Some(match (supervises, self.draw(8)) {
             (true, 0) => Verb::Silence { party },
+            (true, 6) => Verb::Unsilence { party: silenced.unwrap_or(party) },
+            (true, 7) => Verb::Remove { party },
             (true, 1) => {
                 let mode = Supervision::Coach(self.hearers(other));
                 Verb::Stand { party: author, beside, mode }
@@ -150,10 +188,35 @@ impl Dice {
         Step::Enters(if ours { Affiliation::Ours } else { Affiliation::Outside })
     }
 
+    /// A customer, two of ours, and whoever makes the script what it is.
+    fn opens(&mut self, book: &Book, targets: &[Target]) -> Option<Step> {
+        let last = book.people.last()?.id;
+        let appoint = |role| Some(Step::Asks(Author::Admin, Verb::Appoint { party: last, role }));
+        match (self.steps, self.opening) {
+            (_, Opening::Any) => None,
+            (1..=2, _) => Some(Step::Enters(Affiliation::Ours)),
+            (3, Opening::Supervised) => {
+                let (target, mode) = (targets.last()?.clone(), self.mode(last));
+                Some(Step::Asks(Author::Admin, Verb::Supervise { target, beside: last, mode }))
+            }
+            (4, Opening::Supervised) => Some(Step::Answers(last)),
+            (3, Opening::Trained) => appoint(Role::Trainee),
+            (3, Opening::CoHosted) => appoint(Role::CoHost),
+            (_, Opening::Supervised | Opening::Trained | Opening::CoHosted) => None,
+        }
+    }
+
     /// The next step; whoever is called because of it is one of the targets.
     pub(crate) fn step(&mut self, book: &Book, targets: &[Target]) -> Step {
-        let works =
-            |person: &Person| book.is_consulting(person.id) || person.role == Role::Supervisor;
+        let opens = self.opens(book, targets);
+        self.steps += 1;
+        if let Some(step) = opens {
+            return step;
+        }
+        let works = |person: &Person| {
+            let is_rare = matches!(person.role, Role::Supervisor | Role::Trainee | Role::CoHost);
+            book.is_consulting(person.id) || is_rare
+        };
         let author = match self.draw(3) {
             0 => self.anybody(book),
             1 => self.somebody(book, works),
@@ -169,7 +232,17 @@ impl Dice {
                 let called = self.somebody(book, |person| !person.is_up());
                 Step::Answers(called.unwrap_or(party))
             }
-            4 if self.draw(3) == 0 => Step::HangsUp(party),
+            4 if self.draw(3) == 0 => {
+                // Whoever leaves something behind is of interest.
+                let began = |person: &Person| {
+                    let waits = |other: &Person| {
+                        other.waits().is_some_and(|wait| wait.by == Author::Party(person.id))
+                    };
+                    book.is_consulting(person.id) || book.people.iter().any(waits)
+                };
+                let leaves = if self.draw(2) == 0 { self.somebody(book, began) } else { None };
+                Step::HangsUp(leaves.unwrap_or(party))
+            }
             4 => Step::PressesHold(party, true),
             5 => Step::PressesHold(party, false),
             6 if self.draw(4) == 0 => Step::TimePasses,
@@ -177,13 +250,30 @@ impl Dice {
                 let by = if n < 9 { Author::Admin } else { Author::Party(author) };
                 // People mostly act on themselves, and on what they have begun.
                 let party = if n < 12 { party } else { author };
-                let next = match self.draw(2) {
-                    0 => self.next_of(book, author, (party, other)),
-                    _ => None,
-                };
-                let verb = next.unwrap_or_else(|| self.verb(party, other, targets));
+                let mut verb = self.asked(book, author, (party, other), targets);
+                // And mostly they know what they may.
+                for _ in 0..self.draw(ATTEMPTS_MAX) {
+                    if book.may(by, &verb).is_ok() {
+                        break;
+                    }
+                    verb = self.asked(book, author, (party, other), targets);
+                }
                 Step::Asks(by, verb)
             }
         }
+    }
+
+    fn asked(
+        &mut self,
+        book: &Book,
+        author: PartyId,
+        (party, other): (PartyId, PartyId),
+        targets: &[Target],
+    ) -> Verb {
+        let next = match self.draw(2) {
+            0 => self.next_of(book, author, (party, other)),
+            _ => None,
+        };
+        next.unwrap_or_else(|| self.verb(party, other, targets))
     }
 }

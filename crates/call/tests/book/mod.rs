@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 mod acts;
+pub(crate) mod changed;
 pub(crate) mod dice;
 pub(crate) mod ears;
 mod end;

@@ -115,7 +115,9 @@ fn serve(options: &Options) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    runtime()?.block_on(server::serve(config, |welcome| println!("{welcome}")))
+    let options = options.clone();
+    let read = move || Config::load(&options);
+    runtime()?.block_on(server::serve(config, read, |welcome| println!("{welcome}")))
 }
 
 fn check(file: &std::path::Path) -> anyhow::Result<String> {

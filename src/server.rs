@@ -15,20 +15,25 @@ use model::{
     Refusal,
 };
 use sip::Transport;
-use switchboard::SrtpRules;
+use switchboard::{HouseRules, SrtpRules};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use vault::{Registrations, Vault, VaultReport};
 use worker::Workers;
 
-use crate::config::{Config, Number, WebSocket};
+use crate::config::{Config, ConfigError, Number, WebSocket};
 use crate::prompts::Prompts;
 use crate::shard::{self, Asked, Inlet, Shells};
 
 /// Serves until the process is asked to end (SIGINT or SIGTERM), then ends all calls in order.
 ///
-/// `started` is told, once all doors are open, in a few lines how to come in.
-pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
+/// `started` is told, once all doors are open, in a few lines how to come in. `read` reads the
+/// configuration anew, at each SIGHUP.
+pub async fn serve(
+    config: Config,
+    read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
+    started: impl FnOnce(&str),
+) -> Result<()> {
     let http = TcpListener::bind(config.http)
         .await
         .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
@@ -74,9 +79,8 @@ pub async fn serve(config: Config, started: impl FnOnce(&str)) -> Result<()> {
         }
     };
     let web = tokio::spawn(api::serve(http, pages, until_stopped));
-    if config.tls.is_some() {
-        tokio::spawn(reload_on_hangup(gateway.certificates()));
-    }
+    let certificates = config.tls.is_some().then(|| gateway.certificates());
+    tokio::spawn(read_anew_on_hangup(Arc::new(read), inlet.clone(), certificates));
     let ways = welcome(&config, gateway.listeners(), http_address);
     let shells = Shells {
         gateway,
@@ -149,12 +153,8 @@ fn start_workers(
     Workers::start(settings, told).context("the media threads cannot start")
 }
 
-fn board_config(
-    config: &Config,
-    prompts: &Prompts,
-    gateway: &Gateway,
-) -> Result<switchboard::Config> {
-    let room = |room: &crate::config::Room| -> Result<switchboard::Room> {
+fn house_rules(config: &Config) -> Result<HouseRules, ConfigError> {
+    let room = |room: &crate::config::Room| -> Result<switchboard::Room, ConfigError> {
         Ok(switchboard::Room {
             record: room.record,
             recording_rate: room.recording_rate_hz,
@@ -169,30 +169,41 @@ fn board_config(
     let callers = config.rooms.iter().filter_map(|(name, named)| {
         named.caller.as_ref().map(|Number(number)| (name.clone(), number.clone()))
     });
+    Ok(HouseRules {
+        access: config.access.clone(),
+        srtp_by_user: config.srtp_by_user.clone(),
+        rooms,
+        callers: callers.collect(),
+        any_room: room(&config.room)?,
+    })
+}
+
+fn board_config(
+    config: &Config,
+    prompts: &Prompts,
+    gateway: &Gateway,
+) -> Result<switchboard::Config> {
+    let HouseRules { access, srtp_by_user, rooms, callers, any_room } = house_rules(config)?;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).context("the system has no randomness for keys")?;
     Ok(switchboard::Config {
         sip: sip::Config {
             advertised: config.advertised,
-            access: config.access.clone(),
+            access,
             session_expires_s: config.session_expires_s.seconds(),
             focus: true,
             ..sip::Config::new(gateway.listeners().to_vec())
         },
         rooms,
         prompts: prompts.clips.catalogue(),
-        callers: callers.collect(),
+        callers,
         trunk_audio: config.trunk_audio.clone(),
         rtp_timeouts: config.rtp_timeouts,
-        any_room: room(&config.room)?,
-        srtp: srtp_rules(config)?,
+        any_room,
+        srtp: SrtpRules { any: config.srtp, users: srtp_by_user, secret },
         started: Instant::now(),
         started_ms: unix_ms(),
     })
-}
-
-fn srtp_rules(config: &Config) -> Result<SrtpRules> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).context("the system has no randomness for keys")?;
-    Ok(SrtpRules { any: config.srtp, users: config.srtp_by_user.clone(), secret })
 }
 
 /// Keys travel in the signalling (RFC 4568 section 8.2): who reads that can listen.
@@ -270,16 +281,41 @@ fn welcome(config: &Config, sip: &[(Transport, SocketAddr)], http: SocketAddr) -
     )
 }
 
-/// SIGHUP is how those who renew certificates tell a server.
-async fn reload_on_hangup(certificates: gateway::Certificates) {
+/// SIGHUP is how those who renew certificates tell a server, and how an admin tells it that users,
+/// routes, rooms or profiles are others. A file with a mistake changes nothing.
+async fn read_anew_on_hangup(
+    read: Arc<impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static>,
+    inlet: Inlet,
+    certificates: Option<gateway::Certificates>,
+) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
-        let certificates = certificates.clone();
-        match tokio::task::spawn_blocking(move || certificates.reload()).await {
-            Ok(Ok(())) => tracing::info!("the files of TLS were read anew"),
-            Ok(Err(error)) => tracing::warn!(%error, "the certificate stays as it was"),
-            Err(error) => tracing::warn!(%error, "the files of TLS could not be read"),
+        let (read, certificates) = (Arc::clone(&read), certificates.clone());
+        let files = move || {
+            (
+                read().and_then(|config| house_rules(&config)),
+                certificates.map(|files| files.reload()),
+            )
+        };
+        let (rules, certificate) = match tokio::task::spawn_blocking(files).await {
+            Ok(both) => both,
+            Err(error) => {
+                tracing::error!(%error, "the files could not be read anew");
+                continue;
+            }
+        };
+        match rules {
+            Ok(rules) => {
+                inlet.rules(rules).await;
+                tracing::info!("users, networks, routes, rooms and profiles were read anew");
+            }
+            Err(error) => tracing::warn!(%error, "the rules stay as they were"),
+        }
+        match certificate {
+            Some(Ok(())) => tracing::info!("the files of TLS were read anew"),
+            Some(Err(error)) => tracing::warn!(%error, "the certificate stays as it was"),
+            None => {}
         }
     }
 }

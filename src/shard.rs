@@ -14,7 +14,7 @@ use model::{
     RecordingId, Refusal, TrunkView,
 };
 use sip::access::Suspicion;
-use switchboard::{Input, Output, Switchboard};
+use switchboard::{HouseRules, Input, Output, Switchboard};
 use tokio::sync::{mpsc, oneshot};
 use vault::{Registrations, Vault};
 use worker::Workers;
@@ -29,6 +29,8 @@ pub enum Request {
     Stats(oneshot::Sender<SignalStats>),
     /// A recording could not be started or go on.
     RecordingFailed(RecordingId, String),
+    /// Go by these rules from now on.
+    Rules(Box<HouseRules>),
     /// End all calls, then yourself.
     Stop,
 }
@@ -78,6 +80,13 @@ impl Inlet {
         match self.0.send(Request::Stats(answer)).await {
             Ok(()) => answered.await.unwrap_or_default(),
             Err(_) => SignalStats::default(),
+        }
+    }
+
+    /// Rules that hold from now on.
+    pub async fn rules(&self, rules: HouseRules) {
+        if self.0.send(Request::Rules(Box::new(rules))).await.is_err() {
+            tracing::debug!("the shard has ended already");
         }
     }
 
@@ -152,6 +161,7 @@ pub async fn run(mut board: Switchboard, mut requests: Outlet, mut shells: Shell
                 Request::RecordingFailed(recording, reason) => {
                     board.handle(Instant::now(), Input::RecordingFailed { recording, reason });
                 }
+                Request::Rules(rules) => board.handle(Instant::now(), Input::Rules(rules)),
                 Request::Stop => {
                     stop_by = Some(Instant::now() + STOPPING_MAX);
                     board.handle(Instant::now(), Input::Stop);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use audio::Codec;
 use convoke::phone::CallState;
-use model::{Direction, PartyState, Verb};
+use model::{Direction, PartyState, TapRate, Verb};
+use sip::access::Access;
+use switchboard::{HouseRules, Input, Room};
 
 use crate::network::FAIR;
 use crate::world::World;
@@ -89,4 +91,31 @@ fn a_user_is_invited_into_a_conference_by_its_address() {
     let view = world.views.values().next().expect("a conference");
     let connected = view.parties.iter().filter(|party| party.state == PartyState::Connected);
     assert_eq!(connected.count(), 2);
+}
+
+#[test]
+fn a_user_that_is_no_more_stays_in_its_call_and_is_not_reached_again() {
+    let mut world = three(5);
+    world.register("guest1", &[1]);
+    world.join(0, "guest1");
+    world.run(Duration::from_secs(2));
+    let access = Access::everybody();
+    let (recording_rate, parties_max) = (TapRate::Hz16000, 100);
+    let any_room = Room { record: false, recording_rate, parties_max, profile: call::open() };
+    let (srtp_by_user, rooms, callers) = Default::default();
+    let rules = HouseRules { access, srtp_by_user, rooms, callers, any_room };
+    world.board.handle(world.now, Input::Rules(Box::new(rules)));
+    world.drain();
+    let heard = world.listen();
+    assert_eq!(heard[..2], [[1].into(), [0].into()], "the call goes on");
+    let now = world.now;
+    world.guests[2].phone.call(now, "guest1");
+    world.run(Duration::from_secs(2));
+    assert_ne!(*world.guests[1].phone.state(), CallState::Ringing);
+    assert_eq!(world.listen()[2], [].into(), "there is no guest1, so that is a room of its own");
+    for guest in 0..3 {
+        let now = world.now;
+        world.guests[guest].phone.hang_up(now);
+    }
+    all_is_over(&mut world);
 }

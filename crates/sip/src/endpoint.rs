@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::access::Gate;
+use crate::access::{Access, Gate};
 use crate::agenda::Agenda;
 use crate::arrival::{Arrival, note_source};
 use crate::config::Config;
@@ -168,6 +168,12 @@ impl Endpoint {
         while let Some(id) = self.subscriptions.due(now) {
             self.expire_subscription(now, id);
         }
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.config.access
     }
 
     /// What has been counted.

@@ -228,7 +228,7 @@ impl Switchboard {
     pub(crate) fn caller_for(&self, leg: LegId) -> Caller {
         let conference = self.legs.get(&leg).map(|leg| leg.conference);
         let found = conference.and_then(|id| self.conferences.get(&id));
-        let realm = &self.config.sip.access.realm;
+        let realm = &self.sip.access().realm;
         let Some(found) = found else { return Caller::room("", realm) };
         let mut others = found.parties().iter().filter(|party| party.leg != leg);
         let other = others.next().filter(|_| self.pairs.contains(&found.id()));

@@ -205,8 +205,9 @@ mod tests {
     use sip::Transport;
 
     use super::*;
-    use crate::config::{Config, Room};
+    use crate::config::{Config, HouseRules, Room};
     use crate::srtp::SrtpRules;
+    use crate::switchboard::Input;
 
     fn room(profile: &str) -> Room {
         let profile = call::shipped().into_iter().find(|shipped| shipped.name == profile).unwrap();
@@ -237,7 +238,14 @@ mod tests {
             board.command(now, Command::new(CommandId(id), name, Author::Admin, verb)).unwrap()
         };
         let before = invite(&mut board, 1, "before").conference;
-        board.config.any_room = room("connect_multi_party");
+        let rules = HouseRules {
+            access: board.sip.access().clone(),
+            srtp_by_user: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            any_room: room("connect_multi_party"),
+        };
+        board.handle(now, Input::Rules(Box::new(rules)));
         let after = invite(&mut board, 2, "after").conference;
         let profile = |id: ConferenceId| board.conferences[&id].profile().name.as_str();
         assert_eq!(profile(before), "connect_three_party", "S4.4");

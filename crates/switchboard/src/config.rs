@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::prompt::Catalogue;
-use model::{ConferenceName, Profile, TapRate};
+use model::{ConferenceName, Profile, SrtpPolicy, TapRate};
+use sip::access::Access;
 
 use crate::audio::TrunkAudio;
 use crate::limits::{RTP_TIMEOUT_HELD_S, RTP_TIMEOUT_TALKING_S};
@@ -36,6 +37,23 @@ impl Default for RtpTimeouts {
     fn default() -> RtpTimeouts {
         RtpTimeouts { talking_s: RTP_TIMEOUT_TALKING_S, held_s: RTP_TIMEOUT_HELD_S }
     }
+}
+
+/// What can be said anew while calls are up. It holds for calls, requests and conferences that
+/// begin from then on: whoever is in a call stays in it, and a conference keeps its rules (S4.4).
+#[derive(Debug, Clone)]
+pub struct HouseRules {
+    /// Users, networks and routes. Trunks stay those of the beginning: each is probed, and may be
+    /// registered with.
+    pub access: Access,
+    /// Users whose SRTP is not everybody's.
+    pub srtp_by_user: BTreeMap<String, SrtpPolicy>,
+    /// Rooms with settings of their own.
+    pub rooms: BTreeMap<ConferenceName, Room>,
+    /// The numbers that rooms show to whom they call, if they have one.
+    pub callers: BTreeMap<ConferenceName, String>,
+    /// The settings of every other room.
+    pub any_room: Room,
 }
 
 /// What a switchboard is told when it begins.

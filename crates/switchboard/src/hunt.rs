@@ -38,7 +38,7 @@ impl Switchboard {
             | Destination::Lobby { conference: name, .. } => name,
             Destination::Number { number, .. } => number,
         };
-        let callee = Uri::sip(callee, Host::Name(self.config.sip.access.realm.clone()), None);
+        let callee = Uri::sip(callee, Host::Name(self.sip.access().realm.clone()), None);
         // Who is called by a number is from outside, whoever has it called.
         let target = match destination {
             Destination::Number { .. } => Target::Address(callee.to_string()),
@@ -92,7 +92,7 @@ impl Switchboard {
     /// Calls every phone of a user for one leg; false if none could be called.
     pub(crate) fn hunt(&mut self, now: Instant, leg: LegId, user: &str, offer: &[u8]) -> bool {
         let caller = self.caller_for(leg);
-        let from = caller.at(&self.config.sip.access.realm);
+        let from = caller.at(&self.sip.access().realm);
         let mut rung = Vec::new();
         for binding in self.sip.bindings(now, user) {
             let invite = Invite {

@@ -198,7 +198,7 @@ impl Switchboard {
             Needs::Nothing => Entered::Nothing,
             Needs::Number if number.is_empty() => return Err(Refusal::BadTarget),
             Needs::Number => {
-                let realm = &self.config.sip.access.realm;
+                let realm = &self.sip.access().realm;
                 Entered::Target(Target::Address(format!("sip:{number}@{realm}")))
             }
             Needs::Place => Entered::Place(number.parse().map_err(|_| Refusal::NoSuchParty)?),

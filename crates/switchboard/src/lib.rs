@@ -33,6 +33,6 @@ mod text;
 mod way;
 
 pub use audio::{KeyKind, TrunkAudio};
-pub use config::{Config, Room, RtpTimeouts};
+pub use config::{Config, HouseRules, Room, RtpTimeouts};
 pub use srtp::SrtpRules;
 pub use switchboard::{Deadline, Input, Output, Switchboard};

@@ -83,7 +83,7 @@ impl Switchboard {
     pub(crate) fn take_place(&mut self, now: Instant, name: &str, leg: LegId) -> bool {
         let legs = &self.legs;
         self.trunk_use.by_leg.retain(|leg, _| legs.contains_key(leg));
-        let trunk = self.config.sip.access.trunks.get(name);
+        let trunk = self.sip.access().trunks.get(name);
         let has_room = trunk.is_some_and(|trunk| self.trunk_use.has_room(now, name, trunk));
         if has_room {
             self.trunk_use.take(now, name, leg);
@@ -143,10 +143,10 @@ impl Switchboard {
 
     fn seize_by(&mut self, now: Instant, leg: LegId, name: &str) -> bool {
         let Some(seizure) = self.seizures.get(&leg) else { return false };
-        let Some(trunk) = self.config.sip.access.trunks.get(name).cloned() else { return false };
+        let Some(trunk) = self.sip.access().trunks.get(name).cloned() else { return false };
         let Some((to, route)) = trunk.address(&seizure.number) else { return false };
         let caller = self.caller_for(leg);
-        let (from, mut headers) = caller.by_trunk(&trunk, &self.config.sip.access.realm);
+        let (from, mut headers) = caller.by_trunk(&trunk, &self.sip.access().realm);
         for header in seizure.headers.iter() {
             if headers.push(header.name.clone(), header.value.clone()).is_err() {
                 break;
@@ -231,7 +231,7 @@ impl Switchboard {
 
     /// The trunks as they are shown.
     pub(crate) fn trunk_views(&self) -> Vec<TrunkView> {
-        let names = self.config.sip.access.trunks.keys();
+        let names = self.sip.access().trunks.keys();
         names.map(|name| self.trunk_view(name)).collect()
     }
 

@@ -16,7 +16,7 @@ use wire::srtp::KeySource;
 
 use crate::calls::Calls;
 use crate::commands::Answers;
-use crate::config::Config;
+use crate::config::{Config, HouseRules};
 use crate::digits::KeyWay;
 use crate::keypad::Keypads;
 use crate::leg::Leg;
@@ -63,6 +63,8 @@ pub enum Input<'a> {
         /// What the world said.
         reason: String,
     },
+    /// The rules were read anew.
+    Rules(Box<HouseRules>),
     /// The server is to stop: no more calls come in, and all that are up end.
     Stop,
 }
@@ -250,11 +252,21 @@ impl Switchboard {
             Input::RecordingFailed { recording, reason } => {
                 self.recording_failed(now, recording, reason);
             }
+            Input::Rules(rules) => self.rule_anew(now, *rules),
             Input::Stop => self.stop(now),
         }
         self.drain_sip(now);
         self.end_pairs(now);
         self.drain_sip(now);
+    }
+
+    fn rule_anew(&mut self, now: Instant, rules: HouseRules) {
+        let HouseRules { access, srtp_by_user, rooms, callers, any_room } = rules;
+        self.sip.admit_by(now, access);
+        self.config.srtp.users = srtp_by_user;
+        self.config.rooms = rooms;
+        self.config.callers = callers;
+        self.config.any_room = any_room;
     }
 
     /// Does what is due.

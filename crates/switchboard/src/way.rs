@@ -64,7 +64,7 @@ impl Switchboard {
                 known_as.behind_proxy(&callee.uri).ok_or(Refusal::NotAllowed)?
             }
         };
-        let way = self.config.sip.access.route(origin, &name);
+        let way = self.sip.access().route(origin, &name);
         way.map(Way::Routed).map_err(|_| Refusal::NotAllowed)
     }
 
@@ -132,7 +132,7 @@ impl Switchboard {
         let listens = |port| self.config.sip.listeners.iter().any(|(_, at)| at.port() == port);
         let ours = match &uri.host {
             host if known_as == Some(host) && uri.port.is_none_or(listens) => true,
-            Host::Name(name) => *name == self.config.sip.access.realm,
+            Host::Name(name) => *name == self.sip.access().realm,
             Host::Ip(_) => self.is_own_address(target),
         };
         uri.user.clone().filter(|_| ours)

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 pub use binding::{Binding, Registration};
 
+use crate::access::Access;
 use crate::agenda::Agenda;
 use crate::endpoint::Endpoint;
 use crate::event::Output;
@@ -74,6 +75,19 @@ impl Endpoint {
         bindings.truncate(BINDINGS_PER_USER_MAX);
         if self.config.access.users.contains_key(&user) && !bindings.is_empty() {
             self.registrar.put(&user, bindings);
+            self.tell_registration(now, user);
+        }
+    }
+
+    /// Users, networks and routes are others from now on; trunks stay as they are, for they are
+    /// watched. Calls stay up, whoever had them; a user that is no more cannot be reached.
+    pub fn admit_by(&mut self, now: Instant, access: Access) {
+        let trunks = std::mem::take(&mut self.config.access.trunks);
+        self.config.access = Access { trunks, ..access };
+        let is_gone = |user: &&String| !self.config.access.users.contains_key(*user);
+        let gone: Vec<String> = self.registrar.by_user.keys().filter(is_gone).cloned().collect();
+        for user in gone {
+            self.registrar.put(&user, Vec::new());
             self.tell_registration(now, user);
         }
     }

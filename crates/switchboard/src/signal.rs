@@ -155,7 +155,7 @@ impl Switchboard {
         if let Some(wanted) = &wanted {
             self.lobby.may_try(now, wanted)?;
         }
-        let caller = Caller::of(&incoming, &self.sip.access());
+        let caller = Caller::of(&incoming, self.sip.access());
         let (conference, party) = self.let_in(now, (&incoming, &caller.shown()), session, leg)?;
         let signalling = incoming.flow.remote.ip();
         self.legs_by_session.insert(session, leg);

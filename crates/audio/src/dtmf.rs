@@ -7,15 +7,15 @@
 //! so for two windows running. Speech has its energy in many places and moves on sooner; so a
 //! voice is no key, and one press is one key.
 
-use std::f64::consts::TAU;
+use std::f32::consts::TAU;
 
 use crate::limits::RESAMPLER_BLOCK;
 use crate::resample::Resampler;
 use crate::tone::Sine;
 
 /// The low and the high tones \[Hz\] (Q.23).
-const LOW_HZ: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
-const HIGH_HZ: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+const LOW_HZ: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
+const HIGH_HZ: [f32; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
 
 /// The keys by low and high tone.
 const KEYS: [[char; 4]; 4] =
@@ -38,28 +38,28 @@ const WINDOWS_OFF: u8 = 3;
 
 /// The quieter tone's least mean power: an amplitude of 155, -46 dB of full scale. Q.24 has a key
 /// at -25 dBm heard and one at -55 dBm not.
-const POWER_MIN: f64 = 155.0 * 155.0 / 2.0;
+const POWER_MIN: f32 = 155.0 * 155.0 / 2.0;
 
 /// Most by which the high tone may be louder than the low one, and the other way, as power ratios:
 /// 6 and 10 dB (Q.24 asks for 4 and 8 at least).
-const TWIST: f64 = 4.0;
-const REVERSE_TWIST: f64 = 10.0;
+const TWIST: f32 = 4.0;
+const REVERSE_TWIST: f32 = 10.0;
 
 /// How much louder a tone must be than each other of its group: 6 dB.
-const OVER_GROUP: f64 = 4.0;
+const OVER_GROUP: f32 = 4.0;
 
 /// The part of the window's energy that the pair must hold: a window that tones fill to three
 /// quarters has as much. Tones off by 1.5 % (Q.24) hold 0.79. A key that is down goes on with less,
 /// so that a gap of 20 ms spoils no more windows than it must.
-const PURITY: f64 = 0.77;
-const PURITY_DOWN: f64 = 0.7;
+const PURITY: f32 = 0.77;
+const PURITY_DOWN: f32 = 0.7;
 
 /// Hears keys in sound.
 pub struct DtmfEar {
     resampler: Option<Resampler>,
     samples: Vec<i16>,
     window: Window,
-    coefficients: [f64; 8],
+    coefficients: Tones,
     /// What the last windows held, and how many of them running.
     last: (Option<char>, u8),
     /// The key that is down.
@@ -93,8 +93,11 @@ impl DtmfEar {
             }
         };
         let mut heard = None;
-        for index in 0..count {
-            self.window.push(f64::from(self.samples[index]), &self.coefficients);
+        let mut begin = 0;
+        while begin < count {
+            let end = count.min(begin + WINDOW - self.window.filled);
+            self.window.push(&self.samples[begin..end], &self.coefficients);
+            begin = end;
             if self.window.filled == WINDOW {
                 let held = std::mem::take(&mut self.window).key(&self.coefficients, self.down);
                 // A frame is shorter than a press and its gap, so there is one key at most.
@@ -129,60 +132,74 @@ impl DtmfEar {
     }
 }
 
+/// One value for each tone of a group.
+type Group = [f32; 4];
+
+/// One value for each of the eight tones: the low ones, the high ones.
+type Tones = [Group; 2];
+
 /// Goertzel's sums of the eight tones over one window.
 #[derive(Default)]
 struct Window {
-    sums: [(f64, f64); 8],
-    energy: f64,
+    /// After the last sample, and after the one before.
+    sums: Tones,
+    before: Tones,
+    energy: f32,
     filled: usize,
 }
 
 impl Window {
-    fn push(&mut self, sample: f64, coefficients: &[f64; 8]) {
-        for ((one, two), coefficient) in self.sums.iter_mut().zip(coefficients) {
-            (*one, *two) = (sample + coefficient * *one - *two, *one);
+    /// Done for each sample of who talks: in registers, the tones of a group side by side, which
+    /// the compiler sees only where it does not see what is done with them afterwards.
+    #[inline(never)]
+    fn push(&mut self, samples: &[i16], coefficients: &Tones) {
+        let (mut sums, mut before, mut energy) = (self.sums, self.before, self.energy);
+        for sample in samples {
+            let sample = f32::from(*sample);
+            let next = |group: usize| {
+                let (sums, before, coefficients) =
+                    (sums[group], before[group], coefficients[group]);
+                std::array::from_fn(|tone| {
+                    (sample - before[tone]) + coefficients[tone] * sums[tone]
+                })
+            };
+            (sums, before) = ([next(0), next(1)], sums);
+            energy += sample * sample;
         }
-        self.energy += sample * sample;
-        self.filled += 1;
+        *self = Window { sums, before, energy, filled: self.filled + samples.len() };
     }
 
     /// The key that a full window holds.
-    fn key(self, coefficients: &[f64; 8], down: Option<char>) -> Option<char> {
-        let mut powers = [0.0; 8];
-        for (power, ((one, two), coefficient)) in
-            powers.iter_mut().zip(self.sums.into_iter().zip(coefficients))
-        {
-            // The mean power of a tone at that frequency.
-            let length = WINDOW as f64;
-            *power = 2.0 * (one * one + two * two - coefficient * one * two) / (length * length);
-        }
-        let (low, high) = powers.split_at(4);
-        let (row, low) = loudest(low)?;
-        let (column, high) = loudest(high)?;
+    fn key(self, coefficients: &Tones, down: Option<char>) -> Option<char> {
+        // The mean power of a tone at that frequency.
+        let power = |group: usize, tone: usize| {
+            let (one, two) = (self.sums[group][tone], self.before[group][tone]);
+            let sum = one * one + two * two - coefficients[group][tone] * one * two;
+            2.0 * sum / (WINDOW * WINDOW) as f32
+        };
+        let (row, low) = loudest(std::array::from_fn(|tone| power(0, tone)))?;
+        let (column, high) = loudest(std::array::from_fn(|tone| power(1, tone)))?;
         let loud = low.min(high) >= POWER_MIN;
         let even = high <= low * TWIST && low <= high * REVERSE_TWIST;
         let key = KEYS[row][column];
         let purity = if down == Some(key) { PURITY_DOWN } else { PURITY };
-        let pure = low + high >= purity * self.energy / WINDOW as f64;
+        let pure = low + high >= purity * self.energy / WINDOW as f32;
         (loud && even && pure).then_some(key)
     }
 }
 
 /// The tone that stands out of its group, and its power.
-fn loudest(powers: &[f64]) -> Option<(usize, f64)> {
+fn loudest(powers: Group) -> Option<(usize, f32)> {
     let (at, power) = powers.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let others = powers.iter().enumerate().filter(|(other, _)| *other != at);
     let alone = others.map(|(_, other)| *other).all(|other| power >= other * OVER_GROUP);
     alone.then_some((at, power))
 }
 
-/// 2·cos(ω) of each tone, low ones first.
-fn coefficients() -> [f64; 8] {
-    let mut coefficients = [0.0; 8];
-    for (coefficient, hz) in coefficients.iter_mut().zip(LOW_HZ.into_iter().chain(HIGH_HZ)) {
-        *coefficient = 2.0 * (TAU * hz / f64::from(RATE_HZ)).cos();
-    }
-    coefficients
+/// 2·cos(ω) of each tone.
+fn coefficients() -> Tones {
+    let of = |hz: f32| 2.0 * (TAU * hz / RATE_HZ as f32).cos();
+    [LOW_HZ.map(of), HIGH_HZ.map(of)]
 }
 
 /// The tones of a key.
@@ -200,7 +217,7 @@ impl DtmfTone {
         let (row, column) = (0..4)
             .flat_map(|row| (0..4).map(move |column| (row, column)))
             .find(|(row, column)| KEYS[*row][*column] == key.to_ascii_uppercase())?;
-        let sine = |hz| Sine::new(hz, Self::AMPLITUDE, rate_hz);
+        let sine = |hz: f32| Sine::new(f64::from(hz), Self::AMPLITUDE, rate_hz);
         Some(DtmfTone { low: sine(LOW_HZ[row]), high: sine(HIGH_HZ[column]) })
     }
 

@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::appearance::{ANONYMOUS, Appearance, Seen};
 use crate::command::Hearers;
 use crate::event::LeaveReason;
-use crate::profile::{Seeing, Sees};
+use crate::profile::Seeing;
 use crate::role::Role;
 use crate::view::{PartyState, PartyView, SupervisionView};
 use crate::{Author, Codec, ConferenceView, Event, EventKind, PartyId, Quality};
@@ -25,12 +26,6 @@ pub enum Audience {
     /// Somebody from outside who is no party, or speaks for none.
     Outside,
 }
-
-/// How one agent sees another where a profile shows the transfer connection only (S4.26).
-const INTERNAL_TRANSFER: &str = "internal transfer";
-
-/// The address of who shows none (RFC 3323 §4.1.1.3).
-const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
 /// What an audience has been told of a conference, and what there is.
 #[derive(Debug, Clone)]
@@ -157,24 +152,31 @@ impl Projection {
 
     /// A party as the audience sees it; none if it does not.
     fn shown(&self, party: &PartyView) -> Option<PartyView> {
-        if self.supervises() {
-            return Some(party.clone());
-        }
         let myself = self.is_viewer(party.id);
-        if !myself && (party.is_beside() || self.is_behind_the_transfer(party)) {
-            return None;
-        }
+        let viewer = match self.audience {
+            Audience::Everything => Role::Admin,
+            Audience::Party(_) => self.role,
+            Audience::Outside => Role::Guest,
+        };
+        let is_primary = |party: &PartyView| party.role == Role::Primary && party.is_connected();
+        let primary_is_in = self.truth.parties.iter().any(is_primary);
+        let seen = Seen { role: party.role, is_beside: party.is_beside() };
+        let appearance = match myself {
+            true => Appearance::Plain,
+            false => self.truth.seeing.appearance(viewer, seen, primary_is_in),
+        };
         let mut shown = party.clone();
-        let transfers = self.truth.seeing.secondary == Sees::Transfer;
-        if self.sees_ours() {
-            if !myself && transfers && party.role.is_agent() && self.role.is_agent() {
-                shown.display_name = Some(INTERNAL_TRANSFER.to_owned());
+        match appearance {
+            Appearance::Hidden => return None,
+            Appearance::Plain => {}
+            Appearance::Named(name) => shown.display_name = Some(name.to_owned()),
+            Appearance::Nameless(name) => {
+                shown.display_name = Some(name.to_owned());
+                ANONYMOUS.clone_into(&mut shown.address);
             }
-            return Some(shown);
         }
-        if !myself && party.role.is_ours() && !self.truth.seeing.ours_as.is_empty() {
-            shown.display_name = Some(self.truth.seeing.ours_as.clone());
-            ANONYMOUS.clone_into(&mut shown.address);
+        if self.sees_ours() {
+            return Some(shown);
         }
         shown.silenced = false;
         shown.consults = None;
@@ -185,15 +187,6 @@ impl Projection {
         shown.quality = party.quality.filter(|_| myself);
         shown.one_way = party.one_way.filter(|_| myself);
         Some(shown)
-    }
-
-    /// S4.25: a secondary sees the primary alone, as long as there is one.
-    fn is_behind_the_transfer(&self, party: &PartyView) -> bool {
-        let is_primary = |party: &PartyView| party.role == Role::Primary && party.is_connected();
-        self.truth.seeing.secondary == Sees::Transfer
-            && self.role == Role::Secondary
-            && party.role != Role::Primary
-            && self.truth.parties.iter().any(is_primary)
     }
 
     /// Whether somebody from outside hears that party, as far as can be told. Where it cannot, a

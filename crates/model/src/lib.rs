@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod allowed;
+pub mod appearance;
 pub mod audience;
 pub mod chance;
 pub mod command;

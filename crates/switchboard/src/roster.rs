@@ -5,6 +5,7 @@
 //! meanwhile goes into the next one, so a busy room costs a slow watcher no queue.
 //!
 //! Roles are told to ours alone: from outside nobody is told how a call centre divides its work.
+//! Whom somebody sees, and under which name, is as the profile says (`model::appearance`).
 //!
 //! Only who is in the conference may watch it: by a SUBSCRIBE in its call, by Target-Dialog
 //! (RFC 4538), or from the host that it called from under the same address.
@@ -14,7 +15,9 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use call::{Conference, Microphone, Party, Presence};
-use model::{ConferenceId, PartyId, Refusal};
+use model::appearance::{ANONYMOUS, Appearance, Seen};
+use model::profile::Seeing;
+use model::{ConferenceId, PartyId, Refusal, Role};
 use sip::message::StatusCode;
 use sip::{Notification, Subscribed, SubscriptionId};
 
@@ -40,22 +43,54 @@ struct Watcher {
     waits: bool,
 }
 
-/// What a watcher may see of the parties.
+/// With whose eyes the parties are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sight {
-    /// As one of ours: what each is to the conference, too.
-    Roles,
-    /// As somebody from outside.
-    Plain,
+struct Sight {
+    /// As what the watcher looks.
+    role: Role,
+    /// Who sees itself otherwise than others of its role do.
+    myself: Option<PartyId>,
 }
 
 impl Watcher {
     fn sight(&self, conference: &Conference) -> Sight {
-        match conference.party(self.party).is_some_and(|party| party.role.is_ours()) {
-            true => Sight::Roles,
-            false => Sight::Plain,
-        }
+        let role = conference.party(self.party).map_or(Role::Guest, |party| party.role);
+        Sight { role, myself: role.is_agent().then_some(self.party) }
     }
+}
+
+/// A party as a watcher sees it.
+#[derive(Debug, Clone, Copy)]
+struct Shown<'p> {
+    party: &'p Party,
+    address: &'p str,
+    display_name: Option<&'p str>,
+}
+
+/// The parties whom a watcher sees, as it sees them.
+fn shown<'p>(parties: &'p [Party], seeing: &'p Seeing, sight: Sight) -> Vec<Shown<'p>> {
+    let is_primary = |party: &Party| party.role == Role::Primary && party.is_connected();
+    let primary_is_in = parties.iter().any(is_primary);
+    // Who only monitors is nobody's business.
+    let mut shown = Vec::new();
+    for party in parties.iter().filter(|party| party.is_counted()) {
+        let display_name = party.display_name.as_deref();
+        let as_it_is = Shown { party, address: &party.address, display_name };
+        let seen = Seen { role: party.role, is_beside: false };
+        let appearance = match sight.myself == Some(party.id) {
+            true => Appearance::Plain,
+            false => seeing.appearance(sight.role, seen, primary_is_in),
+        };
+        shown.push(match appearance {
+            Appearance::Hidden => continue,
+            Appearance::Plain => as_it_is,
+            Appearance::Named(name) => Shown { display_name: Some(name), ..as_it_is },
+            Appearance::Nameless(name) => {
+                Shown { party, address: ANONYMOUS, display_name: Some(name) }
+            }
+        });
+    }
+    shown
 }
 
 impl Watchers {
@@ -108,12 +143,11 @@ impl Switchboard {
     pub(crate) fn tell_whole_roster(&mut self, now: Instant, id: SubscriptionId) {
         let Some(watcher) = self.watchers.0.get_mut(&id) else { return };
         let Some(conference) = self.conferences.get(&watcher.conference) else { return };
-        let users = users(conference.parties(), watcher.sight(conference));
+        let Roster { users, connected } = Roster::of(conference, watcher.sight(conference));
         watcher.version += 1;
         let name = self.names.iter().find(|(_, named)| **named == watcher.conference);
         let name = name.map_or("", |(name, _)| name.as_str());
-        let count = connected(conference);
-        let body = whole(&watcher.entity, watcher.version, name, count, &users);
+        let body = whole(&watcher.entity, watcher.version, name, connected, &users);
         watcher.told = users;
         watcher.waits = true;
         self.send_roster(now, id, body, None);
@@ -137,14 +171,14 @@ impl Switchboard {
             let mut known = BTreeMap::new();
             for (subscription, watcher) in self.watchers.0.iter_mut().filter(watching) {
                 let sight = watcher.sight(conference);
-                let users =
-                    known.entry(sight).or_insert_with(|| users(conference.parties(), sight));
+                let seen = || Roster::of(conference, sight);
+                let Roster { users, connected } = known.entry(sight).or_insert_with(seen);
                 if watcher.told == *users {
                     continue;
                 }
                 watcher.version += 1;
-                let count = connected(conference);
-                let body = partial(&watcher.entity, watcher.version, count, &watcher.told, users);
+                let Watcher { entity, version, told, .. } = &*watcher;
+                let body = partial(entity, *version, *connected, told, users);
                 watcher.told.clone_from(users);
                 watcher.waits = true;
                 documents.push((*subscription, body));
@@ -185,43 +219,50 @@ impl Switchboard {
     }
 }
 
-fn connected(conference: &Conference) -> usize {
-    let is_in = |party: &&Party| party.is_connected() && party.is_counted();
-    conference.parties().iter().filter(is_in).count()
+/// What a document says of the parties.
+struct Roster {
+    /// Each address with the lines of its user: one endpoint for each party that has it.
+    users: BTreeMap<String, String>,
+    /// Those whose audio runs.
+    connected: usize,
 }
 
-/// Each address with the lines of its user: one endpoint for each party that has it.
-fn users(parties: &[Party], sight: Sight) -> BTreeMap<String, String> {
-    let mut by_address: BTreeMap<&str, Vec<&Party>> = BTreeMap::new();
-    // Who only monitors is nobody's business.
-    for party in parties.iter().filter(|party| party.is_counted()) {
-        by_address.entry(&party.address).or_default().push(party);
+impl Roster {
+    fn of(conference: &Conference, sight: Sight) -> Roster {
+        Roster::seen(conference.parties(), &conference.profile().seeing, sight)
     }
-    let mut users = BTreeMap::new();
-    let mut bytes = 0;
-    for (address, parties) in by_address {
-        let lines = user(address, &parties, sight);
-        bytes += lines.len();
-        if bytes > ROSTER_BYTES_MAX {
-            break;
+
+    fn seen(parties: &[Party], seeing: &Seeing, sight: Sight) -> Roster {
+        let shown = shown(parties, seeing, sight);
+        let connected = shown.iter().filter(|shown| shown.party.is_connected()).count();
+        let mut by_address: BTreeMap<&str, Vec<Shown<'_>>> = BTreeMap::new();
+        for one in shown {
+            by_address.entry(one.address).or_default().push(one);
         }
-        users.insert(address.to_owned(), lines);
+        let mut users = BTreeMap::new();
+        let mut bytes = 0;
+        for (address, shown) in by_address {
+            let lines = user(address, &shown, sight);
+            bytes += lines.len();
+            if bytes > ROSTER_BYTES_MAX {
+                break;
+            }
+            users.insert(address.to_owned(), lines);
+        }
+        Roster { users, connected }
     }
-    users
 }
 
-fn user(address: &str, parties: &[&Party], sight: Sight) -> String {
+fn user(address: &str, shown: &[Shown<'_>], sight: Sight) -> String {
     let mut lines = format!("<user entity=\"{}\" state=\"full\">\n", escaped(address));
-    let shown = parties.iter().find_map(|party| party.display_name.as_deref());
-    if let Some(name) = shown {
+    if let Some(name) = shown.iter().find_map(|one| one.display_name) {
         writeln!(lines, "<display-text>{}</display-text>", escaped(name))
             .expect("a String takes what is written");
     }
-    match sight {
-        Sight::Roles => lines += &roles(parties),
-        Sight::Plain => {}
+    if sight.role.is_ours() {
+        lines += &roles(shown);
     }
-    for party in parties {
+    for Shown { party, .. } in shown {
         writeln!(
             lines,
             "<endpoint entity=\"{};gr={}\" state=\"full\">\n<status>{}</status>\n</endpoint>",
@@ -235,8 +276,8 @@ fn user(address: &str, parties: &[&Party], sight: Sight) -> String {
 }
 
 /// RFC 4575 §5.6.3: each role once.
-fn roles(parties: &[&Party]) -> String {
-    let names: BTreeSet<&str> = parties.iter().map(|party| party.role.name()).collect();
+fn roles(shown: &[Shown<'_>]) -> String {
+    let names: BTreeSet<&str> = shown.iter().map(|one| one.party.role.name()).collect();
     let entries: String = names.iter().map(|name| format!("<entry>{name}</entry>\n")).collect();
     format!("<roles>\n{entries}</roles>\n")
 }
@@ -345,6 +386,13 @@ mod tests {
         )
     }
 
+    const OURS: Sight = Sight { role: Role::Staff, myself: None };
+    const OUTSIDE: Sight = Sight { role: Role::Guest, myself: None };
+
+    fn users(parties: &[Party], sight: Sight) -> BTreeMap<String, String> {
+        Roster::seen(parties, &Seeing::default(), sight).users
+    }
+
     #[test]
     fn the_picture_of_a_whole_document_and_of_what_changed() {
         let connected = Presence::Connected { codec: Codec::Pcmu };
@@ -352,11 +400,11 @@ mod tests {
         alice.display_name = Some("Alice & <Co>".to_owned());
         let desk = party(2, "sip:bob@b.example", connected);
         let mobile = party(3, "sip:bob@b.example", Presence::Ringing { until_ms: 0 });
-        let before = users(&[alice.clone(), desk.clone(), mobile], Sight::Roles);
+        let before = users(&[alice.clone(), desk.clone(), mobile], OURS);
         let mut seen = whole("sip:room@h", 1, "room", 2, &before);
         alice.microphone = Microphone::Muted;
         let carol = party(4, "sip:carol@c.example", Presence::Arriving);
-        seen += &partial("sip:room@h", 2, 1, &before, &users(&[alice, carol], Sight::Plain));
+        seen += &partial("sip:room@h", 2, 1, &before, &users(&[alice, carol], OUTSIDE));
         insta::assert_snapshot!(seen);
     }
 
@@ -366,10 +414,10 @@ mod tests {
         let agent = party(1, "sip:agent@h", connected);
         let mut monitor = party(2, "sip:eve@h", connected);
         monitor.stance = call::Stance::Beside(agent.id);
-        let mut seen = users(&[agent.clone(), monitor.clone()], Sight::Roles);
-        assert_eq!(seen, users(std::slice::from_ref(&agent), Sight::Roles));
+        let mut seen = users(&[agent.clone(), monitor.clone()], OURS);
+        assert_eq!(seen, users(std::slice::from_ref(&agent), OURS));
         monitor.stance = call::Stance::Room;
-        seen = users(&[agent, monitor], Sight::Roles);
+        seen = users(&[agent, monitor], OURS);
         assert!(seen.contains_key("sip:eve@h"), "who barges in is there");
     }
 
@@ -378,7 +426,7 @@ mod tests {
         let connected = Presence::Connected { codec: Codec::Pcmu };
         let crowd: Vec<Party> =
             (0..2_000).map(|id| party(id, &format!("sip:guest{id}@h"), connected)).collect();
-        let users = users(&crowd, Sight::Plain);
+        let users = users(&crowd, OUTSIDE);
         assert!(users.len() > 100, "{}", users.len());
         let document = whole("sip:room@h", 1, "room", crowd.len(), &users);
         assert!(document.len() < ROSTER_BYTES_MAX + 1_024);

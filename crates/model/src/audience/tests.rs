@@ -1,5 +1,7 @@
 use super::*;
+use crate::appearance::INTERNAL_TRANSFER;
 use crate::command::Supervision;
+use crate::profile::Sees;
 use crate::{ConferenceId, ConferenceName, Direction};
 
 const AGENT: PartyId = PartyId(1);

@@ -88,6 +88,75 @@ fn watchers_of_ours_are_told_the_roles_and_those_from_outside_are_not() {
     assert_eq!(house.take(guest.address), [], "for who is from outside nothing has changed");
 }
 
+/// Two agents of whom the second sees the primary alone, and a customer who sees a name for both.
+const DISCREET: &str = r#"
+name = "discreet"
+about = "Ours are Support to those from outside; a secondary sees the primary alone."
+parties_max = 10
+
+[roles]
+first_of_ours = "primary"
+of_ours = "secondary"
+caller = "primary"
+outsider = "external"
+
+[seeing]
+secondary = "transfer"
+ours_as = "Support"
+
+[[permission]]
+role = ["primary", "secondary", "external"]
+to = ["conference"]
+may = ["enter"]
+
+[[permission]]
+role = ["admin"]
+to = ["third"]
+may = ["appoint"]
+"#;
+
+/// What a phone is told when it begins to watch.
+fn roster(phone: &mut Phone, house: &mut House) -> String {
+    let watched = phone.send(house, "SUBSCRIBE", "Event: conference\r\nExpires: 600\r\n");
+    let whole = notify_in(&watched);
+    phone.answer(house, &whole);
+    String::from_utf8(whole.body).unwrap()
+}
+
+#[test]
+fn a_roster_shows_whom_the_profile_shows_and_by_the_name_that_it_says() {
+    let mut house = House::following(DISCREET);
+    let (mut first, mut second) = (Phone::new("first", 1), Phone::new("second", 2));
+    let mut caller = Phone::new("caller", 3);
+    for phone in [&mut first, &mut second, &mut caller] {
+        phone.join(&mut house);
+    }
+    let party = house.board.conferences().next().unwrap().parties()[1].id;
+    let appoint = Verb::Appoint { party, role: Role::Secondary };
+    let room = ConferenceRef::parse("room").unwrap();
+    house.command(Command::new(CommandId(1), room, Author::Admin, appoint)).unwrap();
+    let roles = house.board.conferences().next().unwrap().parties().iter().map(|one| one.role);
+    assert_eq!(roles.collect::<Vec<_>>(), [Role::Primary, Role::Secondary, Role::External]);
+
+    let seen = roster(&mut caller, &mut house);
+    assert!(!seen.contains("first") && !seen.contains("second"), "{seen}");
+    assert!(seen.contains("<display-text>Support</display-text>"), "{seen}");
+    assert_eq!(seen.matches("<endpoint entity=\"sip:anonymous@anonymous.invalid").count(), 2);
+    assert!(seen.contains("sip:caller@home"), "itself as it is: {seen}");
+    assert!(seen.contains("<user-count>3</user-count>"), "{seen}");
+
+    let seen = roster(&mut second, &mut house);
+    assert!(seen.contains("sip:first@home") && !seen.contains("caller"), "S4.25: {seen}");
+    assert!(seen.contains("<display-text>internal transfer</display-text>"), "S4.26: {seen}");
+    assert!(seen.contains("<user-count>2</user-count>"), "not even counted: {seen}");
+
+    let seen = roster(&mut first, &mut house);
+    assert!(seen.contains("sip:second@home") && seen.contains("sip:caller@home"), "{seen}");
+    first.send(&mut house, "BYE", "");
+    let (_, seen) = second.take_notify(&mut house);
+    assert!(seen.contains("sip:caller@home"), "without a primary it sees all: {seen}");
+}
+
 #[test]
 fn only_who_is_in_a_conference_may_watch_it() {
     let mut house = House::new();

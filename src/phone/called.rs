@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sip::message::StatusCode;
 use sip::{EndCause, SessionId};
-use wire::sdp::{self, Description, Negotiated};
+use wire::sdp::{self, Description, Direction, Negotiated};
 
 use super::{CallState, Phone};
 
@@ -33,10 +33,14 @@ impl Phone {
     }
 
     pub(super) fn called(&mut self, now: Instant, session: SessionId, offer: &[u8]) {
+        if self.session.is_some() && !matches!(self.state, CallState::Ended(_)) {
+            return self.reject(now, session, StatusCode::BUSY_HERE);
+        }
+        // A call that was on hold when it ended leaves nothing behind.
+        self.local.direction = Direction::SendRecv;
         let answer = Description::parse(offer).ok();
         let answer = answer.and_then(|offer| sdp::answer(&offer, &self.local).ok());
-        let is_free = self.session.is_none() || matches!(self.state, CallState::Ended(_));
-        let Some((text, agreed)) = answer.filter(|_| is_free) else {
+        let Some((text, agreed)) = answer else {
             return self.reject(now, session, StatusCode::BUSY_HERE);
         };
         self.session = Some(session);

@@ -105,6 +105,12 @@ impl Conference {
         self.announce(Wanted { prompt, to, recorded: false, purpose });
     }
 
+    /// Whether a prompt for that occasion is not said to its end.
+    pub(crate) fn is_saying_for(&self, occasion: Occasion) -> bool {
+        let is_for = |said: &Announcement| said.purpose == Purpose::Occasion(occasion);
+        self.announcements.iter().any(is_for)
+    }
+
     /// Lets a prompt be said; none if nobody would hear it, or too much is said already.
     pub(crate) fn announce(&mut self, wanted: Wanted) -> Option<AnnouncementId> {
         let Wanted { prompt, to, recorded, purpose } = wanted;

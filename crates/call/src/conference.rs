@@ -55,6 +55,9 @@ pub(crate) enum Life {
     Waiting,
     /// Somebody is or was in it.
     Running,
+    /// Nobody came in the place of whom it ends without, and it is over when that has been said,
+    /// unless an agent comes in meanwhile.
+    LastWords,
     /// Somebody has left without whom it ends: all others are being let go.
     Ending,
     /// It is over.
@@ -437,7 +440,9 @@ impl Conference {
         if is_held {
             self.tell(cause, EventKind::Held { party: id });
         }
-        self.life = Life::Running;
+        if self.life == Life::Waiting {
+            self.life = Life::Running;
+        }
         if self.party(id).is_some_and(Party::is_counted) {
             self.say_for(Occasion::Joined, id);
         }
@@ -498,20 +503,25 @@ impl Conference {
 
     /// After each change: is somebody stranded, does it end, and did the routing change?
     pub(crate) fn settle(&mut self, cause: Cause) {
-        match self.life {
-            Life::Waiting | Life::Running if self.nobody_is_left() => {
-                verbs::end(self, Cause { by: Author::System, ..cause });
-            }
-            Life::Ending => {
-                verbs::end(self, Cause { by: Author::System, ..cause });
-            }
-            Life::Waiting | Life::Running => self.release_stranded(cause),
-            Life::Over => {}
-        }
-        if self.life == Life::Over {
+        let ends = match self.life {
+            Life::Waiting | Life::Running | Life::LastWords => self.nobody_is_left(),
+            Life::Ending => true,
+            Life::Over => return,
+        };
+        if ends {
+            verbs::end(self, Cause { by: Author::System, ..cause });
             return;
         }
+        self.release_stranded(cause);
         self.settle_announcements(cause);
+        if self.life == Life::LastWords {
+            if self.is_staffed() {
+                self.life = Life::Running;
+            } else if !self.is_saying_for(Occasion::NobodyAvailable) {
+                verbs::end(self, Cause { by: Author::System, ..cause });
+                return;
+            }
+        }
         let (profile, recording) = (&self.rules.profile, self.recording);
         let routing = routing(profile, &self.parties, recording, &self.announcements);
         if routing != self.routed {
@@ -527,7 +537,7 @@ impl Conference {
             (Presence::Connected { .. } | Presence::Arriving, _) | (_, Life::Waiting) => true,
             (
                 Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. },
-                Life::Running | Life::Ending | Life::Over,
+                Life::Running | Life::LastWords | Life::Ending | Life::Over,
             ) => false,
         };
         !self.parties.iter().any(|party| party.is_counted() && waited_for(party))

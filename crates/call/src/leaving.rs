@@ -1,7 +1,7 @@
 //! What follows when somebody leaves: what it had begun, what it was, and whether the conference
 //! ends.
 
-use model::profile::{EndsWithout, Fate};
+use model::profile::{EndsWithout, Fate, Occasion};
 use model::{Author, EventKind, LeaveReason, PartyId, Role, Verb};
 
 use crate::conference::{Cause, Conference, Life};
@@ -26,35 +26,55 @@ impl Conference {
         self.give_up_dials_of(cause, gone);
         self.end_what_it_placed(cause, gone.id);
         self.follow_another(cause, gone.id);
-        if !was_in || !gone.is_counted() {
+        if !gone.is_counted() || !(was_in || gone.in_place_of.is_some()) {
             return;
         }
-        self.keep_ticket(gone);
-        self.succeed(cause, gone.role);
-        let has_agents = self.has(Role::is_agent);
-        let stops = self.rules.profile.recording.stops_without_agents;
-        if gone.role.is_agent() && !has_agents && stops && self.recording.is_some() {
-            verbs::record(self, Cause { by: Author::System, ..cause }, false);
+        if was_in {
+            self.keep_ticket(gone);
+            self.succeed(cause, gone.role);
+            let stops = self.rules.profile.recording.stops_without_agents;
+            let was_last = gone.role.is_agent() && !self.has(Role::is_agent);
+            if was_last && stops && self.recording.is_some() {
+                verbs::record(self, Cause { by: Author::System, ..cause }, false);
+            }
         }
-        if self.ends_without(gone.role, has_agents) && self.life == Life::Running {
-            self.life = Life::Ending;
+        if self.ends_without(gone) && self.life == Life::Running {
+            self.life = match self.is_saying_for(Occasion::NobodyAvailable) {
+                true => Life::LastWords,
+                false => Life::Ending,
+            };
         }
+    }
+
+    /// Whether an agent is in, or one is called to a seat that is empty, or somebody who has an
+    /// agent's seat is there for somebody else.
+    pub(crate) fn is_staffed(&self) -> bool {
+        let company =
+            self.parties.iter().filter(|p| p.is_connected() && p.is_counted()).count() > 1;
+        let fills = |party: &Party| match party.in_place_of {
+            Some(_) => party.is_called() || (party.is_connected() && company),
+            None => false,
+        };
+        self.has(Role::is_agent) || self.parties.iter().any(fills)
     }
 
     pub(crate) fn has(&self, is: impl Fn(Role) -> bool) -> bool {
         self.parties.iter().any(|p| p.is_connected() && p.is_counted() && is(p.role))
     }
 
-    fn ends_without(&self, gone: Role, has_agents: bool) -> bool {
+    fn ends_without(&self, gone: &Party) -> bool {
         let has_customer = self.has(|role| role == Role::Customer);
-        let last_agent = gone.is_agent() && !has_agents;
-        let last_customer = gone == Role::Customer && !has_customer;
+        let last_customer = gone.role == Role::Customer && !has_customer;
+        let is_handed_on = self.parties.iter().any(|party| party.in_place_of.is_some());
+        let last_agent = (gone.has_agents_seat() || is_handed_on) && !self.is_staffed();
         match self.rules.profile.ends_without {
             EndsWithout::Anybody => false,
             EndsWithout::Agents => last_agent,
             EndsWithout::AgentsOrCustomer => last_agent || last_customer,
             EndsWithout::AgentsAndCustomer => {
-                (last_agent || last_customer) && !has_agents && !has_customer
+                let awaited = |party: &Party| party.is_called() && party.in_place_of.is_some();
+                let has_agents = self.has(Role::is_agent) || self.parties.iter().any(awaited);
+                (gone.has_agents_seat() || last_customer) && !has_agents && !has_customer
             }
         }
     }
@@ -80,6 +100,9 @@ impl Conference {
                 }
                 Fate::Ends | Fate::Stays => self.party_mut(party).added_by = None,
             }
+        }
+        if let Some(heir) = heir.filter(|_| gone.has_agents_seat()) {
+            self.party_mut(heir).in_place_of = Some(gone.id);
         }
     }
 

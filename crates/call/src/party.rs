@@ -126,6 +126,9 @@ pub struct Party {
     pub added_by: Option<PartyId>,
     /// Who waits for it alone, where the server itself has it called: it hears it ring.
     pub awaited_by: Option<PartyId>,
+    /// Which agent's seat it has, or is to have since that one has left: without agents the
+    /// conference is over, but not because one handed on to somebody who is none.
+    pub in_place_of: Option<PartyId>,
     /// How often it has come back.
     pub rejoins: u32,
     /// How far it has come in.
@@ -166,6 +169,7 @@ impl Party {
             direction,
             added_by: None,
             awaited_by: None,
+            in_place_of: None,
             rejoins: 0,
             presence,
             stance: Stance::Room,
@@ -215,6 +219,11 @@ impl Party {
             Presence::Ringing { .. } | Presence::Early { .. } => self.added_by.or(self.awaited_by),
             Presence::Arriving | Presence::Dialling { .. } | Presence::Connected { .. } => None,
         }
+    }
+
+    /// It is an agent, or has an agent's seat.
+    pub(crate) fn has_agents_seat(&self) -> bool {
+        self.role.is_agent() || self.in_place_of.is_some()
     }
 
     /// It is a party to what is said. Who stands beside somebody is not: it counts nowhere, and

@@ -40,14 +40,15 @@ impl Conference {
         }
     }
 
-    /// One agent's work is another's: who comes in an agent's place is what that one was.
+    /// One agent's work is another's: who comes in an agent's place is what that one was, or stands
+    /// in for it if it cannot be.
     pub(crate) fn pass_role(&mut self, cause: Cause, from: PartyId, to: PartyId) {
-        let role = |id| self.party(id).map(|party| party.role);
-        if let (Some(role), Some(other)) = (role(from), role(to))
-            && role.is_agent()
-            && other.is_agent()
-        {
+        let (Some(before), Some(next)) = (self.party(from), self.party(to)) else { return };
+        if before.role.is_agent() && next.role.is_agent() {
+            let role = before.role;
             self.give_role(cause, to, role);
+        } else if before.has_agents_seat() {
+            self.party_mut(to).in_place_of = Some(from);
         }
     }
 

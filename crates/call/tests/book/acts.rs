@@ -455,6 +455,8 @@ impl Book {
         let role = self.the(from).role;
         if role.is_agent() && self.the(to).role.is_agent() {
             self.the(to).role = role;
+        } else if role.is_agent() || self.the(from).fills_in {
+            self.the(to).fills_in = true;
         }
     }
 

@@ -25,6 +25,8 @@ impl Book {
         }
         if gone.is_up() && gone.counts() {
             self.is_missed(gone);
+        } else if gone.fills_in && gone.counts() {
+            self.is_over_without(&gone);
         }
     }
 
@@ -62,6 +64,9 @@ impl Book {
                 self.the(id).brought_by = None;
             }
         }
+        if let Some(heir) = gone.heir.filter(|_| gone.role.is_agent() || gone.fills_in) {
+            self.the(heir).fills_in = true;
+        }
     }
 
     fn undoes(&mut self, id: PartyId) {
@@ -78,6 +83,7 @@ impl Book {
     }
 
     fn is_missed(&mut self, gone: Person) {
+        self.is_over_without(&gone);
         let Person { id, address, role, came_back, .. } = gone;
         let leaving = &self.rules.leaving;
         if leaving.rejoin.contains(&role) || leaving.no_return.contains(&role) {
@@ -91,18 +97,28 @@ impl Book {
             }
         }
         let has_agent = self.present().any(|person| person.role.is_agent());
-        let has_customer = self.present().any(|person| person.role == Role::Customer);
         if role.is_agent() && !has_agent && self.rules.recording.stops_without_agents {
             self.records = false;
         }
-        let no_agent = role.is_agent() && !has_agent;
-        let no_customer = role == Role::Customer && !has_customer;
-        let neither = (role.is_agent() || role == Role::Customer) && !has_agent && !has_customer;
+    }
+
+    /// Who has an agent's seat is no agent, but does for one as long as it is there for somebody;
+    /// and who is called to an empty one is waited for.
+    fn is_over_without(&mut self, gone: &Person) {
+        let awaited = self.people.iter().any(|one| one.line == Line::Called && one.fills_in);
+        let agent = awaited || self.present().any(|person| person.role.is_agent());
+        let substitute = self.present().count() > 1 && self.present().any(|one| one.fills_in);
+        let customer = self.present().any(|person| person.role == Role::Customer);
+        let was_agent = gone.role.is_agent() || gone.fills_in;
+        let was_customer = gone.role == Role::Customer;
+        let handed_on = self.people.iter().any(|person| person.fills_in);
+        let no_agent = (was_agent || handed_on) && !agent && !substitute;
+        let no_customer = was_customer && !customer;
         self.ending |= match self.rules.ends_without {
             EndsWithout::Anybody => false,
             EndsWithout::Agents => no_agent,
             EndsWithout::AgentsOrCustomer => no_agent || no_customer,
-            EndsWithout::AgentsAndCustomer => neither,
+            EndsWithout::AgentsAndCustomer => (was_agent || was_customer) && !agent && !customer,
         };
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Person {
     pub(crate) says: Says,
     /// To whom its seat is to pass.
     heir: Option<PartyId>,
+    /// It has the seat of an agent, or is called to one that is empty.
+    fills_in: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,7 @@ impl Person {
             silenced_by: None,
             says: if role == Role::Trainee { Says::Nothing } else { Says::ToAll },
             heir: None,
+            fills_in: false,
         }
     }
 

@@ -146,6 +146,11 @@ impl Script {
 
     fn asks(&mut self, by: Author, verb: &Verb) {
         let before = self.stage.events.len();
+        self.stage.texts.clear();
+        let mut shown_to = BTreeSet::new();
+        if let Verb::Write { to, .. } = verb {
+            shown_to = self.book.shown_to(by, to);
+        }
         let answer = self.stage.ask(by, verb.clone());
         self.count(verb.action().name(), answer.is_ok());
         let called = answer.as_ref().ok().and_then(|accepted| accepted.party);
@@ -155,6 +160,12 @@ impl Script {
         if answer.is_err() {
             assert_eq!(self.stage.events.len(), before, "a refusal changes nothing: {verb:?}");
             assert_ne!(answer, Err(Refusal::NoSuchConference));
+        }
+        if answer.is_ok() {
+            let parties = self.stage.conference.parties();
+            let shown = |party: &&Party| self.stage.texts.contains(&party.leg);
+            let shown = parties.iter().filter(shown).map(|party| party.id);
+            assert_eq!(shown.collect::<BTreeSet<_>>(), shown_to, "{verb:?} {}", self.told());
         }
         if let Some(called) = called {
             self.until_ms.insert(called, self.stage.now_ms + RINGING_S_MAX * 1_000);

@@ -179,6 +179,7 @@ impl Dice {
             (false, 0) => Verb::Merge { party: author },
             (false, 1) => Verb::Complete { party: author },
             (false, 2) => Verb::Cancel { party: author },
+            (false, 3) => Verb::Resume { party: other },
             (false, _) => Verb::Swap { party: author },
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::command::Hearers;
+use model::command::{Hearers, Readers};
 use model::profile::{Alone, HoldPath};
 use model::{Author, PartyId};
 
@@ -16,6 +16,24 @@ pub(crate) struct Heard {
 }
 
 impl Book {
+    /// Whose phones show what somebody writes: what the server's own people write, and whispers,
+    /// which are for ours alone.
+    pub(crate) fn shown_to(&self, by: Author, to: &Readers) -> BTreeSet<PartyId> {
+        let from_phone = matches!(by, Author::Party(_));
+        let reads = |person: &Person| match to {
+            Readers::Everybody => !from_phone,
+            Readers::Party(whom) => !from_phone && person.id == *whom,
+            Readers::Whisper(hearers) => {
+                let meant = match hearers {
+                    Hearers::Ours => true,
+                    Hearers::Only(whom) => whom.contains(&person.id),
+                };
+                meant && person.role.is_ours() && by != Author::Party(person.id)
+            }
+        };
+        self.ids(|person| person.is_up() && reads(person)).into_iter().collect()
+    }
+
     /// What a party hears.
     pub(crate) fn hears(&self, listener: &Person) -> Heard {
         if !listener.is_up() {

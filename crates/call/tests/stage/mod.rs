@@ -23,6 +23,8 @@ pub(crate) struct Stage {
     pub(crate) routing: Routing,
     pub(crate) over: bool,
     pub(crate) hung_up: Vec<(LegId, LeaveReason)>,
+    /// To whose phone a text went.
+    pub(crate) texts: Vec<LegId>,
     /// Legs that are called, or that have called.
     pub(crate) legs: BTreeSet<LegId>,
     pub(crate) names: BTreeMap<PartyId, String>,
@@ -59,6 +61,7 @@ impl Stage {
             routing: Routing::default(),
             over: false,
             hung_up: vec![],
+            texts: vec![],
             legs: BTreeSet::new(),
             names: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -104,10 +107,8 @@ impl Stage {
                 Effect::StopPlaying(announcement) => {
                     assert!(self.said.remove(&announcement).is_some(), "it is not said");
                 }
-                Effect::OpenTap(_)
-                | Effect::CloseTap(_)
-                | Effect::Press { .. }
-                | Effect::Text { .. } => {}
+                Effect::Text { leg, .. } => self.texts.push(leg),
+                Effect::OpenTap(_) | Effect::CloseTap(_) | Effect::Press { .. } => {}
             }
         }
     }

@@ -163,6 +163,10 @@ pub const GUESSES_PER_ACCOUNT_MAX: u32 = 20;
 /// answered our nonce, so addresses cannot be made up. Over it only known phones may try.
 pub const GUESSERS_KNOWN_MAX: usize = 16_384;
 
+/// Signs by which the accounts of wrong passwords are told apart: more than a user's name has. A
+/// guesser chooses the name, so each could otherwise be as long as a message.
+pub const GUESSED_NAME_LENGTH_MAX: usize = 64;
+
 /// Requests that a source may send at once before its rate counts: an office whose phones all
 /// register when the power is back.
 pub const REQUESTS_BURST_MAX: u32 = 400;

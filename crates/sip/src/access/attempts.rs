@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::rates::network;
 use crate::limits::{
-    GUESS_WINDOW, GUESSERS_KNOWN_MAX, GUESSES_PER_ACCOUNT_MAX, GUESSES_PER_SOURCE_MAX,
+    GUESS_WINDOW, GUESSED_NAME_LENGTH_MAX, GUESSERS_KNOWN_MAX, GUESSES_PER_ACCOUNT_MAX,
+    GUESSES_PER_SOURCE_MAX,
 };
 
 /// Counts wrong passwords. Two spans of [`GUESS_WINDOW`] are kept, the one that runs and the one
@@ -20,8 +22,16 @@ pub(crate) struct Attempts {
 
 #[derive(Debug, Default)]
 struct Wrong {
-    by_source: BTreeMap<IpAddr, u32>,
+    /// By what counts as one source.
+    by_source: BTreeMap<[u8; 8], u32>,
+    /// By as much of the name as tells accounts apart.
     by_account: BTreeMap<String, u32>,
+}
+
+/// As much of an account's name as it is counted by.
+fn counted(account: &str) -> &str {
+    let end = account.char_indices().nth(GUESSED_NAME_LENGTH_MAX).map(|(at, _)| at);
+    &account[..end.unwrap_or(account.len())]
 }
 
 impl Attempts {
@@ -35,12 +45,10 @@ impl Attempts {
         known: bool,
     ) -> bool {
         self.turn(now);
-        let sum = |count: fn(&Wrong, IpAddr, &str) -> u32| {
-            count(&self.running, source, account) + count(&self.before, source, account)
-        };
-        let by_source = sum(|wrong, source, _| wrong.by_source.get(&source).copied().unwrap_or(0));
-        let by_account =
-            sum(|wrong, _, account| wrong.by_account.get(account).copied().unwrap_or(0));
+        let (source, account) = (network(source), counted(account));
+        let spans = [&self.running, &self.before];
+        let by_source: u32 = spans.iter().filter_map(|wrong| wrong.by_source.get(&source)).sum();
+        let by_account: u32 = spans.iter().filter_map(|wrong| wrong.by_account.get(account)).sum();
         // When no more can be counted, nobody may guess.
         let full = self.running.by_source.len() >= GUESSERS_KNOWN_MAX
             || self.running.by_account.len() >= GUESSERS_KNOWN_MAX;
@@ -51,6 +59,7 @@ impl Attempts {
     /// Counts a wrong password; true if it is the first of that source for a while.
     pub(crate) fn note(&mut self, now: Instant, source: IpAddr, account: &str) -> bool {
         self.turn(now);
+        let (source, account) = (network(source), counted(account));
         let first = !self.before.by_source.contains_key(&source)
             && !self.running.by_source.contains_key(&source);
         if self.running.by_source.len() < GUESSERS_KNOWN_MAX {
@@ -117,6 +126,32 @@ mod tests {
         assert_eq!(evaluated, GUESSES_PER_ACCOUNT_MAX);
         assert!(!attempts.throttles(start, HERE, "bob", false));
         assert!(!attempts.throttles(start, HERE, "alice", true), "its own phone goes on");
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_guesses_no_faster_than_one_with_one() {
+        let (mut attempts, start) = (Attempts::default(), start());
+        let mut evaluated = 0;
+        for host in 0..300_u16 {
+            let source = IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
+            let account = format!("user-{host}");
+            if !attempts.throttles(start, source, &account, false) {
+                attempts.note(start, source, &account);
+                evaluated += 1;
+            }
+        }
+        assert_eq!(evaluated, GUESSES_PER_SOURCE_MAX);
+        let other = IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]);
+        assert!(!attempts.throttles(start, other, "alice", false));
+    }
+
+    #[test]
+    fn the_name_of_an_account_is_kept_no_longer_than_a_name_is() {
+        let (mut attempts, start) = (Attempts::default(), start());
+        let long = "ä".repeat(30_000);
+        attempts.note(start, HERE, &long);
+        let kept: usize = attempts.running.by_account.keys().map(String::len).sum();
+        assert_eq!(kept, GUESSED_NAME_LENGTH_MAX * "ä".len());
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Rates {
 }
 
 /// What counts as one source: an IPv4 address, or the 64 bits that one IPv6 host has for itself.
-fn network(source: IpAddr) -> [u8; 8] {
+pub(super) fn network(source: IpAddr) -> [u8; 8] {
     match source.to_canonical() {
         IpAddr::V4(ip) => (u64::from(ip.to_bits()) | 1 << 32).to_be_bytes(),
         IpAddr::V6(ip) => ((ip.to_bits() >> 64) as u64).to_be_bytes(),

@@ -22,6 +22,9 @@ pub const START_LINE_BYTES_MAX: usize = 8_192;
 /// Most parts of a multipart body that are looked at for the session description.
 pub const MULTIPART_PARTS_MAX: usize = 16;
 
+/// Longest boundary between the parts of a body, in bytes (RFC 2046 §5.1.1).
+pub const BOUNDARY_BYTES_MAX: usize = 70;
+
 /// Sessions at once, by default: a conference of 4,000 and as many calls again waiting or leaving.
 pub const SESSIONS_MAX: usize = 8_192;
 

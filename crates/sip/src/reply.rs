@@ -50,8 +50,7 @@ impl Refusal {
 
     /// There is no room, for now.
     pub(crate) fn full(limit: Limit) -> Refusal {
-        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE).over(limit);
-        refusal.with(HeaderName::RetryAfter, RETRY_AFTER_S.to_string())
+        Refusal::of(StatusCode::SERVICE_UNAVAILABLE).over(limit)
     }
 
     /// Because that limit was reached.
@@ -76,7 +75,17 @@ impl Endpoint {
         for (name, value) in &refusal.headers {
             response.headers.push(name.clone(), value.as_str());
         }
+        if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+            let seconds = self.spread_s(RETRY_AFTER_S);
+            response.headers.push(HeaderName::RetryAfter, seconds.to_string());
+        }
         response
+    }
+
+    /// A wait of about that many seconds, from 1 to twice as many: those who were sent away
+    /// together do not all come back together.
+    pub(crate) fn spread_s(&mut self, mean_s: u32) -> u64 {
+        1 + self.tokens.below(2 * u64::from(mean_s.max(1)))
     }
 }
 

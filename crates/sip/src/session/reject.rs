@@ -37,6 +37,7 @@ impl Endpoint {
         let phrase = phrase.filter(|phrase| phrase.len() <= PHRASE_BYTES_MAX);
         let mut response = self.response_to(&pending, status, phrase, None);
         if let Some(seconds) = retry_after_s {
+            let seconds = self.spread_s(seconds);
             response.headers.push(HeaderName::RetryAfter, seconds.to_string());
         }
         self.respond(now, &pending, &response);

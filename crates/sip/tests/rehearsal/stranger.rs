@@ -1,5 +1,7 @@
 //! A phone that is written by hand, for what no endpoint of ours would send.
 
+use std::collections::BTreeSet;
+
 use sip::access::Access;
 use sip::limits::Limit;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
@@ -445,13 +447,16 @@ fn calls_over_the_limit_are_refused_and_nothing_is_kept() {
     };
     world.inject(0, ADDRESS, invite(1).as_bytes());
     let before = world.nodes[0].endpoint.alive();
+    let mut waits_s = BTreeSet::new();
     for number in 2..1_000 {
         world.caught.clear();
         world.inject(0, ADDRESS, invite(number).as_bytes());
         let Ok(Message::Response(busy)) = parse(&world.caught[0].1) else { panic!("no answer") };
         assert_eq!(busy.status.code(), 503);
-        assert!(busy.headers.first(&HeaderName::RetryAfter).is_some());
+        let wait_s = busy.headers.text(&HeaderName::RetryAfter).expect("a wait");
+        waits_s.insert(wait_s.parse::<u32>().expect("seconds"));
     }
+    assert_eq!(waits_s, (1..=10).collect(), "they do not all come back at once");
     assert_eq!(world.nodes[0].endpoint.alive(), before);
     assert_eq!(world.nodes[0].endpoint.stats().limits.of(Limit::Sessions), 998);
     let id = world.last_session(0);

@@ -104,7 +104,8 @@ pub(crate) fn accepts_sdp(request: &Request) -> Result<(), Refusal> {
 /// The session description of a message, alone or as a part among others.
 ///
 /// # Errors
-/// 415 for a body of another type that must be understood (§8.2.3), 400 for one without a type.
+/// 415 for a body of another type that must be understood (§8.2.3), 413 for one of more parts than
+/// are looked at without a description among those, 400 for one without a type.
 pub(crate) fn description(headers: &Headers, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
     if body.is_empty() {
         return Ok(None);
@@ -132,9 +133,14 @@ pub(crate) fn description(headers: &Headers, body: &[u8]) -> Result<Option<Vec<u
     if disposition.is_some_and(|value| value.to_ascii_lowercase().contains("handling=optional")) {
         return Ok(None);
     }
-    let mut refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    if media_type.kind == "multipart" && has_more_parts(&media_type, body) {
-        refusal = refusal.over(Limit::MultipartParts);
+    if has_more_parts(&media_type, body) {
+        return Err(too_many_parts());
     }
+    let refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     Err(refusal.with(HeaderName::Accept, ACCEPT))
+}
+
+/// What was looked for is not among as many parts as are looked at.
+pub(crate) fn too_many_parts() -> Refusal {
+    Refusal::of(StatusCode::REQUEST_ENTITY_TOO_LARGE).over(Limit::MultipartParts)
 }

@@ -113,7 +113,8 @@ pub const SUBSCRIPTION_S_MAX: u32 = 3_600;
 /// ([`ANSWER_WAIT_MAX`]).
 pub const REFERRAL_S_MAX: u32 = 240;
 
-/// `Retry-After` of a 503 when a limit is reached, in seconds.
+/// `Retry-After` of a 503 when a limit is reached, in seconds, on average: each is told another one
+/// from 1 to twice this.
 pub const RETRY_AFTER_S: u32 = 5;
 
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).

@@ -6,8 +6,11 @@ use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::event::Output;
 use crate::flow::Flow;
+use crate::inspect::too_many_parts;
 use crate::limits::{Limit, TEXT_BYTES_MAX};
-use crate::message::{DialogName, HeaderName, MediaType, NameAddr, StatusCode, Uri, part};
+use crate::message::{
+    DialogName, HeaderName, MediaType, NameAddr, StatusCode, Uri, has_more_parts, part,
+};
 use crate::reply::Refusal;
 use crate::session::SessionId;
 
@@ -92,7 +95,13 @@ fn read(arrival: &Arrival) -> Result<(Uri, String), Refusal> {
     let kind: Option<MediaType> = kind.parse().ok();
     let plain = match kind {
         Some(kind) if kind.kind == "text" && kind.subtype == "plain" => Some(request.body.clone()),
-        Some(kind) if kind.kind == "multipart" => part(&kind, &request.body, "text", "plain"),
+        Some(kind) if kind.kind == "multipart" => {
+            let found = part(&kind, &request.body, "text", "plain");
+            if found.is_none() && has_more_parts(&kind, &request.body) {
+                return Err(too_many_parts());
+            }
+            found
+        }
         Some(_) | None => None,
     };
     let text = plain.and_then(|plain| String::from_utf8(plain).ok()).ok_or_else(|| {

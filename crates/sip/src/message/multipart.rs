@@ -3,13 +3,12 @@
 use super::header::HeaderName;
 use super::media_type::MediaType;
 use super::{Message, parse};
-use crate::limits::MULTIPART_PARTS_MAX;
+use crate::limits::{BOUNDARY_BYTES_MAX, MULTIPART_PARTS_MAX};
 
 /// The first part of that media type in a `multipart/…` body; parts in parts are not looked into.
 #[must_use]
 pub fn part(media_type: &MediaType, body: &[u8], kind: &str, subtype: &str) -> Option<Vec<u8>> {
-    let boundary = media_type.params.value("boundary").filter(|boundary| !boundary.is_empty())?;
-    let delimiter = [b"--", boundary.as_bytes()].concat();
+    let delimiter = delimiter(media_type)?;
     let mut starts = occurrences(body, &delimiter);
     let mut start = starts.next()? + delimiter.len();
     for next in starts.take(MULTIPART_PARTS_MAX) {
@@ -24,11 +23,18 @@ pub fn part(media_type: &MediaType, body: &[u8], kind: &str, subtype: &str) -> O
 /// Whether there are more parts than are looked at.
 #[must_use]
 pub fn has_more_parts(media_type: &MediaType, body: &[u8]) -> bool {
-    media_type.params.value("boundary").is_some_and(|boundary| {
-        // Behind the last part there is one more.
-        let delimiter = [b"--", boundary.as_bytes()].concat();
-        occurrences(body, &delimiter).nth(MULTIPART_PARTS_MAX + 1).is_some()
-    })
+    // Behind the last part there is one more.
+    media_type.kind == "multipart"
+        && delimiter(media_type).is_some_and(|delimiter| {
+            occurrences(body, &delimiter).nth(MULTIPART_PARTS_MAX + 1).is_some()
+        })
+}
+
+/// What stands before each part and behind the last.
+fn delimiter(media_type: &MediaType) -> Option<Vec<u8>> {
+    let boundary = media_type.params.value("boundary")?;
+    let is_one = (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len());
+    is_one.then(|| [b"--", boundary.as_bytes()].concat())
 }
 
 /// Where the delimiter stands at the beginning of a line.
@@ -68,5 +74,12 @@ mod tests {
         for broken in [&b""[..], b"--b 1", b"--b 1\r\n--b 1", b"--b 1\r\nx\r\n\r\n--b 1--"] {
             assert_eq!(part(&media_type, broken, "application", "sdp"), None);
         }
+        // To look for a boundary costs its length times that of the body.
+        let long = "-".repeat(BOUNDARY_BYTES_MAX + 1);
+        let media_type: MediaType =
+            format!("multipart/mixed;boundary={long}").parse().expect("valid");
+        let body =
+            format!("--{long}\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--{long}--\r\n");
+        assert_eq!(part(&media_type, body.as_bytes(), "application", "sdp"), None);
     }
 }

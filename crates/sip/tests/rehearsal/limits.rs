@@ -65,8 +65,11 @@ fn parts(count: usize) -> String {
 fn a_description_is_looked_for_among_so_many_parts_and_not_within_parts() {
     let multipart = "Content-Type: multipart/mixed;boundary=x\r\n";
     assert_eq!(answer("INVITE", multipart, &parts(MULTIPART_PARTS_MAX)), (100, vec![]));
-    let refused = (415, vec![Limit::MultipartParts]);
+    let refused = (413, vec![Limit::MultipartParts]);
     assert_eq!(answer("INVITE", multipart, &parts(MULTIPART_PARTS_MAX + 1)), refused);
+    // A text is looked for among as many.
+    let pages = parts(MULTIPART_PARTS_MAX + 1).replace("plain", "html");
+    assert_eq!(answer("MESSAGE", multipart, &pages), refused);
     let within = parts(1).replace("--x", "--y");
     let nested =
         format!("--x\r\nContent-Type: multipart/mixed;boundary=y\r\n\r\n{within}\r\n--x--\r\n");
@@ -74,7 +77,7 @@ fn a_description_is_looked_for_among_so_many_parts_and_not_within_parts() {
     let deep = (0..1_000).fold(String::new(), |deep, _| {
         deep + "--x\r\nContent-Type: multipart/mixed;boundary=x\r\n\r\n"
     });
-    assert_eq!(answer("INVITE", multipart, &deep).0, 415);
+    assert_eq!(answer("INVITE", multipart, &deep), refused);
 }
 
 /// One who sends whatever it likes, and an endpoint that takes each of its calls.

@@ -267,15 +267,15 @@ impl Switchboard {
         match (purpose, leg.session) {
             (Purpose::Answer(offer), Some(session)) => match sdp::answer(&offer, &local) {
                 Ok((text, negotiated)) => {
-                    self.accept(now, session, id, text);
                     let local = Local { previous: Some(*offer), ..local };
-                    self.agreed(now, id, local, negotiated);
+                    if self.accept(now, session, id, text) {
+                        self.agreed(now, id, local, negotiated);
+                    }
                 }
                 Err(_) => self.refuse_leg(now, id, Refusal::NotAcceptable),
             },
             (Purpose::Offer, Some(session)) => {
-                let offer = sdp::offer(&local);
-                self.accept(now, session, id, offer);
+                self.accept(now, session, id, sdp::offer(&local));
             }
             (Purpose::Dial(target), None) => self.place_call(now, id, &target, &local),
             (Purpose::Answer(_) | Purpose::Offer, None) | (Purpose::Dial(_), Some(_)) => {
@@ -366,14 +366,14 @@ impl Switchboard {
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
     }
 
-    fn accept(&mut self, now: Instant, session: SessionId, leg: LegId, sdp: String) {
-        if let Some(leg) = self.legs.get_mut(&leg) {
-            leg.said.clone_from(&sdp);
+    /// Answers 200 with a description. False if the far end took its request back in the same
+    /// instant: that is on its way here, and closes what is to be closed, so nothing is agreed on.
+    fn accept(&mut self, now: Instant, session: SessionId, leg: LegId, sdp: String) -> bool {
+        let accepted = self.sip.accept(now, session, sdp.clone().into_bytes()).is_ok();
+        if accepted && let Some(leg) = self.legs.get_mut(&leg) {
+            leg.said = sdp;
         }
-        if self.sip.accept(now, session, sdp.into_bytes()).is_err() {
-            // The caller cancelled in the same instant; the session's end is on its way here.
-            self.order(MediaOrder::Close { leg });
-        }
+        accepted
     }
 
     fn established(&mut self, now: Instant, id: LegId, sdp: Option<Vec<u8>>) {
@@ -465,7 +465,8 @@ impl Switchboard {
             if let Some(Leg { stage: Stage::Up { local: said, .. }, .. }) = self.legs.get_mut(&id) {
                 **said = local;
             }
-            return self.accept(now, session, id, offer);
+            self.accept(now, session, id, offer);
+            return;
         };
         let agreed = negotiation::read(&mut self.limits, &sdp).and_then(|offer| {
             // A refresh (RFC 4028 §7.4) that changes nothing is answered with the same text again.
@@ -478,8 +479,9 @@ impl Switchboard {
         });
         match agreed {
             Some((answer, local, negotiated)) => {
-                self.accept(now, session, id, answer);
-                self.agreed(now, id, local, negotiated);
+                if self.accept(now, session, id, answer) {
+                    self.agreed(now, id, local, negotiated);
+                }
             }
             // RFC 3261 §14.2: what was agreed before stays.
             None => self.reject(now, session, Refusal::NotAcceptable),

@@ -7,7 +7,7 @@ use sip::access::{Access, Choice, Destination, From, Origin, Pattern, Rewrite, R
 use sip::access::{Template, Trunk};
 use sip::digest::{Account, Algorithm, Challenge, Credentials, Ha1, Password};
 use sip::message::{HeaderName, Message, Request, Uri, parse};
-use sip::{EndCause, Invite, Reach, Registered, SessionEvent, SessionId, Standing};
+use sip::{Alive, EndCause, Invite, Reach, Registered, SessionEvent, SessionId, Standing};
 
 use crate::knock::{Knocker, codes, guarded};
 
@@ -195,6 +195,32 @@ fn our_password_is_shown_neither_to_another_realm_nor_to_another_host() {
         assert!(matches!(ended, Some(SessionEvent::Ended { .. })), "{ended:?}");
         knocker.world.settle();
     }
+}
+
+/// Who has taken a call with our password may ask for it again only in a call that begins.
+#[test]
+fn our_password_is_not_shown_to_who_challenges_a_bye() {
+    let mut knocker = Knocker::at(with_trunk());
+    let (id, invite) = call(&mut knocker);
+    let asks = proxy_authenticate("carrier", Algorithm::Md5, false);
+    knocker.world.inject(0, TRUNK, challenge(&invite, &asks).as_bytes());
+    let again = sent(&mut knocker);
+    let body = format!("Contact: <sip:x@{TRUNK}>\r\n");
+    knocker.world.inject(0, TRUNK, answer(&again, "200 OK", &body).as_bytes());
+    knocker.world.caught.clear();
+    knocker.world.end(0, id);
+    knocker.world.wake(0);
+    let bye = asked(&mut knocker, "BYE").pop().expect("a BYE");
+    for status in ["401 Who", "407 Who"] {
+        let asks =
+            asks.replace("Proxy-", if status.starts_with("401") { "WWW-" } else { "Proxy-" });
+        knocker.world.inject(0, TRUNK, answer(&bye, status, &asks).as_bytes());
+    }
+    knocker.wait(40);
+    let texts = knocker.world.caught.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes));
+    let told: Vec<_> = texts.filter(|text| text.contains("Authorization")).collect();
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(knocker.alive(), Alive::default());
 }
 
 /// A server that watches the trunk at [`TRUNK`].

@@ -26,6 +26,7 @@ mod shutdown;
 mod srtp;
 mod startup;
 mod stories;
+mod strangers;
 mod transfer;
 mod trunks;
 mod users;

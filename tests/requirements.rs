@@ -1,5 +1,5 @@
-//! docs/requirements.md says of each requirement which test shows it. No row may be missing, and a
-//! test that is named must exist.
+//! docs/requirements.md and docs/acceptance.md say of each requirement, and of each figure that is
+//! to be reached, what shows it. No row may be missing, and a test that is named must exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 /// How many requirements each of the five systems has.
 const ROWS: [usize; 5] = [24, 38, 13, 25, 40];
 
+/// How many figures each letter of the acceptance list has.
+const FIGURES: [(&str, usize); 9] =
+    [("P", 5), ("S", 11), ("D", 6), ("F", 8), ("A", 5), ("W", 6), ("K", 10), ("Q", 7), ("L", 3)];
+
 /// What a row waits for that no test shows.
-const WAITS: [&str; 3] = ["with the center", "with the pages", "not yet"];
+const WAITS: [&str; 4] = ["with the center", "with the pages", "with the browsers", "not yet"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -24,43 +28,67 @@ fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a file of this tree");
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
-            for pair in lines.windows(2).filter(|pair| pair[0].contains("test]")) {
-                let name = pair[1].split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
+            for (at, _) in lines.iter().enumerate().filter(|(_, line)| line.contains("test]")) {
+                // Other attributes may stand between.
+                let mut after = lines[at + 1..].iter();
+                let function = after.find_map(|line| line.split_once("fn "));
+                let name = function.and_then(|(_, rest)| rest.split_once('('));
                 names.extend(name.map(|(name, _)| name.to_owned()));
             }
         }
     }
 }
 
-#[test]
-fn each_requirement_has_its_row_and_each_named_test_exists() {
+/// Checks that a table has exactly these rows, each of which says something that is so. Prints how
+/// many are shown.
+fn check(document: &str, wanted: &[String]) {
     let mut tests = BTreeSet::new();
     for folder in ["tests", "crates", "src"] {
         tests_below(&root().join(folder), &mut tests);
     }
-    let table = fs::read_to_string(root().join("docs/requirements.md")).expect("the table");
+    let table = fs::read_to_string(root().join("docs").join(document)).expect("the table");
     let rows: Vec<(&str, &str)> = table
         .lines()
-        .filter_map(|line| line.strip_prefix("| S")?.strip_suffix(" |")?.split_once(" | "))
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .skip_while(|(name, _)| *name == "Row")
         .collect();
-    let wanted: Vec<String> = (0..ROWS.len())
-        .flat_map(|system| (1..=ROWS[system]).map(move |row| format!("{system}.{row}")))
-        .collect();
-    let named: Vec<&str> = rows.iter().map(|(number, _)| *number).collect();
-    assert_eq!(named, wanted, "the rows are not those of the requirements");
+    let named: Vec<&str> = rows.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, wanted, "{document}: the rows are not those that there should be");
     let (mut shown, mut partly) = (0, 0);
-    for (number, text) in rows {
-        let tests_named: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
-        for test in &tests_named {
-            assert!(tests.contains(*test), "S{number}: there is no test {test}");
+    for (name, text) in rows {
+        let things: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+        for thing in &things {
+            // What has a slash is a script or a folder of this tree.
+            let is_there = match thing.contains('/') {
+                true => root().join(thing).exists(),
+                false => tests.contains(*thing),
+            };
+            assert!(is_there, "{name}: there is no {thing}");
         }
         let waits = WAITS.iter().any(|words| text.contains(words));
-        assert!(waits || !tests_named.is_empty(), "S{number} says nothing");
-        match (tests_named.is_empty(), waits) {
+        assert!(waits || !things.is_empty(), "{name} says nothing");
+        match (things.is_empty(), waits) {
             (false, false) => shown += 1,
             (false, true) => partly += 1,
             (true, _) => {}
         }
     }
-    println!("{shown} of {} shown, {partly} more in part", wanted.len());
+    println!("{document}: {shown} of {} shown, {partly} more in part", wanted.len());
+}
+
+#[test]
+fn each_requirement_has_its_row_and_each_named_test_exists() {
+    let wanted: Vec<String> = (0..ROWS.len())
+        .flat_map(|system| (1..=ROWS[system]).map(move |row| format!("S{system}.{row}")))
+        .collect();
+    check("requirements.md", &wanted);
+}
+
+#[test]
+fn each_figure_has_its_row_and_each_named_test_or_script_exists() {
+    let wanted: Vec<String> = FIGURES
+        .iter()
+        .flat_map(|(letter, count)| (1..=*count).map(move |row| format!("{letter}{row}")))
+        .collect();
+    check("acceptance.md", &wanted);
 }

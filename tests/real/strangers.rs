@@ -427,6 +427,16 @@ fn what_is_over_a_limit_is_answered_so_and_counted() {
     });
     assert!(uncounted.is_empty(), "{:#?}", lines.collect::<Vec<_>>());
     assert_eq!(server.metric("convoke_rtp_ports_in_use"), 0.0);
+
+    // By a stream it may be as long as it says.
+    let (text, _) = stranger.write(Ask { method: "INVITE", to: "hall-pier", ..Ask::default() });
+    let mut stream = TcpStream::connect(server.sip).unwrap();
+    let long = text.replace("SIP/2.0/UDP", "SIP/2.0/TCP").replace("Length: 0", "Length: 90000");
+    stream.write_all(long.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), 413, "{answer}");
+    assert_eq!(server.metric(r#"convoke_limit_hit_total{limit="message_bytes"}"#), 1.0);
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub enum FramingError {
     /// The message is longer than [`MESSAGE_BYTES_MAX`].
     #[error("message too large")]
     TooLarge,
+    /// The message before this said that it is longer than that.
+    #[error("message said to be too large")]
+    SaidTooLarge,
     /// The first line is not SIP.
     #[error("not SIP")]
     Garbage,
@@ -94,6 +97,13 @@ impl Splitter {
             };
         };
         let whole = match content_length(&self.waiting[..head]) {
+            Ok(length)
+                if head <= MESSAGE_BYTES_MAX && head.saturating_add(length) > MESSAGE_BYTES_MAX =>
+            {
+                // Here too: nothing is waited for that would not be read.
+                self.failed = Some(FramingError::SaidTooLarge);
+                head
+            }
             Ok(length) => head.saturating_add(length),
             Err(unframed) => {
                 // The head goes to the parser, which finds the same flaw and has it answered.
@@ -198,7 +208,6 @@ mod tests {
         for (bytes, error) in [
             (b"GET / HTTP/1.1\r\n".to_vec(), FramingError::Garbage),
             (vec![0; START_LINE_BYTES_MAX], FramingError::Garbage),
-            (b"BYE sip:a SIP/2.0\r\nl: 65530\r\n\r\n".to_vec(), FramingError::TooLarge),
             (endless, FramingError::TooLarge),
         ] {
             let mut splitter = Splitter::new();
@@ -217,5 +226,14 @@ mod tests {
             assert!(matches!(splitter.next_item(), Ok(Some(Item::Message(_)))), "{length}");
             assert_eq!(splitter.next_item(), Err(FramingError::Unframed));
         }
+    }
+
+    #[test]
+    fn the_head_of_a_message_that_says_that_it_is_too_large_is_given_out_to_be_answered() {
+        let mut splitter = Splitter::new();
+        let head = b"BYE sip:a SIP/2.0\r\nl: 65530\r\n\r\n";
+        splitter.push(&[&head[..], b"abc"].concat());
+        assert_eq!(splitter.next_item(), Ok(Some(Item::Message(head.to_vec()))));
+        assert_eq!(splitter.next_item(), Err(FramingError::SaidTooLarge));
     }
 }

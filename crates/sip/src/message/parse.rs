@@ -38,8 +38,9 @@ pub fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
     let Some(first) = lines.next_line() else { return Err(hopeless("Empty Message")) };
     let first = std::str::from_utf8(first).map_err(|_| hopeless("Start Line Is Not UTF-8"))?;
     let (headers, mut flaw) = header_lines(&mut lines);
-    let body = body_of(&headers, lines.rest).unwrap_or_else(|what| {
-        flaw = flaw.or(Some((what, None)));
+    let head_bytes = bytes.len() - lines.rest.len();
+    let body = body_of(&headers, head_bytes, lines.rest).unwrap_or_else(|wrong| {
+        flaw = flaw.or(Some(wrong));
         Vec::new()
     });
     if let Some(rest) = first.strip_prefix("SIP/") {
@@ -53,6 +54,9 @@ pub fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
     let (what, status, limit) = match (bad_line, flaw) {
         (None, None) => return Ok(Message::Request(request)),
         (Some((what, status)), _) => (what, status, None),
+        (None, Some((what, limit @ Some(Limit::MessageBytes)))) => {
+            (what, StatusCode::REQUEST_ENTITY_TOO_LARGE, limit)
+        }
         (None, Some((what, limit))) => (what, StatusCode::BAD_REQUEST, limit),
     };
     Err(Malformed { what, status, limit, request: Some(Box::new(request)) })
@@ -129,15 +133,18 @@ fn header_line(line: &[u8]) -> Option<(HeaderName, &[u8])> {
 
 /// The body as Content-Length has it (§18.3): longer data is cut off, shorter is an error. Without
 /// that header, a datagram's rest is the body.
-fn body_of(headers: &Headers, rest: &[u8]) -> Result<Vec<u8>, &'static str> {
+fn body_of(headers: &Headers, head_bytes: usize, rest: &[u8]) -> Result<Vec<u8>, Flaw> {
     let mut lengths = headers.all(&HeaderName::ContentLength);
     let Some(length) = lengths.next() else { return Ok(rest.to_vec()) };
     if lengths.any(|other| other != length) {
-        return Err("Conflicting Content-Length");
+        return Err(("Conflicting Content-Length", None));
     }
     let length = std::str::from_utf8(length).ok().and_then(digits::<usize>);
-    let length = length.ok_or("Bad Content-Length")?;
-    rest.get(..length).map(<[u8]>::to_vec).ok_or("Content-Length Exceeds Message")
+    let length = length.ok_or(("Bad Content-Length", None))?;
+    if head_bytes.saturating_add(length) > MESSAGE_BYTES_MAX {
+        return Err(("Message Too Large", Some(Limit::MessageBytes)));
+    }
+    rest.get(..length).map(<[u8]>::to_vec).ok_or(("Content-Length Exceeds Message", None))
 }
 
 fn status_line(rest: &str, headers: Headers, body: Vec<u8>) -> Option<Response> {

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod config;
 pub mod demo;
+pub mod fence;
 pub mod interval;
 pub mod phone;
 pub mod profiles;

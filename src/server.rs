@@ -97,14 +97,14 @@ pub async fn serve(
     let asked_to_end = asked_to_end()?;
     tokio::select! {
         ended = &mut shard => {
-            ended.context("the switchboard has failed")?;
+            ended.context("the switchboard has failed")??;
             anyhow::bail!("the switchboard has ended without being asked to");
         }
         () = asked_to_end => {}
     }
     tracing::info!("ending all calls");
     inlet.stop().await;
-    shard.await.context("the switchboard has failed while it ended")?;
+    shard.await.context("the switchboard has failed while it ended")??;
     feed.close();
     if stopping.send(true).is_err() {
         tracing::debug!("the pages have ended already");

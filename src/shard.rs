@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use vault::{Registrations, Vault};
 use worker::Workers;
 
+use crate::fence::{Broken, Fence};
+
 /// What the rest of the program asks of a shard.
 pub enum Request {
     /// Carry this out.
@@ -125,32 +127,46 @@ pub struct Shells {
 
 /// Runs a shard until it is asked to stop and its last session has ended, or two seconds after it
 /// was asked.
-pub async fn run(mut board: Switchboard, mut requests: Outlet, mut shells: Shells) {
+///
+/// # Errors
+/// [`Broken`]: bugs of ours came one after the other.
+pub async fn run(
+    board: Switchboard,
+    mut requests: Outlet,
+    mut shells: Shells,
+) -> Result<(), Broken> {
+    let mut board = Fenced { board, fence: Fence::default() };
     let mut asked: BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>> =
         BTreeMap::new();
     let mut stop_by: Option<Instant> = None;
     loop {
-        let wake = [board.next_deadline().map(|due| due.at), stop_by].into_iter().flatten().min();
+        let wake =
+            [board.board.next_deadline().map(|due| due.at), stop_by].into_iter().flatten().min();
         tokio::select! {
             Some(inbound) = shells.inbound.recv() => {
-                board.handle(Instant::now(), input(&inbound));
+                board.handle(input(&inbound))?;
             }
             Some(report) = shells.reports.recv() => {
-                board.handle(Instant::now(), Input::Media(report));
+                board.handle(Input::Media(report))?;
             }
             Some(request) = requests.0.recv() => match request {
                 Request::Command(command, answer) => {
-                    asked.entry(command.id).or_default().push(answer);
-                    board.handle(Instant::now(), Input::Command(command));
+                    let id = command.id;
+                    asked.entry(id).or_default().push(answer);
+                    if board.handle(Input::Command(command))?.is_none() {
+                        // Whoever asked is told that there is no answer.
+                        asked.remove(&id);
+                    }
                 }
                 Request::Allowed(Asked { conference, by, party }, answer) => {
-                    let allowed = board.allowed(Instant::now(), conference, by, party);
+                    let allowed = board.board.allowed(Instant::now(), conference, by, party);
                     if answer.send(allowed).is_err() {
                         tracing::debug!("whoever asked what it may do has gone");
                     }
                 }
                 Request::Stats(answer) => {
-                    let mut stats = board.stats();
+                    let mut stats = board.board.stats();
+                    stats.panics = board.fence.count();
                     for (limit, count) in shells.gateway.stats().limits() {
                         *stats.limits.entry(limit).or_default() += count;
                     }
@@ -159,22 +175,43 @@ pub async fn run(mut board: Switchboard, mut requests: Outlet, mut shells: Shell
                     }
                 }
                 Request::RecordingFailed(recording, reason) => {
-                    board.handle(Instant::now(), Input::RecordingFailed { recording, reason });
+                    board.handle(Input::RecordingFailed { recording, reason })?;
                 }
-                Request::Rules(rules) => board.handle(Instant::now(), Input::Rules(rules)),
+                Request::Rules(rules) => {
+                    board.handle(Input::Rules(rules))?;
+                }
                 Request::Stop => {
                     stop_by = Some(Instant::now() + STOPPING_MAX);
-                    board.handle(Instant::now(), Input::Stop);
+                    board.handle(Input::Stop)?;
                 }
             },
-            () = sleep_until(wake) => board.handle_timeout(Instant::now()),
+            () = sleep_until(wake) => board.handle_timeout()?,
         }
-        while let Some(output) = board.poll() {
+        while let Some(output) = board.board.poll() {
             hand_on(output, &shells, &mut asked);
         }
-        if stop_by.is_some_and(|by| board.is_idle() || Instant::now() >= by) {
-            return;
+        if stop_by.is_some_and(|by| board.board.is_idle() || Instant::now() >= by) {
+            return Ok(());
         }
+    }
+}
+
+/// A switchboard that outlives a bug of ours.
+struct Fenced {
+    board: Switchboard,
+    fence: Fence,
+}
+
+impl Fenced {
+    /// Takes in what happened; `None` if that brought a bug to light.
+    fn handle(&mut self, input: Input<'_>) -> Result<Option<()>, Broken> {
+        let now = Instant::now();
+        self.fence.within(now, || self.board.handle(now, input))
+    }
+
+    fn handle_timeout(&mut self) -> Result<(), Broken> {
+        let now = Instant::now();
+        self.fence.within(now, || self.board.handle_timeout(now)).map(|_| ())
     }
 }
 

@@ -262,6 +262,14 @@ impl Reading {
                 ([("direction", "out")], self.media.rtcp_packets_out),
             ],
         )?;
+        out.counters(
+            "panics",
+            "Bugs of ours that ended what they were about: a request, a leg or a conference",
+            [
+                ([("part", "signalling")], self.signal.panics),
+                ([("part", "media")], self.media.panics),
+            ],
+        )?;
         let found = |way: OneWay| self.signal.one_way.get(&way).copied().unwrap_or_default();
         out.counters(
             "one_way_audio",

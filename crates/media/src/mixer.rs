@@ -244,6 +244,12 @@ impl Mixer {
         port.step_out(&self.plan.shared);
     }
 
+    /// Makes it fail in its next tick, as a bug would.
+    #[cfg(test)]
+    pub(crate) fn spoil(&mut self) {
+        self.plan.members[0].ear = u16::MAX;
+    }
+
     /// The conference is over: nobody is heard any more.
     pub(crate) fn dismiss(&self, ports: &mut Ports) {
         for member in &self.plan.members {

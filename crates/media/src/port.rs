@@ -25,7 +25,7 @@ pub struct Port {
     pub(crate) link: Option<Box<Link>>,
     pub(crate) outgoing: Outgoing,
     control: Control,
-    watch: Watch,
+    pub(crate) watch: Watch,
     /// Whether the plan that plays knows it.
     pub(crate) plays: bool,
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use model::LegId;
 use model::MediaReport;
@@ -232,15 +233,26 @@ impl Stage {
 
     /// Takes a datagram that came to a port's socket, `arrival_us` after the worker's start.
     pub fn receive(&mut self, port: PortKey, remote: SocketAddr, arrival_us: u64, bytes: &[u8]) {
-        match self.ports.slot(port) {
-            Some(port) => port.receive(remote, arrival_us, bytes, &mut self.ledger),
-            None => self.ledger.stats.packets_refused += 1,
+        let Some(port) = self.ports.slot(port) else {
+            self.ledger.stats.packets_refused += 1;
+            return;
+        };
+        let ledger = &mut self.ledger;
+        let take = AssertUnwindSafe(|| port.receive(remote, arrival_us, bytes, ledger));
+        if catch_unwind(take).is_err() {
+            self.ledger.stats.panics += 1;
+            port.watch.give_up();
         }
     }
 
     /// Renders the turn of that number: all conferences whose phase it is. Turns are 5 ms apart,
     /// and turn 0 is at the worker's start. Datagrams are added to the outbox.
+    ///
+    /// A bug of ours that panics ends what it was about and nothing else: the conference is taken
+    /// down, and its legs are told as timed out.
     pub fn turn(&mut self, turn: u64, outbox: &mut Outbox) {
+        // Another one that fails in this turn fails in its next.
+        let mut failed = None;
         let mut floor = Floor {
             ports: &mut self.ports,
             ledger: &mut self.ledger,
@@ -257,9 +269,15 @@ impl Stage {
             }
             for key in keys {
                 if let Some(mixer) = &mut self.mixers[key.0 as usize] {
-                    mixer.render(turn / PHASES, &mut floor);
+                    let render = AssertUnwindSafe(|| mixer.render(turn / PHASES, &mut floor));
+                    if catch_unwind(render).is_err() {
+                        failed = Some(*key);
+                    }
                 }
             }
+        }
+        if let Some(key) = failed {
+            self.give_up(key);
         }
         self.report(turn, outbox);
         self.let_go(turn * TURN_US, outbox);
@@ -290,6 +308,18 @@ impl Stage {
     /// What was counted since the start. What only a shell can know is zero.
     pub fn stats(&self) -> &MediaStats {
         &self.ledger.stats
+    }
+
+    /// A conference has failed: it is rendered no more, and its legs are as good as gone.
+    fn give_up(&mut self, key: MixerKey) {
+        self.ledger.stats.panics += 1;
+        let Some(mixer) = self.mixers[key.0 as usize].take() else { return };
+        self.forget(key, &mixer);
+        self.spent.push_back(Spent::Mixer(mixer));
+        for port in self.ports.slots.iter_mut().flatten().filter(|port| port.mixer == key) {
+            port.plays = false;
+            port.watch.give_up();
+        }
     }
 
     fn set_up(&mut self, key: MixerKey, mixer: Box<Mixer>) {
@@ -374,5 +404,109 @@ impl Stage {
             }
             false
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::routing::Hearing;
+    use model::{
+        Codec, ConferenceId, Connection, EarGroup, Gain, MediaOrder, Place, Routing, Rtcp, Source,
+        VoiceGroup,
+    };
+
+    use super::*;
+    use crate::desk::Desk;
+
+    /// Two conferences of two phones each.
+    struct House {
+        desk: Desk,
+        stage: Stage,
+        outbox: Outbox,
+        turn: u64,
+    }
+
+    impl House {
+        fn new() -> House {
+            let stage = Stage::new(Music::silence());
+            let mut house = House { desk: Desk::new(1), stage, outbox: Outbox::new(), turn: 0 };
+            for leg in 1..=4 {
+                let (leg, conference) = (LegId(leg), ConferenceId(leg.div_ceil(2)));
+                let local = "192.0.2.9".parse().unwrap();
+                house.order(MediaOrder::Open { leg, conference, local });
+                let remote = SocketAddr::from(([192, 0, 2, 1], 4_000 + leg.0 as u16));
+                let connection = Connection {
+                    codec: Codec::Pcmu,
+                    payload_type: 0,
+                    receive_payload_type: 0,
+                    telephone_event: None,
+                    ptime_ms: 20,
+                    fec: false,
+                    remote,
+                    rtcp: Rtcp::Nowhere,
+                    voip_metrics: false,
+                    srtp: None,
+                    source: Source::Signalled { signalling: remote.ip() },
+                    sends: true,
+                    receives: true,
+                    rtp_timeout_ms: None,
+                };
+                house.order(MediaOrder::Connect { leg, connection });
+            }
+            for conference in 1..=2 {
+                let (ear, voice) = (EarGroup(0), VoiceGroup(0));
+                let place = |leg| Place { leg: LegId(leg), ear: Some(ear), voice: Some(voice) };
+                let routing = Routing {
+                    places: [2 * conference - 1, 2 * conference].map(place).into(),
+                    hears: vec![Hearing { ear, voice, gain: Gain::UNITY }],
+                    ..Routing::default()
+                };
+                let conference = ConferenceId(conference);
+                house.order(MediaOrder::Route { conference, routing });
+            }
+            house
+        }
+
+        fn order(&mut self, order: MediaOrder) {
+            let cue = self.desk.compile(&order).unwrap();
+            self.stage.apply(cue);
+        }
+
+        /// Who was sent audio in the next second.
+        fn second(&mut self) -> std::collections::BTreeSet<u16> {
+            let mut sent = std::collections::BTreeSet::new();
+            for _ in 0..1_000_000 / TURN_US {
+                self.turn += 1;
+                self.outbox.clear();
+                self.stage.turn(self.turn, &mut self.outbox);
+                sent.extend(self.outbox.iter().map(|datagram| datagram.remote.port() - 4_000));
+                while self.stage.next_spent().is_some() {}
+            }
+            sent
+        }
+    }
+
+    #[test]
+    fn a_conference_that_fails_by_a_bug_of_ours_ends_and_no_other_does() {
+        let mut house = House::new();
+        assert_eq!(house.second(), [1, 2, 3, 4].into());
+        let first = house.stage.mixers.iter_mut().flatten().next().unwrap();
+        first.spoil();
+        println!("what is printed of a panic now is meant");
+        assert_eq!(house.second(), [3, 4].into());
+        assert_eq!(house.second(), [3, 4].into());
+        assert_eq!(house.stage.stats().panics, 1);
+        let mut gone = Vec::new();
+        while let Some(report) = house.stage.next_report() {
+            if let MediaReport::TimedOut { leg } = report {
+                gone.push(leg.0);
+            }
+        }
+        assert_eq!(gone, [1, 2], "each is told of once, and its call can end");
+        for leg in 1..=2 {
+            house.order(MediaOrder::Close { leg: LegId(leg) });
+        }
+        assert_eq!(house.second(), [3, 4].into());
+        assert_eq!(house.stage.stats().ports_open, 2, "what it had is free again");
     }
 }

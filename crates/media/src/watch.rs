@@ -38,9 +38,19 @@ impl Default for Finding {
 /// Looks after a leg, once a second.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// The last look; none until something is agreed on.
-    last: Option<Look>,
+    state: State,
     told: Finding,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// Nothing was agreed on yet.
+    #[default]
+    New,
+    /// The last look.
+    Since(Look),
+    /// What played it has failed: it is as good as gone.
+    GivenUp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,26 +76,37 @@ impl Watch {
         (terms, has_place): (&Connection, bool),
         see: impl FnOnce() -> Sight,
     ) -> Option<Finding> {
-        if self.last.is_some_and(|last| now_us < last.at_us + WATCH_EVERY_US) {
-            return None;
-        }
-        let sight = see();
         let expects = terms.sends && terms.receives && has_place;
-        // What was held, or stood nowhere, and does not any more begins anew.
-        let last = self.last.filter(|last| last.expects == expects);
-        let Some(last) = last else {
-            self.last = Some(Look::first(now_us, expects, sight));
-            return None;
+        let last = match self.state {
+            State::GivenUp => return self.anew(Finding::TimedOut),
+            State::Since(last) if now_us < last.at_us + WATCH_EVERY_US => return None,
+            // What was held, or stood nowhere, and does not any more begins anew.
+            State::Since(last) if last.expects == expects => last,
+            State::Since(_) | State::New => {
+                self.state = State::Since(Look::first(now_us, expects, see()));
+                return None;
+            }
         };
+        let sight = see();
         let look = last.next(now_us, sight);
-        self.last = Some(look);
+        self.state = State::Since(look);
         let silence_us = now_us - look.without_sign_us;
         let timed_out = terms.rtp_timeout_ms.is_some_and(|ms| silence_us >= u64::from(ms) * 1_000);
         let finding = match timed_out {
             true => Finding::TimedOut,
             false => Finding::OneWay(look.one_way(sight).filter(|_| expects)),
         };
+        self.anew(finding)
+    }
+
+    /// A finding, unless it was told.
+    fn anew(&self, finding: Finding) -> Option<Finding> {
         (finding != self.told).then_some(finding)
+    }
+
+    /// What plays the leg has failed: it is found gone at the next look.
+    pub(crate) fn give_up(&mut self) {
+        self.state = State::GivenUp;
     }
 
     /// It was told; what is not is found again.

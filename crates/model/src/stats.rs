@@ -53,6 +53,8 @@ pub struct MediaStats {
     pub rtcp_packets_in: u64,
     /// RTCP datagrams sent.
     pub rtcp_packets_out: u64,
+    /// Bugs of ours that ended a conference, or a leg.
+    pub panics: u64,
 }
 
 impl MediaStats {
@@ -81,6 +83,7 @@ impl MediaStats {
         self.keys_dropped += other.keys_dropped;
         self.rtcp_packets_in += other.rtcp_packets_in;
         self.rtcp_packets_out += other.rtcp_packets_out;
+        self.panics += other.panics;
     }
 }
 
@@ -172,6 +175,8 @@ pub struct SignalStats {
     pub quality: QualityStats,
     /// Times that audio was found to run one way only.
     pub one_way: BTreeMap<OneWay, u64>,
+    /// Bugs of ours that ended what they were about.
+    pub panics: u64,
     /// The trunks, by name.
     pub trunks: Vec<TrunkView>,
 }

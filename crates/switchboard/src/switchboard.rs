@@ -346,6 +346,7 @@ impl Switchboard {
             denials: self.denials.clone(),
             quality: self.quality,
             one_way: self.one_way.clone(),
+            panics: 0,
             trunks: self.trunk_views(),
         }
     }

@@ -56,6 +56,7 @@ tally! {
     packets_in packets_out packets_lost packets_late packets_duplicate packets_refused
     packets_unauthentic frames_concealed decodes encodes encodes_shared ticks ticks_late
     tick_us_sum ports_open tap_frames_lost send_errors keys_dropped rtcp_packets_in rtcp_packets_out
+    panics
 }
 
 #[cfg(test)]

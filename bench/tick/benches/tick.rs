@@ -46,7 +46,8 @@ fn measure(criterion: &mut Criterion) {
                             let begin = Instant::now();
                             let sent = room.play();
                             spent += begin.elapsed();
-                            assert_eq!(sent as u64, legs);
+                            // Each leg is sent its audio, and now and then RTCP.
+                            assert!(sent as u64 >= legs, "{sent}");
                         }
                         spent
                     });

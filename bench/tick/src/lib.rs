@@ -8,7 +8,7 @@ use audio::{Encoder, EncoderSettings};
 use media::{Desk, Music, Outbox, PortKey, Stage};
 use model::{
     Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
-    Rtcp, Source, VoiceGroup,
+    Rtcp, Source, TelephoneEvent, VoiceGroup,
 };
 use wire::rtp::{HEADER_BYTES, Header, write_header};
 
@@ -74,7 +74,12 @@ fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
         codec,
         payload_type,
         receive_payload_type: payload_type,
-        telephone_event: None,
+        // As phones offer it: who has none is listened to for keys in its sound, at a cost.
+        telephone_event: Some(TelephoneEvent {
+            payload_type: 101,
+            receive_payload_type: 101,
+            clock_rate_hz: audio_codec(codec).rtp_clock_hz(),
+        }),
         ptime_ms: 20,
         fec: false,
         remote,

@@ -233,6 +233,25 @@ impl Troupe {
         format!("{name}: {:#?}\n{:#?}", self.story, self.book.people)
     }
 
+    /// How the machine and the network were, for whoever has to find out.
+    fn figures(&self) -> String {
+        let metrics = self.server.page("/metrics");
+        let tells = |line: &&str| line.starts_with("convoke_rtp") || line.contains("tick_late");
+        let mut lines: Vec<String> = metrics.lines().filter(tells).map(str::to_owned).collect();
+        for (name, line) in NAMES.iter().zip(&self.lines) {
+            // What came last, by steps of sequence numbers and timestamps.
+            let packets = line.wire().packets;
+            let recent = &packets[packets.len().saturating_sub(1_000)..];
+            let step = |two: &[(u32, u16, u32)]| {
+                (two[1].1.wrapping_sub(two[0].1), two[1].2.wrapping_sub(two[0].2))
+            };
+            let mut steps = BTreeMap::<(u16, u32), usize>::new();
+            recent.windows(2).map(step).for_each(|step| *steps.entry(step).or_default() += 1);
+            lines.push(format!("{name} was sent {steps:?}"));
+        }
+        format!("{}\n{:#}", lines.join("\n"), self.server.get("conferences"))
+    }
+
     fn should_hear(&self, person: &Person) -> BTreeSet<Sound> {
         let heard = self.book.hears(person);
         let voices = heard.voices.iter().map(|party| Sound::Phone(self.phone(*party)));
@@ -265,7 +284,9 @@ impl Troupe {
             if wrong.is_empty() {
                 return;
             }
-            assert!(Instant::now() < end, "{}\n{}", wrong.join("\n"), self.told());
+            if Instant::now() >= end {
+                panic!("{}\n{}\n{}", wrong.join("\n"), self.told(), self.figures());
+            }
             std::thread::sleep(10 * LOOK);
         }
     }

@@ -111,9 +111,19 @@ impl Conference {
         self.announcements.iter().any(is_for)
     }
 
-    /// Lets a prompt be said; none if nobody would hear it, or too much is said already.
+    /// Lets a prompt be said; none if nobody would hear it, or too much is said already. What waits
+    /// to be said to the same people for the same occasion is said once: who comes and goes
+    /// quickly would have them listen to old news for long.
     pub(crate) fn announce(&mut self, wanted: Wanted) -> Option<AnnouncementId> {
         let Wanted { prompt, to, recorded, purpose } = wanted;
+        let waits = self.announcements.iter().find(|one| {
+            one.saying == Saying::Waits
+                && (&one.prompt, one.purpose, one.recorded) == (&prompt, purpose, recorded)
+                && one.to.is_superset(&to)
+        });
+        if let (Purpose::Occasion(_), Some(waits)) = (purpose, waits) {
+            return Some(waits.id);
+        }
         if to.is_empty() || self.announcements.len() == ANNOUNCEMENTS_PER_CONFERENCE_MAX {
             return None;
         }

@@ -210,3 +210,20 @@ fn of_keys_that_are_refused_the_last_is_told_to_who_pressed_them_alone() {
     stage.end_prompt("not_found");
     assert_eq!(stage.prompts_of(customer), [""; 0]);
 }
+
+#[test]
+fn of_several_who_come_while_a_prompt_is_said_those_who_wait_to_be_told_are_told_once() {
+    let rows = row("joined", "joining", "customer", false);
+    let mut stage = stage_with("cinnox", &rows);
+    let customer = stage.customer();
+    let first = stage.agent("A");
+    for name in ["B", "X", "Y"] {
+        stage.agent(name);
+    }
+    stage.leaves(first);
+    assert_eq!(stage.prompts_of(customer), ["joining"]);
+    stage.end_prompt("joining");
+    assert_eq!(stage.prompts_of(customer), ["joining"], "that others have come");
+    stage.end_prompt("joining");
+    assert_eq!(stage.prompts_of(customer), [""; 0], "and not once more for each");
+}

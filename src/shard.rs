@@ -158,9 +158,9 @@ pub async fn run(
                         asked.remove(&id);
                     }
                 }
-                Request::Allowed(Asked { conference, by, party }, answer) => {
-                    let allowed = board.board.allowed(Instant::now(), conference, by, party);
-                    if answer.send(allowed).is_err() {
+                Request::Allowed(asked, answer) => {
+                    let allowed = board.allowed(asked)?;
+                    if allowed.is_some_and(|allowed| answer.send(allowed).is_err()) {
                         tracing::debug!("whoever asked what it may do has gone");
                     }
                 }
@@ -207,6 +207,12 @@ impl Fenced {
     fn handle(&mut self, input: Input<'_>) -> Result<Option<()>, Broken> {
         let now = Instant::now();
         self.fence.within(now, || self.board.handle(now, input))
+    }
+
+    /// What somebody may do: every command is tried on a copy, so a bug of each is met here.
+    fn allowed(&mut self, asked: Asked) -> Result<Option<Result<Allowed, Refusal>>, Broken> {
+        let (now, Asked { conference, by, party }) = (Instant::now(), asked);
+        self.fence.within(now, || self.board.allowed(now, conference, by, party))
     }
 
     fn handle_timeout(&mut self) -> Result<(), Broken> {

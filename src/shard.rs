@@ -250,9 +250,9 @@ fn hand_on(
         Output::Resolve { id, host, port, transports } => {
             shells.gateway.resolve(id, host, port, transports);
         }
-        Output::Media(MediaOrder::OpenTap { conference, recording, rate }) => {
+        Output::Media(MediaOrder::OpenTap { conference, recording, track, rate }) => {
             let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
-            shells.vault.record(recording, rate, consumer);
+            shells.vault.record(recording, track, rate, consumer);
             shells.workers.open_tap(conference, recording, rate, producer);
         }
         Output::Registered(registration) => {

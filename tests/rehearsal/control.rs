@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use audio::Codec;
 use model::command::{Hearers, Supervision, Target};
-use model::{Author, EventKind, LeaveReason, OneWay, PartyId, Refusal, TapRate, Verb};
+use model::{Author, EventKind, LeaveReason, OneWay, PartyId, Refusal, TapRate, Track, Verb};
 use switchboard::Room;
 
 use crate::network::FAIR;
@@ -96,12 +96,27 @@ fn a_supervisor_monitors_coaches_and_barges_in_while_an_agent_whispers() {
     world.at_desk(first, Verb::Whisper { party: first, to: Some(Hearers::Ours) }).unwrap();
     let whispered = [set(&[2]), set(&[0, 2, 3]), set(&[0, 1]), set(&[0, 1, 2])];
     assert_eq!(world.listen(), whispered);
-    assert_eq!(world.recorded(), set(&[0, 2]));
+    let tracks = world.tracks();
+    let of = tracks.keys().find_map(Track::mix).unwrap();
+    assert_eq!(tracks[&Track::Mix], set(&[0, 2]));
+    let party = first;
+    assert_eq!(tracks[&Track::Voice { of, party }], set(&[]));
+    assert_eq!(tracks[&Track::Whisper { of, party }], set(&[1]), "S1.35");
+    let party = supervisor;
+    assert_eq!(tracks.get(&Track::Voice { of, party }), None, "who listens in has no voice");
+    assert_eq!(tracks[&Track::Whisper { of, party }], set(&[3]));
     world.at_desk(first, Verb::Whisper { party: first, to: None }).unwrap();
     world.at_desk(supervisor, stand(Supervision::Barge)).unwrap();
     let all = |but: usize| (0..4).filter(|guest| *guest != but).collect::<BTreeSet<_>>();
     assert_eq!(world.listen(), [all(0), all(1), all(2), all(3)]);
-    assert_eq!(world.recorded(), set(&[0, 1, 2, 3]));
+    let tracks = world.tracks();
+    let voices = [0, 1, 2, 3].map(|guest| {
+        let party = world.party(guest);
+        (Track::Voice { of, party }, set(&[guest]))
+    });
+    let whispers = [first, supervisor].map(|party| (Track::Whisper { of, party }, set(&[])));
+    let all = [(Track::Mix, set(&[0, 1, 2, 3]))].into_iter().chain(voices).chain(whispers);
+    assert_eq!(tracks, all.collect(), "each speaks in a track of its own");
 }
 
 #[test]
@@ -118,6 +133,16 @@ fn each_of_a_multi_party_call_is_held_and_muted_and_comes_back() {
         let heard = world.listen();
         assert_eq!(heard[phone], set(&[MUSIC]));
         assert!(heard.iter().all(|heard| !heard.contains(&phone)));
+        // S4.6: each speaks in a track of its own, and who is held is silent in it.
+        for (track, held) in world.tracks() {
+            let speaker = (0..3).find(|guest| track.party() == Some(world.party(*guest)));
+            let speaks: Vec<usize> = match speaker {
+                Some(speaker) => vec![speaker],
+                None => vec![0, 1, 2],
+            };
+            let speaks = speaks.into_iter().filter(|speaker| *speaker != phone);
+            assert_eq!(held, speaks.collect(), "{track:?}");
+        }
         world.at_desk(first, Verb::Resume { party }).unwrap();
         assert_eq!(world.listen()[..3], all);
         world.at_desk(first, Verb::Mute { party }).unwrap();

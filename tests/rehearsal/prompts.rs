@@ -102,7 +102,7 @@ pub fn listen(world: &mut World, ms: u64) -> (Vec<BTreeSet<usize>>, BTreeSet<usi
     let heard =
         |guest: &mut crate::world::Guest| sounds(&guest.phone.take_heard(), guest.phone.rate_hz());
     let heard = world.guests.iter_mut().map(heard).collect();
-    (heard, sounds(&world.studio.take_recorded(), 16_000))
+    (heard, sounds(&world.studio.take_mix(), 16_000))
 }
 
 fn told(world: &World, prompt: &str) -> (usize, usize) {

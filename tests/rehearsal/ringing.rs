@@ -75,7 +75,7 @@ fn listen(world: &mut World) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
     let heard =
         |guest: &mut crate::world::Guest| sounds(&guest.phone.take_heard(), guest.phone.rate_hz());
     let heard = world.guests.iter_mut().map(heard).collect();
-    (heard, sounds(&world.studio.take_recorded(), 16_000))
+    (heard, sounds(&world.studio.take_mix(), 16_000))
 }
 
 /// Guests 1 and 2 talk and are recorded; guest 3 is called by whom it is said.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use audio::Codec;
 use convoke::phone::CallState;
 use model::command::Target;
-use model::{Affiliation, Author, CommandId, PartyId, Role, TapRate, Verb};
+use model::{Affiliation, Author, CommandId, PartyId, Role, TapRate, Track, Verb};
 use switchboard::Room;
 
 use self::book::dice::{Dice, Step};
@@ -197,7 +197,19 @@ impl Troupe {
         }
         let should: BTreeSet<usize> =
             self.book.recorded().iter().map(|party| numbers[party]).collect();
-        assert_eq!(self.world.recorded(), should, "the recording: {}", self.told());
+        let mut tracks = self.world.tracks();
+        let recorded = tracks.remove(&Track::Mix).unwrap_or_default();
+        assert_eq!(recorded, should, "the recording: {}", self.told());
+        for (track, held) in tracks {
+            let party = track.party().expect("a track is somebody's");
+            let person = self.book.find(party).expect("who is gone has no track");
+            let speaks = match track {
+                Track::Whisper { .. } => self.book.is_whisper_kept(person),
+                Track::Mix | Track::Voice { .. } => self.book.recorded().contains(&party),
+            };
+            let should = speaks.then_some(numbers[&party]).into_iter().collect();
+            assert_eq!(held, should, "{track:?}: {}", self.told());
+        }
         let view = self.world.views.values().next().expect("the conference is live");
         let roster: Vec<_> = view.parties.iter().map(|party| (party.id, party.role)).collect();
         let says = self.book.people.iter().map(|person| (person.id, person.role));

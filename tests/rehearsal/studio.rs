@@ -7,7 +7,7 @@ use std::time::Instant;
 use media::{Clips, Desk, Music, Outbox, PortKey, Stage};
 use model::limits::TAP_FRAMES_QUEUED_MAX;
 use model::stats::MediaStats;
-use model::{LegId, LocalMedia, MediaOrder, MediaReport, TapFrame};
+use model::{LegId, LocalMedia, MediaOrder, MediaReport, TapFrame, Track};
 
 use crate::network::{Datagram, Kind};
 
@@ -20,7 +20,8 @@ pub struct Studio {
     addresses: BTreeMap<SocketAddr, LegId>,
     keys: BTreeMap<SocketAddr, PortKey>,
     next_port: u16,
-    recorded: Option<rtrb::Consumer<TapFrame>>,
+    /// What the recorders are given.
+    rings: BTreeMap<Track, rtrb::Consumer<TapFrame>>,
 }
 
 impl Studio {
@@ -33,15 +34,15 @@ impl Studio {
             addresses: BTreeMap::new(),
             keys: BTreeMap::new(),
             next_port: 20_000,
-            recorded: None,
+            rings: BTreeMap::new(),
         }
     }
 
     /// Carries out an order; gives what the shell would report at once.
     pub fn order(&mut self, order: MediaOrder) -> Vec<MediaReport> {
-        let cue = if let MediaOrder::OpenTap { conference, recording, rate } = &order {
+        let cue = if let MediaOrder::OpenTap { conference, recording, track, rate } = &order {
             let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
-            self.recorded = Some(consumer);
+            self.rings.insert(*track, consumer);
             self.desk.open_tap(*conference, *recording, *rate, producer)
         } else {
             self.desk.compile(&order)
@@ -116,13 +117,23 @@ impl Studio {
         self.keys.len()
     }
 
-    /// What the recorder was given since it was asked last.
-    pub fn take_recorded(&mut self) -> Vec<i16> {
-        let Some(frames) = &mut self.recorded else { return vec![] };
-        let mut samples = Vec::new();
-        while let Ok(frame) = frames.pop() {
-            samples.extend_from_slice(&frame.samples[..320]);
-        }
-        samples
+    /// What the mix's recorder was given since any was asked last.
+    pub fn take_mix(&mut self) -> Vec<i16> {
+        self.take_recorded().remove(&Track::Mix).unwrap_or_default()
+    }
+
+    /// What each recorder was given since it was asked last.
+    pub fn take_recorded(&mut self) -> BTreeMap<Track, Vec<i16>> {
+        self.rings.retain(|_, frames| !frames.is_empty() || !frames.is_abandoned());
+        let rings = self.rings.iter_mut();
+        rings
+            .map(|(track, frames)| {
+                let mut samples = Vec::new();
+                while let Ok(frame) = frames.pop() {
+                    samples.extend_from_slice(&frame.samples[..320]);
+                }
+                (*track, samples)
+            })
+            .collect()
     }
 }

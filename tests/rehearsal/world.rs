@@ -12,7 +12,7 @@ use media::Clips;
 use model::registration::Contact;
 use model::{
     Accepted, Author, Command, CommandId, ConferenceName, ConferenceRef, ConferenceView, Event,
-    MediaOrder, PartyId, Refusal, Registration, TapRate, Verb,
+    MediaOrder, PartyId, Refusal, Registration, TapRate, Track, Verb,
 };
 use sip::{Flow, Transport};
 use switchboard::{Config, Input, Output, Room, RtpTimeouts, SrtpRules, Switchboard};
@@ -335,8 +335,18 @@ impl World {
 
     /// What the recording got while everybody listened last.
     pub fn recorded(&mut self) -> BTreeSet<usize> {
-        heard(&self.studio.take_recorded(), 16_000)
-            .unwrap_or_else(|unclear| panic!("seed {}: in the recording {unclear}", self.seed))
+        self.tracks().remove(&Track::Mix).unwrap_or_default()
+    }
+
+    /// What the recording and each track beside it got while everybody listened last.
+    pub fn tracks(&mut self) -> BTreeMap<Track, BTreeSet<usize>> {
+        let seed = self.seed;
+        let recorded = self.studio.take_recorded().into_iter();
+        let listen = |(track, samples): (Track, Vec<i16>)| {
+            let heard = heard(&samples, 16_000);
+            (track, heard.unwrap_or_else(|unclear| panic!("seed {seed}: {track:?} has {unclear}")))
+        };
+        recorded.map(listen).collect()
     }
 
     fn turn(&mut self) {

@@ -13,7 +13,7 @@ const template = (id) => byId(id).content.firstElementChild.cloneNode(true);
 const url = (...parts) => "/api/v1/" + parts.map(encodeURIComponent).join("/");
 const clock = (ms) => new Date(ms).toLocaleTimeString();
 
-/** Cards by conference id: { view, root, rows, recordings }. */
+/** Cards by conference id: { view, root, rows, recordings: names by id }. */
 const cards = new Map();
 
 /** How audio fails to run both ways. */
@@ -141,10 +141,22 @@ function apply(view, event) {
     case "participant.quality": change({ quality: event.quality }); break;
     case "media.one_way": change({ one_way: event.way }); break;
     case "recording.started":
-      view.recording = { id: event.recording, started_ms: event.at_ms };
+      view.recording = { id: event.recording, started_ms: event.at_ms, tracks: [] };
+      break;
+    case "recording.track_started":
+      // A snapshot leaves an empty list out.
+      if (view.recording) {
+        (view.recording.tracks ??= []).push({ id: event.recording, track: event.track });
+      }
       break;
     case "recording.stopped":
-    case "recording.failed": delete view.recording; break;
+    case "recording.failed":
+      if (view.recording?.id === event.recording) delete view.recording;
+      else if (view.recording) {
+        const others = view.recording.tracks?.filter((one) => one.id !== event.recording);
+        view.recording.tracks = others;
+      }
+      break;
   }
   view.parties.sort((one, other) => (other.role === "customer") - (one.role === "customer"));
 }
@@ -185,7 +197,7 @@ function showParty(row, party) {
 
 function makeCard(view) {
   const root = template("conference-template");
-  const card = { view, root, rows: new Map(), recordings: new Set() };
+  const card = { view, root, rows: new Map(), recordings: new Map() };
   const path = (...rest) => url("conferences", view.id, ...rest);
   root.querySelector("h2").textContent = view.name;
   root.querySelector(".since").textContent = "since " + clock(view.started_ms);
@@ -218,8 +230,8 @@ function showCard(card) {
     showParty(row, party);
   }
   press(card.root.querySelector(".record"), Boolean(card.view.recording), "Stop recording", "Record");
-  if (card.view.recording) card.recordings.add(card.view.recording.id);
-  listRecordings(card.root.querySelector(".recordings"), [...card.recordings]);
+  noteRecordings(card);
+  listRecordings(card.root.querySelector(".recordings"), card.recordings);
 }
 
 /** A link cannot carry a token: the file is fetched and handed over. */
@@ -233,13 +245,30 @@ async function download(id) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-function listRecordings(list, ids) {
-  if (list.childElementCount === ids.length) return;
-  list.replaceChildren(...ids.map((id) => {
+/** What a recording is called: its id, or whose voice a track holds. */
+function recordingName(id, track, parties) {
+  if (!track) return "Recording " + id;
+  const party = parties.find((one) => one.id === track.party);
+  const who = party?.display_name ?? party?.address ?? track.party;
+  return track.kind === "whisper" ? `${who}, whispering` : who;
+}
+
+/** Keeps the names of what is recorded while those whose voices it holds are there. */
+function noteRecordings({ view, recordings }) {
+  const running = view.recording;
+  if (!running) return;
+  for (const { id, track } of [running, ...(running.tracks ?? [])]) {
+    if (!recordings.has(id)) recordings.set(id, recordingName(id, track, view.parties));
+  }
+}
+
+function listRecordings(list, recordings) {
+  if (list.childElementCount === recordings.size) return;
+  list.replaceChildren(...[...recordings].map(([id, name]) => {
     const link = document.createElement("a");
     link.href = url("recordings", id);
     link.download = id + ".wav";
-    link.textContent = "Recording " + id;
+    link.textContent = name;
     link.onclick = (event) => {
       if (!token()) return;
       event.preventDefault();
@@ -251,11 +280,14 @@ function listRecordings(list, ids) {
   }));
 }
 
-/** The recordings that a conference's kept events tell of. */
+/** The recordings that a conference's kept events tell of, by id. */
 async function recordingsOf(id) {
   const events = await read(url("conferences", id, "events"));
-  return events.filter((event) => event.type === "recording.started")
-    .map((event) => event.recording);
+  const parties = events.filter((event) => event.type === "participant.joined")
+    .map((event) => ({ ...event, id: event.party }));
+  return new Map(events
+    .filter(({ type }) => type === "recording.started" || type === "recording.track_started")
+    .map(({ recording, track }) => [recording, recordingName(recording, track, parties)]));
 }
 
 function removeCard(id) {
@@ -302,10 +334,10 @@ async function showSnapshot(conferences) {
   showCount();
   for (const view of conferences.slice(0, RECORDINGS_ASKED_MAX)) {
     try {
-      const ids = await recordingsOf(view.id);
+      const recordings = await recordingsOf(view.id);
       const card = cards.get(view.id);
       if (!card) continue;
-      card.recordings = new Set([...ids, ...card.recordings]);
+      card.recordings = new Map([...recordings, ...card.recordings]);
       showCard(card);
     } catch {
       // It ended meanwhile: then there is no card to complete.
@@ -319,7 +351,7 @@ function showEvent(event) {
   tick(event, card?.view);
   if (!card) return;
   apply(card.view, event);
-  if (card.view.recording) card.recordings.add(card.view.recording.id);
+  noteRecordings(card);
   if (card.view.ended_ms !== undefined) removeCard(event.conference);
   else showSoon(card);
 }
@@ -394,7 +426,7 @@ async function showEnded() {
     recordings.className = "recordings";
     item.append(recordings);
     list.append(item);
-    recordingsOf(view.id).then((ids) => listRecordings(recordings, ids), () => {});
+    recordingsOf(view.id).then((of) => listRecordings(recordings, of), () => {});
   }
 }
 

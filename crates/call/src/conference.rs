@@ -13,6 +13,7 @@ use crate::consultation::Consultation;
 use crate::effect::{Effect, LegChange};
 use crate::leaving::Ticket;
 use crate::party::{Party, Presence, Seat};
+use crate::recording::Recording;
 use crate::routing::routing;
 use crate::{policy, verbs};
 
@@ -36,7 +37,7 @@ pub struct Conference {
     pub(crate) consultations: Vec<Consultation>,
     /// Who has left and may come back as who it was, or may not come back. Oldest first.
     pub(crate) tickets: VecDeque<Ticket>,
-    pub(crate) recording: Option<RecordingId>,
+    pub(crate) recording: Option<Recording>,
     /// What is said, and what waits to be; first come, first said.
     pub(crate) announcements: Vec<Announcement>,
     pub(crate) chance: Chance,
@@ -217,13 +218,8 @@ impl Conference {
 
     /// Takes in that a recording could not be started or go on.
     pub fn recording_failed(&mut self, now_ms: u64, recording: RecordingId, reason: String) {
-        if self.recording != Some(recording) {
-            return;
-        }
         let cause = Cause { by: Author::System, command: None, now_ms };
-        self.recording = None;
-        self.effects.push_back(Effect::CloseTap(recording));
-        self.tell(cause, EventKind::RecordingFailed { recording, reason });
+        self.lose_recording(cause, recording, reason);
         self.settle(cause);
     }
 
@@ -522,7 +518,8 @@ impl Conference {
                 return;
             }
         }
-        let (profile, recording) = (&self.rules.profile, self.recording);
+        self.settle_tracks(cause);
+        let (profile, recording) = (&self.rules.profile, self.recording.as_ref());
         let routing = routing(profile, &self.parties, recording, &self.announcements);
         if routing != self.routed {
             self.routed = routing.clone();

@@ -2,7 +2,7 @@
 
 use model::{
     AnnouncementId, Codec, Digits, Event, KeyVerb, LeaveReason, LegId, OneWay, PromptName, Quality,
-    RecordingId, Refusal, Routing,
+    RecordingId, Refusal, Routing, Track,
 };
 
 use crate::party::PhoneKey;
@@ -102,7 +102,7 @@ pub enum Effect {
     /// An announcement goes.
     StopPlaying(AnnouncementId),
     /// A recorder comes.
-    OpenTap(RecordingId),
+    OpenTap(RecordingId, Track),
     /// A recorder goes.
     CloseTap(RecordingId),
     /// The conference is over and can be forgotten.

@@ -21,6 +21,7 @@ mod moving;
 mod party;
 mod policy;
 mod profiles;
+mod recording;
 mod routing;
 mod verbs;
 
@@ -33,4 +34,5 @@ pub use moving::Mover;
 pub use party::{Aim, Hold, HoldReason, Microphone, Party, PhoneKey, Presence, Seat, Stance};
 pub use policy::judge;
 pub use profiles::{BadProfile, open, parse, shipped};
+pub use recording::Recording;
 pub use routing::{hears, routing};

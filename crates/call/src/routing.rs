@@ -3,17 +3,18 @@
 //! Those who hear alike share an ear group, those who are heard alike share a voice group. Most
 //! stand in the room and speak to everybody, so a crowd costs two groups. Whoever is named by
 //! somebody (a supervisor's agent, the target of a whisper, one of a pair, whoever has somebody
-//! called) has groups of its own.
+//! called) has groups of its own, and so has the voice of whoever has a track in the recording.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::command::Hearers;
 use model::profile::{Alone, HoldPath, Profile};
 use model::routing::{AnnouncementPlace, TapPlace};
-use model::{Author, EarGroup, Gain, Hearing, PartyId, Place, RecordingId, Routing, VoiceGroup};
+use model::{Author, EarGroup, Gain, Hearing, PartyId, Place, Routing, Track, VoiceGroup};
 
 use crate::announcement::{Announcement, Saying};
 use crate::party::{Aim, HoldReason, Party, PhoneKey, Stance};
+use crate::recording::Recording;
 
 /// The recorder's ear: below all others, as it is nobody's.
 const RECORDER: EarGroup = EarGroup(0);
@@ -57,6 +58,8 @@ struct Scene<'a> {
     calling: BTreeSet<PartyId>,
     /// Those of them for whom it rings: no sound comes from the far end.
     rung: BTreeSet<PartyId>,
+    /// Those whose voice is recorded apart.
+    tracked: BTreeSet<PartyId>,
 }
 
 /// The routing of these parties, with this recording running.
@@ -66,10 +69,10 @@ struct Scene<'a> {
 pub fn routing(
     profile: &Profile,
     parties: &[Party],
-    recording: Option<RecordingId>,
+    recording: Option<&Recording>,
     announcements: &[Announcement],
 ) -> Routing {
-    let scene = Scene::new(profile, parties);
+    let scene = Scene::new(profile, parties, recording);
     let said: Vec<&Announcement> =
         announcements.iter().filter(|one| one.saying == Saying::Sounds).collect();
     let (mut ears, mut voices) = (BTreeMap::new(), BTreeMap::new());
@@ -114,7 +117,7 @@ pub fn routing(
     let mut hears = Vec::new();
     let mut taps = Vec::new();
     if let Some(recording) = recording {
-        taps.push(TapPlace { recording, ear: RECORDER });
+        taps.push(TapPlace { recording: recording.mix, ear: RECORDER });
         let recorded = voices.iter().filter(|(_, alike)| scene.is_recorded(alike[0]));
         hears.extend(recorded.map(|(class, _)| row(RECORDER, VoiceGroup(voice_groups[class]))));
         let said = said.iter().zip(&announcements).filter(|(one, _)| one.recorded);
@@ -134,6 +137,14 @@ pub fn routing(
             hears.push(row(group, VoiceGroup::MUSIC));
         }
     }
+    let ears_of_tracks = RECORDER.0 + 1 + ear_groups.len() as u16..VoiceGroup::RINGBACK.0;
+    let tracks = recording.into_iter().flat_map(Recording::running);
+    for ((track, recording), ear) in tracks.zip(ears_of_tracks) {
+        let ear = EarGroup(ear);
+        taps.push(TapPlace { recording, ear });
+        let held = voices.iter().filter(|(_, alike)| scene.is_in_track(alike[0], track));
+        hears.extend(held.map(|(class, _)| row(ear, VoiceGroup(voice_groups[class]))));
+    }
     Routing {
         places,
         hears,
@@ -146,7 +157,7 @@ pub fn routing(
 
 /// Says whether one party hears another: the rule that every routing follows.
 pub fn hears(profile: &Profile, parties: &[Party], listener: PartyId, speaker: PartyId) -> bool {
-    let scene = Scene::new(profile, parties);
+    let scene = Scene::new(profile, parties, None);
     match (scene.by_id.get(&listener), scene.by_id.get(&speaker)) {
         (Some(listener), Some(speaker)) if listener.id != speaker.id => {
             scene.hears(listener, speaker)
@@ -161,7 +172,8 @@ fn numbered<Class: Ord>(classes: impl Iterator<Item = Class>, from: u16) -> BTre
 }
 
 impl<'a> Scene<'a> {
-    fn new(profile: &'a Profile, parties: &'a [Party]) -> Scene<'a> {
+    fn new(profile: &'a Profile, parties: &'a [Party], recording: Option<&Recording>) -> Scene<'a> {
+        let tracks = recording.into_iter().flat_map(Recording::running);
         let by_id: BTreeMap<_, _> = parties.iter().map(|party| (party.id, party)).collect();
         let mut scene = Scene {
             profile,
@@ -171,6 +183,7 @@ impl<'a> Scene<'a> {
             lone: None,
             calling: BTreeSet::new(),
             rung: BTreeSet::new(),
+            tracked: tracks.filter_map(|(track, _)| track.party()).collect(),
         };
         for party in parties {
             scene.name_those_of(party);
@@ -269,6 +282,9 @@ impl<'a> Scene<'a> {
         }
         match self.circle(party) {
             Circle::Alone(_) => None,
+            Circle::Room | Circle::Aside(_) if self.tracked.contains(&party.id) => {
+                Some(VoiceClass::Named(party.id))
+            }
             circle @ (Circle::Room | Circle::Aside(_)) => {
                 let whispers = party.aim != Aim::Everybody;
                 Some(VoiceClass::Circle { circle, whispers })
@@ -357,10 +373,31 @@ impl<'a> Scene<'a> {
             return false;
         }
         match (speaker.stance, &speaker.aim) {
-            (Stance::Room, Aim::Everybody) => true,
-            (Stance::Aside(_), Aim::Everybody) => self.profile.recording.consultations,
+            (Stance::Room | Stance::Aside(_), Aim::Everybody) => self.is_kept(speaker),
             (Stance::Apart(_) | Stance::Beside(_), _) => false,
             (_, Aim::Whisper(_) | Aim::Pair(_) | Aim::Nobody) => false,
+        }
+    }
+
+    /// Whether a track holds a voice. One of whispers holds them where the recorder would hear
+    /// who speaks aloud, also from who only listens in.
+    fn is_in_track(&self, speaker: &Party, track: Track) -> bool {
+        if track.party() != Some(speaker.id) {
+            return false;
+        }
+        match (track, &speaker.aim) {
+            (Track::Whisper { .. }, Aim::Whisper(_)) => self.is_kept(speaker),
+            (Track::Whisper { .. }, Aim::Everybody | Aim::Pair(_) | Aim::Nobody) => false,
+            (Track::Mix | Track::Voice { .. }, _) => self.is_recorded(speaker),
+        }
+    }
+
+    /// Whether what is said where somebody stands is recorded.
+    fn is_kept(&self, speaker: &Party) -> bool {
+        match self.circle(speaker) {
+            Circle::Room => true,
+            Circle::Aside(_) => self.profile.recording.consultations,
+            Circle::Alone(_) => false,
         }
     }
 }

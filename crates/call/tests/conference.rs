@@ -66,7 +66,7 @@ impl Scene {
                     }
                 }
                 Effect::HangUp { leg, reason } => self.hung_up.push((leg, reason)),
-                Effect::OpenTap(_) => self.taps_open += 1,
+                Effect::OpenTap(..) => self.taps_open += 1,
                 Effect::CloseTap(_) => self.taps_open -= 1,
                 Effect::Route(routing) => self.routing = routing,
                 Effect::Over => self.over = true,
@@ -212,7 +212,7 @@ fn recording_begins_by_itself_where_the_room_says_so_and_goes_on_when_its_first_
     let mut scene = Scene::new(true, 10);
     let alice = scene.join(1);
     scene.join(2);
-    let recording = scene.view.as_ref().unwrap().recording;
+    let recording = scene.view.as_ref().unwrap().recording.clone();
     assert!(recording.is_some());
     scene.change(alice, LegChange::Gone(LeaveReason::Left));
     assert_eq!(scene.view.as_ref().unwrap().recording, recording);

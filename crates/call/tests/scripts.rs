@@ -15,9 +15,10 @@ use book::{At, Book, Line, Person, Says};
 use call::{LegChange, Microphone, Party, PhoneKey, Presence, judge};
 use model::command::Target;
 use model::limits::RINGING_S_MAX;
-use model::profile::Profile;
+use model::profile::{Profile, Tracks};
 use model::{
-    Affiliation, Author, LeaveReason, LegId, PartyId, PartyState, Refusal, Verb, VoiceGroup,
+    Affiliation, Author, LeaveReason, LegId, PartyId, PartyState, Refusal, Track, TrackView, Verb,
+    VoiceGroup,
 };
 use stage::{Stage, profile};
 
@@ -201,6 +202,7 @@ impl Script {
         let recorded: BTreeSet<PartyId> =
             parties.iter().filter(recorded).map(|party| party.id).collect();
         assert_eq!(recorded, self.book.recorded(), "recorded: {}", self.told());
+        self.check_tracks();
         let legs: BTreeSet<LegId> = parties.iter().map(|party| party.leg).collect();
         assert_eq!(legs, stage.legs, "a leg is nobody's: {}", self.told());
         let seqs = stage.events.iter().map(|event| event.seq);
@@ -208,6 +210,52 @@ impl Script {
         let view = stage.view.as_ref().expect("it has begun");
         assert_eq!(view.revision, stage.conference.revision(), "{}", self.told());
         self.check_end();
+    }
+
+    /// Who is in has its tracks, each of which holds that one's voice alone and only what it is
+    /// for; who is gone has none.
+    fn check_tracks(&self) {
+        let (stage, book) = (&self.stage, &self.book);
+        let view = stage.view.as_ref().expect("it has begun");
+        let told = view.recording.iter().flat_map(|running| &running.tracks);
+        let mut tracks = BTreeSet::new();
+        for TrackView { id, track } in told {
+            // Of somebody that has left since.
+            let Some(tap) = stage.routing.taps.iter().find(|tap| tap.recording == *id) else {
+                continue;
+            };
+            let person = track.party().and_then(|party| book.find(party));
+            let person = person.expect("who is gone has no track");
+            let held = match track {
+                Track::Mix => unreachable!("a mix is no track"),
+                Track::Voice { .. } => book.recorded().contains(&person.id),
+                Track::Whisper { .. } => book.is_whisper_kept(person),
+            };
+            let holds = |voice| stage.routing.gain(tap.ear, voice).is_some();
+            let parties = stage.conference.parties().iter();
+            let held_now = parties.filter_map(|party| {
+                let voice = stage.routing.place(party.leg)?.voice?;
+                holds(voice).then_some(party.id)
+            });
+            let expected: BTreeSet<PartyId> = held.then_some(person.id).into_iter().collect();
+            assert_eq!(held_now.collect::<BTreeSet<_>>(), expected, "{track:?} {}", self.told());
+            assert!(tracks.insert(*track), "twice: {}", self.told());
+        }
+        assert_eq!(stage.routing.taps.len(), usize::from(book.records) + tracks.len());
+        let each = book.records && book.rules.recording.tracks == Tracks::Each;
+        for person in book.people.iter().filter(|person| person.is_up()) {
+            let has = |whisper: bool| {
+                tracks.iter().any(|track| {
+                    track.party() == Some(person.id)
+                        && matches!(track, Track::Whisper { .. }) == whisper
+                })
+            };
+            // Whoever stands beside somebody now may have spoken aloud before.
+            assert!(!person.counts() || has(false) == each, "{}: {}", person.id, self.told());
+            let whispers = matches!(person.says, Says::Whispers(_));
+            assert!(!whispers || has(true) == each, "{}: {}", person.id, self.told());
+            assert!(each || !has(false) && !has(true), "{}: {}", person.id, self.told());
+        }
     }
 
     fn check_standing(&self, party: &Party, person: &Person) {

@@ -546,12 +546,12 @@ fn a_conference_of_equals_ends_with_its_last_agent_or_its_customer() {
 #[test]
 fn a_recording_goes_on_through_all_of_it() {
     let (mut stage, _, agent) = two("expertflow");
-    let recording = stage.view.as_ref().unwrap().recording;
+    let recording = stage.mix();
     let invite = Verb::Invite { target: colleague("A2"), role: None };
     let second = stage.calls(Author::Party(agent), invite, "A2");
     stage.answer(second);
     stage.leaves(agent);
-    assert_eq!(stage.view.as_ref().unwrap().recording, recording, "S0.16");
+    assert_eq!(stage.mix(), recording, "S0.16");
     assert_eq!(stage.records(), "A2 C");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use audio::CodecError;
-use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
+use model::limits::{ANNOUNCEMENTS_PER_CONFERENCE_MAX, TAPS_PER_CONFERENCE_MAX};
 use model::{
     AnnouncementId, Chance, ClipName, ConferenceId, Connection, LegId, MediaOrder, RecordingId,
     Routing, TapFrame, TapRate,
@@ -13,7 +13,7 @@ use rtrb::Producer;
 use crate::announcer::Announcement;
 use crate::clip::Clips;
 use crate::cue::{Change, Cue, Routed};
-use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX, TAPS_PER_CONFERENCE_MAX};
+use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX};
 use crate::link::Link;
 use crate::mixer::Mixer;
 use crate::plan::{Plan, Seat};

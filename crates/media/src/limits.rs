@@ -29,10 +29,6 @@ pub const PORTS_MAX: usize = LEGS_MAX + 1_024;
 /// Mixers on one stage: every conference of the server may be dealt to it.
 pub const MIXERS_MAX: usize = CONFERENCES_MAX;
 
-/// Recorders in one conference: one for the whole, one for each side of a call, and some for
-/// whoever listens in.
-pub const TAPS_PER_CONFERENCE_MAX: usize = 16;
-
 /// Announcements that one mixer holds: as many as are played at once, and as many that were
 /// stopped in this tick and are heard a last time.
 pub const ANNOUNCEMENTS_HELD_MAX: usize = 2 * ANNOUNCEMENTS_PER_CONFERENCE_MAX;

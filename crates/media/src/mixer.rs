@@ -5,17 +5,14 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use audio::{Encoder, limiter, mix};
-use model::limits::TAP_SAMPLES_MAX;
+use model::limits::{TAP_SAMPLES_MAX, TAPS_PER_CONFERENCE_MAX};
 use model::{AnnouncementId, Codec, RecordingId};
 
 use crate::announcer::{Announcement, Announcer, Ringer};
 use crate::carried::Carried;
 use crate::cue::Spent;
 use crate::ledger::Ledger;
-use crate::limits::{
-    PAYLOAD_BYTES_MAX, PRIVATE_TICKS, RAMP_MS, SPENT_QUEUED_MAX, TAPS_PER_CONFERENCE_MAX,
-    TOUCHED_LEGS,
-};
+use crate::limits::{PAYLOAD_BYTES_MAX, PRIVATE_TICKS, RAMP_MS, SPENT_QUEUED_MAX, TOUCHED_LEGS};
 use crate::link::{Link, Standing};
 use crate::music::Music;
 use crate::outbox::Outbox;

@@ -14,7 +14,9 @@ use crate::event::LeaveReason;
 use crate::profile::Seeing;
 use crate::role::Role;
 use crate::view::{PartyState, PartyView, SupervisionView};
-use crate::{Author, Codec, ConferenceView, Event, EventKind, PartyId, Quality};
+use crate::{
+    Author, Codec, ConferenceView, Event, EventKind, PartyId, Quality, RecordingId, Track,
+};
 
 /// Who looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +64,11 @@ impl Projection {
             if let Some(shown) = projection.shown(&party) {
                 Arc::make_mut(&mut projection.seen).parties.push(shown);
             }
+        }
+        let tracks = projection.truth.recording.iter().flat_map(|running| &running.tracks);
+        let tracks = tracks.filter(|one| projection.sees_track(&one.track)).cloned().collect();
+        if let Some(running) = &mut Arc::make_mut(&mut projection.seen).recording {
+            running.tracks = tracks;
         }
         projection
     }
@@ -236,10 +243,12 @@ impl Projection {
             EventKind::Ended { .. }
             | EventKind::RecordingStarted { .. }
             | EventKind::RecordingStopped { .. } => true,
+            EventKind::RecordingFailed { recording, .. } if !self.knows(*recording) => false,
             EventKind::RecordingFailed { recording, .. } if !ours => {
                 return Some(EventKind::RecordingStopped { recording: *recording });
             }
             EventKind::RecordingFailed { .. } => true,
+            EventKind::TrackStarted { track, .. } => self.sees_track(track),
             EventKind::Text { to, .. } => {
                 to.is_none_or(|to| self.is_viewer(to) || self.supervises()) || by_viewer
             }
@@ -291,6 +300,19 @@ impl Projection {
             | EventKind::OneWay { .. } => false,
         };
         passes.then(|| event.kind.clone())
+    }
+
+    /// Who speaks to whom apart is nobody's business outside, and a track would tell.
+    fn sees_track(&self, track: &Track) -> bool {
+        let sees = |party| self.supervises() || self.seen.party(party).is_some();
+        self.sees_ours() && track.party().is_none_or(sees)
+    }
+
+    /// Whether the audience was told that this is being recorded.
+    fn knows(&self, recording: RecordingId) -> bool {
+        self.seen.recording.as_ref().is_some_and(|running| {
+            running.id == recording || running.tracks.iter().any(|one| one.id == recording)
+        })
     }
 
     /// Who hears a prompt, as far as the audience sees them: from outside only oneself. None if
@@ -376,6 +398,7 @@ fn touched(kind: &EventKind) -> Option<PartyId> {
         | EventKind::AnnouncementEnded { .. }
         | EventKind::RecordingStarted { .. }
         | EventKind::RecordingStopped { .. }
+        | EventKind::TrackStarted { .. }
         | EventKind::RecordingFailed { .. } => None,
     }
 }

@@ -12,7 +12,7 @@ use crate::profile::Seeing;
 use crate::role::{Direction, Role};
 use crate::{
     AnnouncementId, Author, Codec, CommandId, ConferenceId, ConferenceName, KeyVerb, OneWay,
-    PartyId, PromptName, Quality, RecordingId, Refusal,
+    PartyId, PromptName, Quality, RecordingId, Refusal, Track,
 };
 
 /// One thing that happened in one conference.
@@ -365,13 +365,22 @@ pub enum EventKind {
         /// The recording, and the stem of its file's name.
         recording: RecordingId,
     },
-    /// The recording is complete.
+    /// One party's voice is being recorded beside the mix, until the party leaves or the mix stops.
+    #[serde(rename = "recording.track_started")]
+    TrackStarted {
+        /// The track's own recording, and the stem of its file's name.
+        recording: RecordingId,
+        /// What it holds.
+        track: Track,
+    },
+    /// The recording is complete, and so are its tracks.
     #[serde(rename = "recording.stopped")]
     RecordingStopped {
         /// Which.
         recording: RecordingId,
     },
-    /// The recording could not be started or go on.
+    /// The recording could not be started or go on. A track that fails ends alone; a mix ends with
+    /// all its tracks.
     #[serde(rename = "recording.failed")]
     RecordingFailed {
         /// Which.
@@ -400,7 +409,8 @@ impl EventKind {
             | EventKind::Text { .. }
             | EventKind::WhisperText { .. }
             | EventKind::AnnouncementStarted { .. }
-            | EventKind::AnnouncementEnded { .. } => false,
+            | EventKind::AnnouncementEnded { .. }
+            | EventKind::TrackStarted { .. } => false,
             EventKind::Created { .. }
             | EventKind::Ended { .. }
             | EventKind::Dialling { .. }

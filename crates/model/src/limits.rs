@@ -56,7 +56,11 @@ pub const TAP_SAMPLES_MAX: usize = 960;
 /// lose no audio (acceptance W4).
 pub const TAP_FRAMES_QUEUED_MAX: usize = 500;
 
-/// Recordings at once: each holds a ring of about 1 MB and an open file.
+/// Recorders in one conference: one for the mix and two for each of six parties, whose voices and
+/// whispers have tracks of their own, and some for whoever listens in.
+pub const TAPS_PER_CONFERENCE_MAX: usize = 16;
+
+/// Recordings at once, tracks among them: each holds a ring of about 1 MB and an open file.
 pub const RECORDINGS_MAX: usize = 1_000;
 
 /// Keys in a sequence that says a verb: what people remember, and more than sixteen keys need.

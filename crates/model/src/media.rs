@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::prompt::ClipName;
 use crate::{
     AnnouncementId, ConferenceId, Digits, LegId, Quality, RecordingId, Routing, Srtp, TapRate,
+    Track,
 };
 
 /// The codecs that a leg can speak.
@@ -202,6 +203,8 @@ pub enum MediaOrder {
         conference: ConferenceId,
         /// Which recording.
         recording: RecordingId,
+        /// What it holds.
+        track: Track,
         /// At which rate it is written.
         rate: TapRate,
     },

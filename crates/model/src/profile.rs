@@ -250,6 +250,19 @@ pub struct Recording {
     pub consultations: bool,
     /// Whether recording stops when the last agent leaves.
     pub stops_without_agents: bool,
+    /// What is recorded beside the mix.
+    pub tracks: Tracks,
+}
+
+/// What is recorded beside the mix.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracks {
+    /// Nothing.
+    #[default]
+    None,
+    /// Each party's voice, and what it whispers, in a file each.
+    Each,
 }
 
 /// Whom those in the conference see.

@@ -4,6 +4,50 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::TAP_SAMPLES_MAX;
+use crate::{PartyId, RecordingId};
+
+/// What a recording holds. All tracks of a mix begin when it does, so that they lie side by side
+/// from their first sample on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Track {
+    /// All who are recorded.
+    #[default]
+    Mix,
+    /// What one party says and the mix holds.
+    Voice {
+        /// The mix beside which it is.
+        of: RecordingId,
+        /// Whose voice.
+        party: PartyId,
+    },
+    /// What one party whispers, which no mix holds.
+    Whisper {
+        /// The mix beside which it is.
+        of: RecordingId,
+        /// Whose voice.
+        party: PartyId,
+    },
+}
+
+impl Track {
+    /// The recording beside which it is; none for the mix itself.
+    pub fn mix(&self) -> Option<RecordingId> {
+        match self {
+            Track::Mix => None,
+            Track::Voice { of, .. } | Track::Whisper { of, .. } => Some(*of),
+        }
+    }
+
+    /// Whose voice it holds; none for the mix, which holds everybody's.
+    pub fn party(&self) -> Option<PartyId> {
+        match self {
+            Track::Mix => None,
+            Track::Voice { party, .. } | Track::Whisper { party, .. } => Some(*party),
+        }
+    }
+}
 
 /// The rate at which a tap is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

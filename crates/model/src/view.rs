@@ -7,6 +7,7 @@ use crate::profile::Seeing;
 use crate::role::{Direction, Role};
 use crate::{
     Codec, ConferenceId, ConferenceName, Event, EventKind, OneWay, PartyId, Quality, RecordingId,
+    Track,
 };
 
 /// A conference as its events tell it.
@@ -133,13 +134,26 @@ pub struct SupervisionView {
 }
 
 /// A recording that runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RecordingView {
     /// Its id; its file is `recordings/<id>.wav` in the data folder.
     pub id: RecordingId,
     /// When it began \[ms since the Unix epoch\].
     pub started_ms: u64,
+    /// The tracks beside the mix, those of parties that have left among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<TrackView>,
+}
+
+/// A track beside the mix. Its file begins when the mix's does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TrackView {
+    /// Its own recording.
+    pub id: RecordingId,
+    /// What it holds.
+    pub track: Track,
 }
 
 impl ConferenceView {
@@ -250,10 +264,20 @@ impl ConferenceView {
             EventKind::Quality { party, quality } => self.measure(*party, *quality),
             EventKind::OneWay { party, way } => self.with(*party, |p| p.one_way = *way),
             EventKind::RecordingStarted { recording } => {
-                self.recording = Some(RecordingView { id: *recording, started_ms: event.at_ms });
+                let (id, started_ms) = (*recording, event.at_ms);
+                self.recording = Some(RecordingView { id, started_ms, tracks: Vec::new() });
             }
-            EventKind::RecordingStopped { .. } | EventKind::RecordingFailed { .. } => {
-                self.recording = None;
+            EventKind::TrackStarted { recording, track } => {
+                if let Some(running) = &mut self.recording {
+                    running.tracks.push(TrackView { id: *recording, track: *track });
+                }
+            }
+            EventKind::RecordingStopped { recording }
+            | EventKind::RecordingFailed { recording, .. } => {
+                self.recording.take_if(|running| running.id == *recording);
+                if let Some(running) = &mut self.recording {
+                    running.tracks.retain(|track| track.id != *recording);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use call::{Conference, Effect};
-use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate};
+use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate, Track};
 use sip::message::{Host, SipUri, Uri};
 
 use crate::calls::Placed;
@@ -43,7 +43,7 @@ impl Switchboard {
                         self.order(MediaOrder::StopPlaying { conference: id, announcement });
                     }
                 }
-                Effect::OpenTap(recording) => self.open_tap(id, recording),
+                Effect::OpenTap(recording, track) => self.open_tap(id, recording, track),
                 Effect::CloseTap(recording) => {
                     self.recordings.remove(&recording);
                     self.order(MediaOrder::CloseTap { conference: id, recording });
@@ -64,12 +64,12 @@ impl Switchboard {
         self.outputs.push_back(Output::Media(order));
     }
 
-    fn open_tap(&mut self, conference: ConferenceId, recording: RecordingId) {
+    fn open_tap(&mut self, conference: ConferenceId, recording: RecordingId, track: Track) {
         self.recordings.insert(recording, conference);
         let rate = self
             .name_of(conference)
             .map_or(TapRate::Hz16000, |name| self.config.room(name).recording_rate);
-        self.order(MediaOrder::OpenTap { conference, recording, rate });
+        self.order(MediaOrder::OpenTap { conference, recording, track, rate });
     }
 
     fn dial(&mut self, conference: ConferenceId, leg: LegId, target: String) {

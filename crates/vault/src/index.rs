@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-use model::{RecordingId, TapRate};
+use model::{RecordingId, TapRate, Track};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::INDEX_LINE_BYTES_MAX;
@@ -32,8 +32,15 @@ struct Line {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum State {
-    Open { rate: TapRate },
-    Closed { how: Closing, duration_ms: u64 },
+    Open {
+        rate: TapRate,
+        #[serde(default, skip_serializing_if = "is_mix")]
+        track: Track,
+    },
+    Closed {
+        how: Closing,
+        duration_ms: u64,
+    },
 }
 
 /// How a recording's file came to be closed.
@@ -46,6 +53,10 @@ pub(crate) enum Closing {
     Failed,
     /// It was left open by a crash and repaired.
     Recovered,
+}
+
+fn is_mix(track: &Track) -> bool {
+    *track == Track::Mix
 }
 
 impl Index {
@@ -62,8 +73,9 @@ impl Index {
         recording: RecordingId,
         at_ms: u64,
         rate: TapRate,
+        track: Track,
     ) -> io::Result<()> {
-        self.write(&Line { recording, at_ms, state: State::Open { rate } })
+        self.write(&Line { recording, at_ms, state: State::Open { rate, track } })
     }
 
     /// Notes that a recording's file is complete.
@@ -100,7 +112,7 @@ fn left_open(mut reader: impl BufRead) -> io::Result<BTreeMap<RecordingId, TapRa
     let mut open = BTreeMap::new();
     while let Some(line) = lines::next(&mut reader, INDEX_LINE_BYTES_MAX)? {
         match serde_json::from_slice(&line) {
-            Ok(Line { recording, state: State::Open { rate }, .. }) => {
+            Ok(Line { recording, state: State::Open { rate, .. }, .. }) => {
                 open.insert(recording, rate);
             }
             Ok(Line { recording, state: State::Closed { .. }, .. }) => {
@@ -122,8 +134,8 @@ mod tests {
         let path = folder.path().join("index.jsonl");
         let (mut index, open) = Index::open(&path).unwrap();
         assert!(open.is_empty());
-        index.opened(RecordingId(1), 10, TapRate::Hz8000).unwrap();
-        index.opened(RecordingId(2), 11, TapRate::Hz48000).unwrap();
+        index.opened(RecordingId(1), 10, TapRate::Hz8000, Track::Mix).unwrap();
+        index.opened(RecordingId(2), 11, TapRate::Hz48000, Track::Mix).unwrap();
         index.closed(RecordingId(1), 20, Closing::Finished, 9).unwrap();
         drop(index);
         let (_, open) = Index::open(&path).unwrap();
@@ -135,13 +147,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.jsonl");
         let (mut index, _) = Index::open(&path).unwrap();
-        index.opened(RecordingId(1), 10, TapRate::Hz8000).unwrap();
+        index.opened(RecordingId(1), 10, TapRate::Hz8000, Track::Mix).unwrap();
         index.file.write_all(&[b'x'; 3 * INDEX_LINE_BYTES_MAX]).unwrap();
         index.file.write_all(b"\n{\"recording\":\"r00").unwrap();
         drop(index);
         let (mut index, open) = Index::open(&path).unwrap();
         assert_eq!(open.len(), 1);
-        index.opened(RecordingId(2), 11, TapRate::Hz16000).unwrap();
+        index.opened(RecordingId(2), 11, TapRate::Hz16000, Track::Mix).unwrap();
         let (_, open) = Index::open(&path).unwrap();
         assert_eq!(open.len(), 2, "the torn line was ended before the next was written");
     }
@@ -151,13 +163,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.jsonl");
         let (mut index, _) = Index::open(&path).unwrap();
-        index.opened(RecordingId(1), 10, TapRate::Hz8000).unwrap();
+        index.opened(RecordingId(1), 10, TapRate::Hz8000, Track::Mix).unwrap();
         index.closed(RecordingId(1), 20, Closing::Failed, 9).unwrap();
+        let whisper = Track::Whisper { of: RecordingId(1), party: model::PartyId(7) };
+        index.opened(RecordingId(2), 30, TapRate::Hz8000, whisper).unwrap();
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             "{\"recording\":\"r0000000000001\",\"at_ms\":10,\"state\":\"open\",\"rate\":8000}\n\
              {\"recording\":\"r0000000000001\",\"at_ms\":20,\"state\":\"closed\",\
-             \"how\":\"failed\",\"duration_ms\":9}\n"
+             \"how\":\"failed\",\"duration_ms\":9}\n\
+             {\"recording\":\"r0000000000002\",\"at_ms\":30,\"state\":\"open\",\"rate\":8000,\
+             \"track\":{\"kind\":\"whisper\",\"of\":\"r0000000000001\",\
+             \"party\":\"p0000000000007\"}}\n"
         );
     }
 }

@@ -31,7 +31,7 @@ use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 
 use model::limits::RECORDINGS_MAX;
-use model::{Event, RecordingId, TapFrame, TapRate};
+use model::{Event, RecordingId, TapFrame, TapRate, Track};
 
 use crate::journal::Journal;
 use crate::limits::{EVENTS_QUEUED_MAX, FREE_BYTES_MIN, RIFF_BYTES_MAX};
@@ -183,13 +183,20 @@ impl Vault {
         })
     }
 
-    /// Records what comes through the ring, until the ring's producer is dropped.
+    /// Records what comes through the ring, until the ring's producer is dropped. A track's file
+    /// begins when that of its mix does, in silence.
     ///
     /// Never waits. Whether it can be done is told by a [`VaultReport`]; at most
     /// [`RECORDINGS_MAX`] recordings run at once.
-    pub fn record(&self, recording: RecordingId, rate: TapRate, frames: rtrb::Consumer<TapFrame>) {
+    pub fn record(
+        &self,
+        recording: RecordingId,
+        track: Track,
+        rate: TapRate,
+        frames: rtrb::Consumer<TapFrame>,
+    ) {
         let Some(orders) = &self.orders else { return };
-        let reason = match orders.try_send(Order { recording, rate, frames }) {
+        let reason = match orders.try_send(Order { recording, track, rate, frames }) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => "too many recordings begin at once",
             Err(TrySendError::Disconnected(_)) => "the writer's thread is gone",
@@ -247,7 +254,7 @@ mod tests {
         let bounds = Bounds { riff_bytes_max: RIFF_BYTES_MAX, free_bytes_min: u64::MAX };
         let vault = Vault::open_with(data.path(), bounds, report).unwrap();
         let (_producer, frames) = rtrb::RingBuffer::new(1);
-        vault.record(RecordingId(1), TapRate::Hz8000, frames);
+        vault.record(RecordingId(1), Track::Mix, TapRate::Hz8000, frames);
         let VaultReport::Failed { recording: RecordingId(1), reason } = reports.recv().unwrap()
         else {
             panic!("a recording that was refused")

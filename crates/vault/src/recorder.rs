@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::limits::{RECORDINGS_MAX, TAP_FRAMES_QUEUED_MAX, TAP_SAMPLES_MAX};
-use model::{RecordingId, TapFrame, TapRate};
+use model::{RecordingId, TapFrame, TapRate, Track};
 
 use crate::clock;
 use crate::index::{Closing, Index};
@@ -19,6 +19,7 @@ use crate::{Bounds, Report, VaultReport};
 /// A wish to record.
 pub(crate) struct Order {
     pub(crate) recording: RecordingId,
+    pub(crate) track: Track,
     pub(crate) rate: TapRate,
     pub(crate) frames: rtrb::Consumer<TapFrame>,
 }
@@ -41,22 +42,26 @@ pub(crate) struct Recorder {
 
 struct Recording {
     id: RecordingId,
+    /// The recording whose beginning is this one's; itself unless it is a track of another.
+    mix: RecordingId,
     frames: rtrb::Consumer<TapFrame>,
     state: State,
 }
 
 enum State {
     /// Frames go into the file.
-    Writing(Track),
+    Writing(Growing),
     /// The recording was refused or has failed: its frames are taken and thrown away, so that media
     /// never notices.
     Discarding,
 }
 
 /// A file and the tick that it has come to.
-struct Track {
+struct Growing {
     wav: WavFile,
     rate: TapRate,
+    /// The tick at which the file begins; none before that is known.
+    begin: Option<u64>,
     /// The tick that follows what is in the file; none before the first frame.
     tick_next: Option<u64>,
     synced_at: Instant,
@@ -115,26 +120,26 @@ impl Recorder {
 
     /// Begins a recording, or refuses it with a report.
     pub(crate) fn begin(&mut self, order: Order) {
-        let Order { recording: id, rate, frames } = order;
+        let Order { recording: id, track, rate, frames } = order;
         if self.recordings.len() >= RECORDINGS_MAX {
             // The ring is let go, so media counts its frames as lost: the bound has no bypass.
             let reason = format!("{RECORDINGS_MAX} recordings run already");
             self.report.call(VaultReport::Failed { recording: id, reason });
             return;
         }
-        let state = match self.create(id, rate) {
-            Ok(track) => State::Writing(track),
+        let state = match self.create(id, track, rate) {
+            Ok(growing) => State::Writing(growing),
             Err(error) => {
                 let reason = error.to_string();
                 self.report.call(VaultReport::Failed { recording: id, reason });
                 State::Discarding
             }
         };
-        self.recordings.push(Recording { id, frames, state });
+        self.recordings.push(Recording { id, mix: track.mix().unwrap_or(id), frames, state });
         self.count_active();
     }
 
-    fn create(&mut self, id: RecordingId, rate: TapRate) -> io::Result<Track> {
+    fn create(&mut self, id: RecordingId, track: Track, rate: TapRate) -> io::Result<Growing> {
         let space = rustix::fs::statvfs(&self.folder)?;
         let free_bytes = space.f_bavail.saturating_mul(space.f_frsize);
         if free_bytes < self.bounds.free_bytes_min {
@@ -147,9 +152,12 @@ impl Recorder {
         if path.symlink_metadata().is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "its file exists already"));
         }
-        self.index.opened(id, clock::unix_ms(), rate)?;
+        self.index.opened(id, clock::unix_ms(), rate, track)?;
         match WavFile::create(&path, rate, self.bounds.riff_bytes_max) {
-            Ok(wav) => Ok(Track { wav, rate, tick_next: None, synced_at: Instant::now() }),
+            Ok(wav) => {
+                let synced_at = Instant::now();
+                Ok(Growing { wav, rate, begin: None, tick_next: None, synced_at })
+            }
             Err(error) => {
                 self.note_closed(id, Closing::Failed, 0);
                 Err(error)
@@ -159,17 +167,14 @@ impl Recorder {
 
     /// Takes what the rings hold, and ends the recordings whose producer is gone.
     pub(crate) fn turn(&mut self) {
-        let mut position = 0;
-        while let Some(recording) = self.recordings.get_mut(position) {
-            // Asked before the ring is emptied: nothing comes after this answer.
-            let ended = recording.frames.is_abandoned();
-            self.drain(position);
-            if ended {
-                let recording = self.recordings.swap_remove(position);
-                self.end(recording);
-            } else {
-                position += 1;
-            }
+        // Asked before any ring is emptied: nothing comes after this answer. A mix is let go after
+        // its tracks, so while one of its tracks has frames left it is still here.
+        let ended: Vec<bool> =
+            self.recordings.iter().map(|recording| recording.frames.is_abandoned()).collect();
+        self.drain_all();
+        for position in (0..ended.len()).rev().filter(|position| ended[*position]) {
+            let recording = self.recordings.swap_remove(position);
+            self.end(recording);
         }
         self.count_active();
         self.sync();
@@ -177,9 +182,7 @@ impl Recorder {
 
     /// Ends every recording as it stands.
     pub(crate) fn close(mut self) {
-        for position in 0..self.recordings.len() {
-            self.drain(position);
-        }
+        self.drain_all();
         for recording in std::mem::take(&mut self.recordings) {
             self.end(recording);
         }
@@ -190,11 +193,37 @@ impl Recorder {
         warn_if_not_synced(self.index.sync());
     }
 
+    fn drain_all(&mut self) {
+        for position in 0..self.recordings.len() {
+            self.begin_with_mix(position);
+            self.drain(position);
+        }
+    }
+
+    /// A track begins where its mix does: where that is, is known once the mix's first frame is
+    /// in, which is in its ring before the track's own. Without a mix it begins with itself.
+    fn begin_with_mix(&mut self, position: usize) {
+        let Some(recording) = self.recordings.get(position) else { return };
+        let (id, mix) = (recording.id, recording.mix);
+        if id == mix || recording.begin().is_some() || recording.frames.is_empty() {
+            return;
+        }
+        let Some(at) = self.recordings.iter().position(|one| one.id == mix) else { return };
+        if self.recordings[at].begin().is_none() {
+            self.drain(at);
+        }
+        let begin = self.recordings[at].begin();
+        if let State::Writing(growing) = &mut self.recordings[position].state {
+            growing.begin = begin;
+            growing.tick_next = begin;
+        }
+    }
+
     fn drain(&mut self, position: usize) {
         let Some(recording) = self.recordings.get_mut(position) else { return };
         match &mut recording.state {
-            State::Writing(track) => {
-                let taken = track.take(&mut recording.frames, &mut self.block, &self.counters);
+            State::Writing(growing) => {
+                let taken = growing.take(&mut recording.frames, &mut self.block, &self.counters);
                 if let Err(error) = taken {
                     self.fail(position, &error);
                 }
@@ -213,11 +242,11 @@ impl Recorder {
         let Some(recording) = self.recordings.get_mut(position) else { return };
         let id = recording.id;
         let state = std::mem::replace(&mut recording.state, State::Discarding);
-        if let State::Writing(mut track) = state {
-            if let Err(error) = track.wav.count() {
+        if let State::Writing(mut growing) = state {
+            if let Err(error) = growing.wav.count() {
                 tracing::warn!(recording = %id, %error, "the last second is not in the header");
             }
-            self.note_closed(id, Closing::Failed, track.wav.duration_ms());
+            self.note_closed(id, Closing::Failed, growing.wav.duration_ms());
         }
         self.report.call(VaultReport::Failed { recording: id, reason: error.to_string() });
         self.count_active();
@@ -225,19 +254,19 @@ impl Recorder {
 
     fn end(&mut self, recording: Recording) {
         let id = recording.id;
-        let State::Writing(mut track) = recording.state else { return };
-        if let Err(error) = track.wav.count() {
-            self.note_closed(id, Closing::Failed, track.wav.duration_ms());
+        let State::Writing(mut growing) = recording.state else { return };
+        if let Err(error) = growing.wav.count() {
+            self.note_closed(id, Closing::Failed, growing.wav.duration_ms());
             self.report.call(VaultReport::Failed { recording: id, reason: error.to_string() });
             return;
         }
-        let duration_ms = track.wav.duration_ms();
+        let duration_ms = growing.wav.duration_ms();
         self.note_closed(id, Closing::Finished, duration_ms);
         if self.finished.len() == RECORDINGS_MAX {
             // The kernel writes it back in its own time.
             self.finished.pop_front();
         }
-        self.finished.push_back(track.wav);
+        self.finished.push_back(growing.wav);
         let path = path(&self.folder, id);
         self.report.call(VaultReport::Finished { recording: id, path, duration_ms });
     }
@@ -256,11 +285,11 @@ impl Recorder {
             }
             let position = self.sync_next % self.recordings.len();
             self.sync_next = position + 1;
-            if let State::Writing(track) = &mut self.recordings[position].state
-                && track.synced_at.elapsed() >= SYNC_EVERY
+            if let State::Writing(growing) = &mut self.recordings[position].state
+                && growing.synced_at.elapsed() >= SYNC_EVERY
             {
-                track.synced_at = Instant::now();
-                if let Err(error) = track.wav.sync() {
+                growing.synced_at = Instant::now();
+                if let Err(error) = growing.wav.sync() {
                     self.fail(position, &error);
                 }
             }
@@ -286,7 +315,17 @@ impl Recorder {
     }
 }
 
-impl Track {
+impl Recording {
+    /// The tick at which its file begins.
+    fn begin(&self) -> Option<u64> {
+        match &self.state {
+            State::Writing(growing) => growing.begin,
+            State::Discarding => None,
+        }
+    }
+}
+
+impl Growing {
     /// Writes what the ring holds. Silence stands for frames that are missing.
     fn take(
         &mut self,
@@ -299,6 +338,7 @@ impl Track {
         block.clear();
         for _ in 0..frames.slots() {
             let Ok(frame) = frames.pop() else { break };
+            self.begin.get_or_insert(frame.tick);
             let expected = self.tick_next.unwrap_or(frame.tick);
             let Some(missing) = frame.tick.checked_sub(expected) else {
                 counters.frame_out_of_order();
@@ -306,7 +346,9 @@ impl Track {
             };
             if missing > 0 {
                 self.append(silence, block, counters)?;
-                silence = missing.min(GAP_TICKS_MAX) * samples_per_tick as u64;
+                // A track may begin hours after its mix.
+                let gap_ticks_max = if self.wav.is_empty() { u64::MAX } else { GAP_TICKS_MAX };
+                silence = missing.min(gap_ticks_max) * samples_per_tick as u64;
             }
             block.extend(frame.samples[..samples_per_tick].iter().flat_map(|s| s.to_le_bytes()));
             self.tick_next = Some(frame.tick.saturating_add(1));

@@ -74,6 +74,11 @@ impl WavFile {
         Ok(())
     }
 
+    /// Whether no sample is in the file.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.samples == 0
+    }
+
     /// Samples in the file that its header does not count yet.
     pub(crate) fn samples_uncounted(&self) -> u64 {
         self.samples - self.samples_counted

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use model::limits::{TAP_FRAMES_QUEUED_MAX, TAP_SAMPLES_MAX};
-use model::{RecordingId, TapFrame, TapRate};
+use model::{RecordingId, TapFrame, TapRate, Track};
 use vault::{Vault, VaultReport};
 
 const RECORDING: RecordingId = RecordingId(0xfeed);
@@ -152,7 +152,7 @@ fn kill(child: &mut Child) {
 
 fn record(vault: &Vault) -> rtrb::Producer<TapFrame> {
     let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
-    vault.record(RECORDING, RATE, consumer);
+    vault.record(RECORDING, Track::Mix, RATE, consumer);
     producer
 }
 

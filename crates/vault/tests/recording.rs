@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use model::limits::{TAP_FRAMES_QUEUED_MAX, TAP_SAMPLES_MAX};
-use model::{Author, ConferenceId, Event, EventKind, RecordingId, TapFrame, TapRate};
+use model::{Author, ConferenceId, Event, EventKind, RecordingId, TapFrame, TapRate, Track};
 use vault::limits::EVENTS_QUEUED_MAX;
 use vault::{Vault, VaultError, VaultReport};
 
@@ -80,6 +80,45 @@ fn a_tick_beyond_reason_makes_an_hour_of_silence_and_no_more() {
         panic!("a recording that was finished")
     };
     assert_eq!(duration_ms, 60 * 60 * 1_000 + 40);
+}
+
+#[test]
+fn a_track_begins_with_its_mix_however_late_it_comes_and_in_whichever_order_they_are_read() {
+    let hour = 60 * 60 * 50;
+    for track_comes in [1, 2 * hour] {
+        let data = tempfile::tempdir().unwrap();
+        let (vault, reports) = open(data.path());
+        let mut mix = record(&vault, RecordingId(1));
+        let mut track = record_beside(&vault, RecordingId(1), RecordingId(2));
+        // The mix is read first or second, as the writer's turn falls.
+        mix.push(frame(0)).unwrap();
+        track.push(frame(track_comes)).unwrap();
+        drop(track);
+        drop(mix);
+        for _ in 0..2 {
+            assert!(matches!(reports.recv_timeout(PATIENCE), Ok(VaultReport::Finished { .. })));
+        }
+        let held = samples(&vault.recording_path(RecordingId(2)));
+        assert_eq!(held.len(), (track_comes as usize + 1) * SAMPLES_PER_TICK);
+        let (silence, voice) = held.split_at(track_comes as usize * SAMPLES_PER_TICK);
+        assert!(silence.iter().all(|sample| *sample == 0));
+        assert_eq!(voice, expected(track_comes..track_comes + 1));
+    }
+}
+
+#[test]
+fn a_track_whose_mix_could_not_be_made_begins_with_itself() {
+    let data = tempfile::tempdir().unwrap();
+    let (vault, reports) = open(data.path());
+    std::fs::write(vault.recording_path(RecordingId(1)), b"kept").unwrap();
+    let mut mix = record(&vault, RecordingId(1));
+    let mut track = record_beside(&vault, RecordingId(1), RecordingId(2));
+    assert!(matches!(reports.recv_timeout(PATIENCE), Ok(VaultReport::Failed { .. })));
+    mix.push(frame(0)).unwrap();
+    track.push(frame(9)).unwrap();
+    drop(track);
+    assert!(matches!(reports.recv_timeout(PATIENCE), Ok(VaultReport::Finished { .. })));
+    assert_eq!(samples(&vault.recording_path(RecordingId(2))), expected(9..10));
 }
 
 #[test]
@@ -213,7 +252,14 @@ fn open(data: &Path) -> (Vault, Receiver<VaultReport>) {
 
 fn record(vault: &Vault, recording: RecordingId) -> rtrb::Producer<TapFrame> {
     let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
-    vault.record(recording, RATE, consumer);
+    vault.record(recording, Track::Mix, RATE, consumer);
+    producer
+}
+
+fn record_beside(vault: &Vault, of: RecordingId, id: RecordingId) -> rtrb::Producer<TapFrame> {
+    let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES_QUEUED_MAX);
+    let party = model::PartyId(id.0);
+    vault.record(id, Track::Voice { of, party }, RATE, consumer);
     producer
 }
 

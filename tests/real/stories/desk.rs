@@ -255,8 +255,9 @@ impl Desk {
         events.filter(|event| event["type"] == kind).cloned().collect()
     }
 
-    /// Waits until each hears whom the picture says, and nobody else, and so does the recording;
-    /// `"A1: C | C: A1"` reads as in `crates/call/tests/stories.rs`.
+    /// Waits until each hears whom the picture says, and nobody else, and so does the recording,
+    /// and each track of a voice has its own and nobody else's; `"A1: C | C: A1"` reads as in
+    /// `crates/call/tests/stories.rs`.
     pub(crate) fn sounds(&self, picture: &str, recorded: Option<&str>) {
         let ears = picture.split('|').map(|line| {
             let (name, heard) = line.split_once(':').expect("a name and whom it hears");
@@ -274,17 +275,37 @@ impl Desk {
             let from_ms = recorded_ms(&path) + SETTLING_MS;
             let source = Source::File(path, from_ms);
             ears.push(Ear { name: "the recording", source, expected: sounds(recorded) });
+            ears.extend(self.tracks("voice", recorded));
         }
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let wrong: Vec<String> = ears.iter().filter_map(Ear::what_is_wrong).collect();
-            if wrong.is_empty() {
-                eprintln!("  {picture:<100} rec {}", recorded.unwrap_or("–"));
-                return;
-            }
-            assert!(Instant::now() < end, "{picture}\n{}", wrong.join("\n"));
-            std::thread::sleep(10 * LOOK);
-        }
+        listen(&ears, picture);
+        eprintln!("  {picture:<100} rec {}", recorded.unwrap_or("–"));
+    }
+
+    /// Waits until the tracks of whispers have the voices of these, each its own.
+    pub(crate) fn whispers_are_kept(&self, of: &str) {
+        let ears: Vec<Ear<'_>> = self.tracks("whisper", of).collect();
+        assert_eq!(ears.iter().filter(|ear| !ear.expected.is_empty()).count(), sounds(of).len());
+        listen(&ears, "whispers");
+    }
+
+    /// An ear at each track of that kind, which is silent but for those of these.
+    fn tracks(&self, kind: &str, of: &str) -> impl Iterator<Item = Ear<'_>> + use<'_> {
+        let view = self.server.conference(ROOM).expect("the conference is live");
+        let tracks = view["recording"]["tracks"].as_array().cloned().unwrap_or_default();
+        let names = self.sets.iter().map(|(name, _)| *name);
+        let parties: Vec<_> = names
+            .filter_map(|name| Some((name, self.party(name)?["id"].as_str()?.to_owned())))
+            .collect();
+        let ears = tracks.iter().filter(|one| one["track"]["kind"] == kind).filter_map(|one| {
+            let party = one["track"]["party"].as_str()?;
+            let (name, _) = parties.iter().find(|(_, id)| id == party)?;
+            let path = self.server.recording(one["id"].as_str()?);
+            let from_ms = recorded_ms(&path) + SETTLING_MS;
+            let speaks = of.split_whitespace().any(|one| one == *name);
+            let expected = if speaks { sounds(name) } else { BTreeSet::new() };
+            Some(Ear { name, source: Source::File(path, from_ms), expected })
+        });
+        ears.collect::<Vec<_>>().into_iter()
     }
 
     /// Somebody has not heard another in any moment so far.
@@ -301,6 +322,19 @@ impl Desk {
         for (name, _) in &self.sets {
             self.never_heard(name, name);
         }
+    }
+}
+
+/// Waits until all ears hear what they should.
+fn listen(ears: &[Ear<'_>], picture: &str) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let wrong: Vec<String> = ears.iter().filter_map(Ear::what_is_wrong).collect();
+        if wrong.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "{picture}\n{}", wrong.join("\n"));
+        std::thread::sleep(10 * LOOK);
     }
 }
 
@@ -361,13 +395,14 @@ impl Ear<'_> {
     }
 }
 
+/// How much is in a file so far; one that has just been told of may not be there yet.
 fn recorded_ms(path: &PathBuf) -> u64 {
-    let reader = hound::WavReader::open(path).unwrap();
+    let Ok(reader) = hound::WavReader::open(path) else { return 0 };
     u64::from(reader.duration()) * 1_000 / u64::from(reader.spec().sample_rate)
 }
 
 fn recorded_from(path: &PathBuf, from_ms: u64) -> (Vec<i16>, u32) {
-    let mut reader = hound::WavReader::open(path).unwrap();
+    let Ok(mut reader) = hound::WavReader::open(path) else { return (Vec::new(), 1) };
     let rate_hz = reader.spec().sample_rate;
     let from = from_ms * u64::from(rate_hz) / 1_000;
     if from >= u64::from(reader.duration()) {

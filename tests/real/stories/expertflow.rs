@@ -39,6 +39,8 @@ fn a_supervisor_monitors_whispers_and_barges_in_while_an_agent_swaps() {
     desk.sounds("A1: A2 C S | A2: A1 C S | C: A2 | S: A1 A2 C", Some("A2 C"));
     // S1.31: the customer has not heard the supervisor in any moment so far.
     desk.never_heard("C", "S");
+    // S1.35: they are kept, each in a track of its own.
+    desk.whispers_are_kept("A1 S");
     desk.sets("A1", "whisper", &json!({ "to": null })).done();
 
     desk.sets("S", "supervision", &json!({ "mode": "barge" })).done();

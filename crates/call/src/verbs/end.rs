@@ -1,10 +1,9 @@
 //! The conference ends for all.
 
-use model::{EventKind, LeaveReason, PartyId};
+use model::{LeaveReason, PartyId};
 
 use super::Done;
 use crate::conference::{Cause, Conference, Life};
-use crate::effect::Effect;
 
 pub(crate) fn end(conference: &mut Conference, cause: Cause) -> Done {
     conference.life = Life::Ending;
@@ -12,11 +11,7 @@ pub(crate) fn end(conference: &mut Conference, cause: Cause) -> Done {
     for party in parties {
         conference.hang_up(cause, party, LeaveReason::Ended);
     }
-    let recording = conference.recording.take();
-    if let Some(recording) = recording {
-        conference.effect(Effect::CloseTap(recording));
-        conference.tell(cause, EventKind::RecordingStopped { recording });
-    }
+    let recording = conference.stop_recording(cause);
     conference.close(cause);
     Done { recording, ..Done::default() }
 }

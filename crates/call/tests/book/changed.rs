@@ -2,7 +2,7 @@
 
 use model::profile::{
     Afterwards, Alone, Consulted, EndsWithout, Fate, HoldPath, Meanwhile, Permission, Profile,
-    Stand,
+    Stand, Tracks,
 };
 use model::{Action, Role};
 
@@ -163,6 +163,12 @@ fn consequences_changed(rules: &Profile) -> Vec<Changed> {
         }),
         other("stops_without_agents", |rules| {
             rules.recording.stops_without_agents = !rules.recording.stops_without_agents;
+        }),
+        other("tracks", |rules| {
+            rules.recording.tracks = match rules.recording.tracks {
+                Tracks::None => Tracks::Each,
+                Tracks::Each => Tracks::None,
+            }
         }),
     ];
     let ends = [

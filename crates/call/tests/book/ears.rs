@@ -57,6 +57,21 @@ impl Book {
         self.people.iter().filter(is_recorded).map(|person| person.id).collect()
     }
 
+    /// Whether a track of this one's whispers holds what it says now.
+    pub(crate) fn is_whisper_kept(&self, person: &Person) -> bool {
+        let whispers = matches!(person.says, Says::Whispers(_));
+        whispers && has_voice(person) && self.is_kept_where(person)
+    }
+
+    fn is_kept_where(&self, person: &Person) -> bool {
+        match person.at {
+            At::Room => true,
+            At::Aside(_) => self.rules.recording.consultations,
+            At::Apart(_) => false,
+            At::Beside(whom) => self.find(whom).is_some_and(|whom| self.is_kept_where(whom)),
+        }
+    }
+
     fn hears_voice(&self, listener: &Person, speaker: &Person) -> bool {
         let may = listener.is_up() && !listener.own_hold && has_voice(speaker);
         if !may || listener.id == speaker.id {

@@ -9,7 +9,7 @@ use model::profile::Profile;
 use model::{
     Accepted, Affiliation, AnnouncementId, Audience, Author, Codec, CommandId, ConferenceId,
     ConferenceName, ConferenceView, EarGroup, Event, EventKind, LeaveReason, LegId, PartyId,
-    Projection, PromptName, Refusal, Role, Routing, Verb, VoiceGroup,
+    Projection, PromptName, RecordingId, Refusal, Role, Routing, Track, Verb, VoiceGroup,
 };
 
 pub(crate) const MUSIC: &str = "M";
@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     /// Legs that are called, or that have called.
     pub(crate) legs: BTreeSet<LegId>,
     pub(crate) names: BTreeMap<PartyId, String>,
+    /// What is recorded, by recording.
+    pub(crate) taps: BTreeMap<RecordingId, Track>,
     /// What is said, by announcement.
     pub(crate) said: BTreeMap<AnnouncementId, PromptName>,
     /// Whether a prompt is over only when a test says so; else it is as soon as it begins.
@@ -64,6 +66,7 @@ impl Stage {
             texts: vec![],
             legs: BTreeSet::new(),
             names: BTreeMap::new(),
+            taps: BTreeMap::new(),
             said: BTreeMap::new(),
             prompts_last: false,
             now_ms: 1_000,
@@ -97,7 +100,10 @@ impl Stage {
                 }
                 Effect::Route(routing) => self.routing = routing,
                 Effect::Dial { leg, .. } => assert!(self.legs.insert(leg), "{leg} is called twice"),
-                Effect::Over => self.over = true,
+                Effect::Over => {
+                    assert!(self.taps.is_empty(), "it goes on being recorded: {:?}", self.taps);
+                    self.over = true;
+                }
                 Effect::Play { announcement, prompt } => {
                     self.said.insert(announcement, prompt);
                     if !self.prompts_last {
@@ -108,7 +114,13 @@ impl Stage {
                     assert!(self.said.remove(&announcement).is_some(), "it is not said");
                 }
                 Effect::Text { leg, .. } => self.texts.push(leg),
-                Effect::OpenTap(_) | Effect::CloseTap(_) | Effect::Press { .. } => {}
+                Effect::OpenTap(recording, track) => {
+                    assert_eq!(self.taps.insert(recording, track), None, "one recording, one file");
+                }
+                Effect::CloseTap(recording) => {
+                    assert!(self.taps.remove(&recording).is_some(), "it is not open");
+                }
+                Effect::Press { .. } => {}
             }
         }
     }
@@ -151,6 +163,8 @@ impl Stage {
                 Audience::Everything => None,
             };
             let Some(role) = role.filter(|role| !role.is_ours()) else { continue };
+            let recording = fold.recording.as_ref();
+            assert!(recording.is_none_or(|running| running.tracks.is_empty()), "{recording:?}");
             for party in &fold.parties {
                 let beside = view.party(party.id).is_some_and(|party| party.is_beside());
                 assert!(
@@ -183,6 +197,11 @@ impl Stage {
     /// The prompts that a party hears.
     pub(crate) fn prompts_of(&self, listener: PartyId) -> Vec<String> {
         self.prompts_at(self.routing.place(self.leg(listener)).and_then(|place| place.ear))
+    }
+
+    /// The recording that runs.
+    pub(crate) fn mix(&self) -> Option<RecordingId> {
+        self.view.as_ref()?.recording.as_ref().map(|running| running.id)
     }
 
     /// The prompts that the recording gets.

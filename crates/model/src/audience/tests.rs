@@ -286,3 +286,34 @@ fn who_is_from_outside_is_told_of_the_prompts_that_it_hears_and_of_no_other() {
     assert_eq!(*told, EventKind::AnnouncementEnded { announcement, to });
     assert!(!matches!(room.last(Audience::Outside).kind, EventKind::AnnouncementEnded { .. }));
 }
+
+#[test]
+fn who_is_from_outside_is_told_of_no_track() {
+    let mut room = Room::desk(Seeing::default());
+    monitors(&mut room);
+    let mix = RecordingId(1);
+    room.tell(EventKind::RecordingStarted { recording: mix });
+    let before = room.count(of(CUSTOMER));
+    let agents = room.count(of(AGENT));
+    let voice = Track::Voice { of: mix, party: AGENT };
+    room.tell(EventKind::TrackStarted { recording: RecordingId(2), track: voice });
+    let whisper = Track::Whisper { of: mix, party: EVE };
+    let by = Author::Party(EVE);
+    room.tell_by(by, EventKind::TrackStarted { recording: RecordingId(3), track: whisper });
+    let truth = room.projections[room.at(Audience::Everything)].view().as_ref().clone();
+    let tracks = |audience| {
+        let late = Projection::from(audience, truth.clone());
+        late.view().recording.as_ref().unwrap().tracks.len()
+    };
+    let comes_late = [OUTSIDE, of(CUSTOMER), of(AGENT), Audience::Everything].map(tracks);
+    assert_eq!(comes_late, [0, 0, 1, 2]);
+    let disk_full = || "disk full".to_owned();
+    for recording in [RecordingId(2), RecordingId(3)] {
+        room.tell(EventKind::RecordingFailed { recording, reason: disk_full() });
+    }
+    assert_eq!(room.count(of(CUSTOMER)), before);
+    assert_eq!(room.count(of(AGENT)), agents + 2, "nor is an agent of who monitors");
+    room.tell(EventKind::RecordingFailed { recording: mix, reason: disk_full() });
+    let stopped = EventKind::RecordingStopped { recording: mix };
+    assert_eq!(room.last(of(CUSTOMER)).kind, stopped, "of the mix it is told that it is over");
+}

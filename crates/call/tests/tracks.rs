@@ -1,0 +1,83 @@
+//! Tracks beside the mix: when they begin, when they end, and what becomes of one that fails.
+
+mod stage;
+
+use std::collections::BTreeSet;
+
+use model::command::Hearers;
+use model::limits::TAPS_PER_CONFERENCE_MAX;
+use model::profile::Tracks;
+use model::{Author, EventKind, PartyId, Track, Verb};
+use stage::{Stage, profile};
+
+/// A customer and an agent whose voices are recorded apart.
+fn desk() -> (Stage, PartyId, PartyId) {
+    let mut stage = Stage::recorded("expertflow");
+    let (customer, agent) = (stage.customer(), stage.agent("A1"));
+    (stage, customer, agent)
+}
+
+fn running(stage: &Stage) -> BTreeSet<Track> {
+    stage.taps.values().copied().collect()
+}
+
+#[test]
+fn a_voice_has_a_track_from_when_it_comes_to_when_it_leaves_and_whispers_from_the_first_on() {
+    let (mut stage, customer, agent) = desk();
+    let second = stage.agent("A2");
+    let of = stage.mix().unwrap();
+    let voice = |party| Track::Voice { of, party };
+    let mut all = BTreeSet::from([Track::Mix, voice(customer), voice(agent), voice(second)]);
+    assert_eq!(running(&stage), all);
+    stage.by(second, Verb::Whisper { party: second, to: Some(Hearers::Ours) }).unwrap();
+    all.insert(Track::Whisper { of, party: second });
+    assert_eq!(running(&stage), all);
+    stage.by(second, Verb::Whisper { party: second, to: None }).unwrap();
+    assert_eq!(running(&stage), all, "its next whisper goes into the same track");
+    stage.leaves(second);
+    assert_eq!(running(&stage), [Track::Mix, voice(customer), voice(agent)].into());
+    stage.ask(Author::Admin, Verb::Record { on: false }).unwrap();
+    assert_eq!(running(&stage), BTreeSet::new());
+    stage.ask(Author::Admin, Verb::Record { on: true }).unwrap();
+    let of = stage.mix().unwrap();
+    let voice = |party| Track::Voice { of, party };
+    assert_eq!(running(&stage), [Track::Mix, voice(customer), voice(agent)].into());
+}
+
+#[test]
+fn a_track_that_fails_ends_alone_and_a_mix_that_fails_takes_its_tracks_along() {
+    let (mut stage, customer, agent) = desk();
+    let of = stage.mix().unwrap();
+    let track_of = |stage: &Stage, party| {
+        let mut taps = stage.taps.iter();
+        *taps.find(|(_, track)| track.party() == Some(party)).unwrap().0
+    };
+    let lost = track_of(&stage, customer);
+    stage.conference.recording_failed(stage.now_ms, lost, "disk full".into());
+    stage.drain();
+    assert_eq!(running(&stage), [Track::Mix, Track::Voice { of, party: agent }].into());
+    let tracks = &stage.view.as_ref().unwrap().recording.as_ref().unwrap().tracks;
+    assert_eq!(tracks.len(), 1, "it is not shown any more");
+    stage.agent("A2");
+    assert_eq!(stage.taps.len(), 3, "it is not tried again while its party stays");
+    stage.conference.recording_failed(stage.now_ms, of, "disk full".into());
+    stage.drain();
+    assert_eq!(running(&stage), BTreeSet::new());
+    assert_eq!(stage.view.as_ref().unwrap().recording, None);
+    assert_eq!(stage.routing.taps, []);
+}
+
+#[test]
+fn beyond_as_many_tracks_as_there_may_be_each_that_has_none_is_told() {
+    let mut rules = profile("open");
+    rules.recording.tracks = Tracks::Each;
+    let mut stage = Stage::with(rules, true);
+    for number in 0..TAPS_PER_CONFERENCE_MAX + 1 {
+        stage.agent(&format!("A{number}"));
+    }
+    assert_eq!(stage.taps.len(), TAPS_PER_CONFERENCE_MAX);
+    assert_eq!(stage.routing.taps.len(), TAPS_PER_CONFERENCE_MAX);
+    let failed = |event: &&model::Event| matches!(event.kind, EventKind::RecordingFailed { .. });
+    assert_eq!(stage.events.iter().filter(failed).count(), 2);
+    assert!(stage.view.as_ref().unwrap().recording.is_some(), "the mix goes on");
+}

@@ -32,14 +32,16 @@ impl ReferTo {
     /// All of it as one URI.
     #[must_use]
     pub fn to_uri_text(&self) -> String {
-        let method = self.method.as_ref().map(|method| format!(";method={method}"));
+        // A method's name may have a percent sign in it.
+        let method = self.method.as_ref().map(|method| escape(&method.to_string()));
+        let method = method.map(|method| format!(";method={method}"));
         let replaces = self.replaces.as_ref().map(|name| escape(&name.to_string()));
         let replaces = replaces.map(|name| format!("?Replaces={name}"));
         format!("{}{}{}", self.uri, method.unwrap_or_default(), replaces.unwrap_or_default())
     }
 }
 
-/// A header's value as it stands in a URI (RFC 3261 §19.1.1).
+/// A value as it stands in a URI (RFC 3261 §19.1.1).
 fn escape(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
     value.bytes().fold(String::new(), |mut text, byte| {
@@ -107,6 +109,9 @@ mod tests {
         let bye: ReferTo = "<sip:carol@c.example;method=BYE;transport=tcp>".parse().expect("valid");
         assert_eq!(bye.method, Some(Method::Bye));
         assert_eq!(bye.uri.to_string(), "sip:carol@c.example;transport=tcp");
+        let odd: ReferTo = "<sip:carol@c.example;method=N%250>".parse().expect("valid");
+        assert_eq!(odd.method.as_ref().map(Method::to_string).as_deref(), Some("N%0"));
+        assert_eq!(odd.to_string().parse(), Ok(odd));
         let attended: ReferTo = "<sip:carol@c.example?Require=replaces&Replaces=\
                                  12%40b.example%3Bto-tag%3D7%3Bfrom-tag%3D8>"
             .parse()

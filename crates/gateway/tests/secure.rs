@@ -232,6 +232,73 @@ async fn a_peer_that_stops_in_the_handshake_is_cut() {
     assert_eq!(house.gateway.stats().connections_slow, 1);
 }
 
+/// A ClientHello by hand (RFC 5246 §7.4.1.2), for no library of today offers what is tried here:
+/// the highest version, and the suites.
+fn client_hello(version: u16, suites: &[u16]) -> Vec<u8> {
+    let with_length = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
+    let words = |words: &[u16]| {
+        with_length(&words.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<_>>())
+    };
+    let extension =
+        |kind: u16, bytes: &[u8]| [&kind.to_be_bytes(), &with_length(bytes)[..]].concat();
+    let extensions = [
+        // supported_groups: secp256r1, x25519.
+        extension(10, &words(&[23, 29])),
+        // ec_point_formats: uncompressed.
+        extension(11, &[1, 0]),
+        // signature_algorithms: ECDSA and RSA with SHA-256, and what TLS 1.0 had, with SHA-1.
+        extension(13, &words(&[0x0403, 0x0401, 0x0203, 0x0201])),
+    ];
+    let body = [
+        &version.to_be_bytes()[..],
+        &[7; 32],
+        // No session.
+        &[0],
+        &words(suites),
+        // No compression.
+        &[1, 0],
+        &with_length(&extensions.concat()),
+    ]
+    .concat();
+    let handshake = [&[1, 0][..], &with_length(&body)].concat();
+    [&[0x16, 3, 1][..], &with_length(&handshake)].concat()
+}
+
+#[tokio::test]
+async fn old_versions_of_tls_and_weak_ciphers_are_refused() {
+    const HANDSHAKE: u8 = 22;
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const PROTOCOL_VERSION: u8 = 70;
+    /// TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, which goes with the certificate here.
+    const GOOD: u16 = 0xc02b;
+    /// Those with CBC, RC4, 3DES, export keys or no encryption, and those without forward secrecy.
+    const WEAK: [u16; 11] =
+        [0xc009, 0xc00a, 0xc023, 0xc007, 0xc008, 0xc006, 0x002f, 0x009c, 0x0005, 0x000a, 0x0003];
+    let authority = Authority::new();
+    authority.certify("pbx.example");
+    let house = House::with_tls(authority.settings()).await;
+    let answer = async |version, suites: &[u16]| {
+        let mut phone = TcpStream::connect(house.at(Transport::Tls)).await.unwrap();
+        phone.write_all(&client_hello(version, suites)).await.unwrap();
+        let record = read(&mut phone, 7).await;
+        (record[0], [record[5], record[6]])
+    };
+    // The same by TLS 1.2 with a suite of today is met with a ServerHello, so it is read well.
+    let all = [&[GOOD], &WEAK[..]].concat();
+    let (kind, [hello, _]) = answer(0x0303, &all).await;
+    assert_eq!((kind, hello), (HANDSHAKE, 2));
+    // SSL 3.0, TLS 1.0 and TLS 1.1.
+    for version in [0x0300, 0x0301, 0x0302] {
+        assert_eq!(answer(version, &all).await, (ALERT, [FATAL, PROTOCOL_VERSION]), "{version:x}");
+    }
+    for suite in WEAK {
+        let refused = (ALERT, [FATAL, HANDSHAKE_FAILURE]);
+        assert_eq!(answer(0x0303, &[suite]).await, refused, "{suite:x}");
+    }
+}
+
 #[tokio::test]
 async fn a_callee_must_be_certified_for_the_name_that_was_called() {
     let authority = Authority::new();

@@ -401,14 +401,16 @@ fn what_is_over_a_limit_is_answered_so_and_counted() {
     let multipart = "Content-Type: multipart/mixed;boundary=b\r\n";
     let headers = format!("{SDP}{}", "X: y\r\n".repeat(300));
     let vias = format!("{SDP}{}", "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKv\r\n".repeat(150));
+    let route = format!("{SDP}Record-Route: <sip:192.0.2.1;lr{}>\r\n", ";p=1".repeat(40));
     let one = description(1, 1, 0);
-    let cases: [(&str, &str, String, &[&str]); 7] = [
+    let cases: [(&str, &str, String, &[&str]); 8] = [
         ("lines", SDP, description(33, 1, 0), &["sdp_media_lines"]),
         ("formats", SDP, description(1, 65, 0), &["sdp_formats"]),
         ("candidates", SDP, description(1, 1, 129), &["sdp_candidates"]),
         ("parts", multipart, mixed(17), &["multipart_parts"]),
         ("headers", &headers, one.clone(), &["headers"]),
-        ("hops", &vias, one, &["header_values"]),
+        ("hops", &vias, one.clone(), &["header_values"]),
+        ("parameters", &route, one, &["params"]),
         ("bytes", SDP, description(1, 1, 700), &["sdp_candidates"]),
     ];
     let mut uncounted = Vec::new();

@@ -37,6 +37,8 @@ pub(crate) enum Handed {
     Queued,
     /// It waits on a connection that is to be opened.
     Opening(Entered),
+    /// There are too many connections to open another.
+    TooMany,
     /// There is no way to its peer.
     Refused,
 }
@@ -121,10 +123,10 @@ impl Connections {
         let known = named.or_else(|| table.id_by_peer.get(&peer).copied());
         let (id, opening) = match known {
             Some(id) => (id, None),
-            None if !flow.transport.reaches_out() => return Handed::Refused,
+            None if table.closed || !flow.transport.reaches_out() => return Handed::Refused,
             None => match table.enter(peer, false, settings.connections_max) {
                 Some(entered) => (entered.id, Some(entered)),
-                None => return Handed::Refused,
+                None => return Handed::TooMany,
             },
         };
         match table.queue(id).map(|queue| queue.try_send(outgoing)) {
@@ -235,8 +237,9 @@ mod tests {
         let _second = accept(&connections, "10.0.0.1:2").unwrap();
         assert!(matches!(accept(&connections, "10.0.0.1:3"), Err(TooMany::FromAddress)));
         let _third = accept(&connections, "10.0.0.2:1").unwrap();
-        // Three are all that there may be.
+        // Three are all that there may be, whoever opens them.
         assert!(matches!(accept(&connections, "10.0.0.3:1"), Err(TooMany::Altogether)));
+        assert!(matches!(hand_over(&connections, flow(None, "10.0.0.3:1")), Handed::TooMany));
         assert!(!connections.remove(first.id));
         assert!(accept(&connections, "10.0.0.1:3").is_ok());
     }

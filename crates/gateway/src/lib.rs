@@ -225,7 +225,11 @@ impl Gateway {
 
     /// The counters.
     pub fn stats(&self) -> GatewayStats {
-        self.shared.counters.read(self.shared.connections.count())
+        GatewayStats {
+            connections_open: self.shared.connections.count() as u64,
+            lookups_refused: self.lookups.refused.read(),
+            ..self.shared.counters.read()
+        }
     }
 
     fn send_datagram(&self, flow: &Flow, bytes: &[u8]) -> bool {
@@ -257,6 +261,10 @@ impl Gateway {
                 let shared = Arc::clone(shared);
                 self.runtime.spawn(connection::opened(flow, name, entered, shared));
                 true
+            }
+            Handed::TooMany => {
+                shared.counters.connections_refused.add();
+                false
             }
             Handed::Refused => false,
         }

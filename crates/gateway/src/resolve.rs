@@ -21,11 +21,14 @@ use crate::limits::{
 };
 use crate::naptr::{self, Rule};
 use crate::srv::{self, Target};
+use crate::stats::Counter;
 
 /// Asks name servers, and the machine's table of hosts.
 pub(crate) struct Lookups {
     resolver: Option<TokioResolver>,
     running: Arc<Semaphore>,
+    /// What was not looked up because too much else was.
+    pub(crate) refused: Counter,
 }
 
 impl std::fmt::Debug for Lookups {
@@ -59,7 +62,11 @@ impl Lookups {
                 None
             }
         };
-        Lookups { resolver, running: Arc::new(Semaphore::new(RESOLVES_MAX)) }
+        Lookups {
+            resolver,
+            running: Arc::new(Semaphore::new(RESOLVES_MAX)),
+            refused: Counter::default(),
+        }
     }
 
     /// The servers of a host in the order in which they are to be tried. None if the name is not
@@ -76,7 +83,8 @@ impl Lookups {
         };
         let Some(first) = transports.first().copied() else { return Vec::new() };
         let Ok(_permit) = self.running.try_acquire() else {
-            tracing::warn!("too many names are being resolved");
+            tracing::debug!("too many names are being resolved");
+            self.refused.add();
             return Vec::new();
         };
         // A URI writes IPv6 in brackets.
@@ -253,5 +261,6 @@ mod tests {
         lookups.running = Arc::new(Semaphore::new(0));
         let udp = Transports::Named(Transport::Udp);
         assert!(lookups.servers("192.0.2.7", None, udp).await.is_empty());
+        assert_eq!(lookups.refused.read(), 1);
     }
 }

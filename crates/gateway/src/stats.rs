@@ -11,7 +11,7 @@ pub struct GatewayStats {
     pub connections_open: u64,
     /// Connections accepted.
     pub connections_accepted: u64,
-    /// Connections not accepted because there were too many.
+    /// Connections neither accepted nor opened because there were too many.
     pub connections_refused: u64,
     /// Connections not accepted because there were too many from their address.
     pub connections_refused_per_ip: u64,
@@ -35,18 +35,21 @@ pub struct GatewayStats {
     pub unreachable: u64,
     /// Names that were not resolved.
     pub names_unresolved: u64,
+    /// Names that were not looked up because too many others were.
+    pub lookups_refused: u64,
 }
 
 impl GatewayStats {
     /// How often each limit was reached, by its name. A message is too large by one limit whether
     /// the gateway saw it or [`sip::limits::Limit::MessageBytes`] was reached.
-    pub fn limits(&self) -> [(&'static str, u64); 5] {
+    pub fn limits(&self) -> [(&'static str, u64); 6] {
         [
             (Limit::MessageBytes.name(), self.messages_too_large),
             ("connections", self.connections_refused),
             ("connections_per_address", self.connections_refused_per_ip),
             ("connection_time", self.connections_slow),
             ("inbound_messages", self.datagrams_dropped),
+            ("lookups", self.lookups_refused),
         ]
     }
 }
@@ -60,7 +63,7 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -83,9 +86,9 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn read(&self, connections_open: usize) -> GatewayStats {
+    /// All but what is counted elsewhere.
+    pub(crate) fn read(&self) -> GatewayStats {
         GatewayStats {
-            connections_open: connections_open as u64,
             connections_accepted: self.connections_accepted.read(),
             connections_refused: self.connections_refused.read(),
             connections_refused_per_ip: self.connections_refused_per_ip.read(),
@@ -99,6 +102,7 @@ impl Counters {
             keepalives: self.keepalives.read(),
             unreachable: self.unreachable.read(),
             names_unresolved: self.names_unresolved.read(),
+            ..GatewayStats::default()
         }
     }
 }

@@ -221,7 +221,7 @@ impl Endpoint {
             return;
         }
         let flow = note_source(&mut request, source).map_or(source, |(_, flow)| flow);
-        let response = self.refusal_response(refusal, echo(&request, None));
+        let response = self.refusal_response(refusal, &request, echo(&request, None));
         self.outbox.stats.responses_sent.count(&request.method, refusal.status);
         self.outbox.transmit(flow, response.to_bytes());
     }
@@ -304,7 +304,8 @@ impl Endpoint {
 
     /// Answers a request and keeps nothing: a copy of it gets the same answer (RFC 3261 §8.2.7).
     pub(crate) fn refuse(&mut self, arrival: &Arrival, refusal: &Refusal) {
-        let response = self.refusal_response(refusal, self.stateless_echo(arrival));
+        let response =
+            self.refusal_response(refusal, &arrival.request, self.stateless_echo(arrival));
         self.reply(arrival, &response);
     }
 

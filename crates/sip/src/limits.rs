@@ -226,6 +226,8 @@ pub enum Limit {
     Headers,
     /// [`HEADER_VALUES_MAX`], of Via: of other headers the rest is not read.
     HeaderValues,
+    /// [`PARAMS_MAX`].
+    Params,
     /// [`MULTIPART_PARTS_MAX`].
     MultipartParts,
     /// [`TEXT_BYTES_MAX`].
@@ -250,10 +252,11 @@ pub enum Limit {
 
 impl Limit {
     /// All that there are.
-    pub const ALL: [Limit; 13] = [
+    pub const ALL: [Limit; 14] = [
         Limit::MessageBytes,
         Limit::Headers,
         Limit::HeaderValues,
+        Limit::Params,
         Limit::MultipartParts,
         Limit::TextBytes,
         Limit::Sessions,
@@ -273,6 +276,7 @@ impl Limit {
             Limit::MessageBytes => "message_bytes",
             Limit::Headers => "headers",
             Limit::HeaderValues => "header_values",
+            Limit::Params => "params",
             Limit::MultipartParts => "multipart_parts",
             Limit::TextBytes => "text_bytes",
             Limit::Sessions => "sessions",

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::flow::Flow;
 use crate::limits::{Limit, RETRY_AFTER_S};
-use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
+use crate::message::{HeaderName, Headers, Method, Params, Request, Response, StatusCode};
 use crate::session::timer::Asked;
 use crate::transaction::TransactionId;
 
@@ -67,8 +67,19 @@ impl Refusal {
 impl Endpoint {
     /// What a refused request is answered; a limit that was reached is counted here and nowhere
     /// else.
-    pub(crate) fn refusal_response(&mut self, refusal: &Refusal, echo: Headers) -> Response {
-        if let Some(limit) = refusal.limit {
+    pub(crate) fn refusal_response(
+        &mut self,
+        refusal: &Refusal,
+        request: &Request,
+        echo: Headers,
+    ) -> Response {
+        // Whoever reads a value is told that it cannot be read, and not why.
+        let is_bad = refusal.status == StatusCode::BAD_REQUEST;
+        let limit = match refusal.limit {
+            None if is_bad && has_too_many_params(request) => Some(Limit::Params),
+            limit => limit,
+        };
+        if let Some(limit) = limit {
             self.outbox.stats.limits.count(limit);
         }
         let mut response = response(echo, refusal.status, refusal.phrase, &self.config);
@@ -87,6 +98,15 @@ impl Endpoint {
     pub(crate) fn spread_s(&mut self, mean_s: u32) -> u64 {
         1 + self.tokens.below(2 * u64::from(mean_s.max(1)))
     }
+}
+
+/// Whether the Request-URI, or an address or hop among the headers, has more parameters than are
+/// read.
+fn has_too_many_params(request: &Request) -> bool {
+    use HeaderName::{Contact, From, Path, RecordRoute, ReferTo, ReferredBy, Route, To, Via};
+    let headers = [Via, From, To, Contact, Route, RecordRoute, Path, ReferTo, ReferredBy];
+    let mut values = headers.iter().flat_map(|name| request.headers.values(name));
+    Params::are_too_many(&request.target) || values.any(|value| Params::are_too_many(&value))
 }
 
 /// A request that waits for its final response.

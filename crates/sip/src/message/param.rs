@@ -41,6 +41,19 @@ impl Params {
         Some(params)
     }
 
+    /// Whether a URI or a header value has more parameters than are read, behind the value or
+    /// behind the URI in its brackets.
+    pub(crate) fn are_too_many(value: &str) -> bool {
+        let is_over = |text: &str| lexis::split(text, b';').len() > 1 + PARAMS_MAX;
+        let bracketed = value.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+        // Semicolons before the `@` of a URI are the user's.
+        let behind_user = |uri: &str| is_over(uri.split_once('@').map_or(uri, |(_, host)| host));
+        match bracketed {
+            Some((uri, _)) => behind_user(uri) || is_over(value),
+            None => behind_user(value),
+        }
+    }
+
     /// The value of that parameter; empty for one that stands alone, `None` for one that is
     /// missing.
     #[must_use]

@@ -41,7 +41,7 @@ impl Endpoint {
                 let echo = pending.echo.clone();
                 self.registered(now, echo, &user, &arrival.request.headers)
             }
-            Err(refusal) => self.refusal_response(&refusal, pending.echo.clone()),
+            Err(refusal) => self.refusal_response(&refusal, &arrival.request, pending.echo.clone()),
         };
         self.respond(now, &pending, &response);
     }

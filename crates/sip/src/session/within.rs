@@ -61,7 +61,7 @@ impl Endpoint {
     pub(crate) fn refuse_in_dialog(&mut self, now: Instant, arrival: &Arrival, refusal: &Refusal) {
         let tag = arrival.to.tag().unwrap_or("").to_owned();
         let pending = self.open_pending(arrival, &tag);
-        let response = self.refusal_response(refusal, pending.echo.clone());
+        let response = self.refusal_response(refusal, &arrival.request, pending.echo.clone());
         self.respond(now, &pending, &response);
     }
 }

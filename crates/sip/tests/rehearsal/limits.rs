@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use sip::access::Access;
-use sip::limits::{HEADER_VALUES_MAX, HEADERS_MAX, Limit, MULTIPART_PARTS_MAX, RESPONSE_BYTES_MAX};
+use sip::limits::{
+    HEADER_VALUES_MAX, HEADERS_MAX, Limit, MULTIPART_PARTS_MAX, PARAMS_MAX, RESPONSE_BYTES_MAX,
+};
 use sip::message::{HeaderName, Message, StatusCode, parse};
 use sip::{Alive, Config, Endpoint, Flow, LimitCounts, Output, SessionEvent, Transport};
 
@@ -53,6 +55,25 @@ fn header_lines_and_values_are_bounded() {
     assert_eq!(answer("OPTIONS", &vias(HEADER_VALUES_MAX - 1), ""), (200, vec![]));
     let refused = (400, vec![Limit::HeaderValues]);
     assert_eq!(answer("OPTIONS", &vias(HEADER_VALUES_MAX), ""), refused);
+}
+
+#[test]
+fn parameters_of_a_uri_and_of_a_header_are_bounded() {
+    let params = |count: usize| (0..count).map(|at| format!(";p{at}=1")).collect::<String>();
+    let refused = (400, vec![Limit::Params]);
+    let via = |count: usize| {
+        let via = format!("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx{}\r\n", params(count - 1));
+        answer("OPTIONS", &via, "")
+    };
+    assert_eq!(via(PARAMS_MAX), (200, vec![]));
+    assert_eq!(via(PARAMS_MAX + 1), refused);
+    // The user of a URI may hold semicolons, and so may what is quoted.
+    let route = |user: usize, uri: usize| {
+        let (user, uri) = (params(user), params(uri));
+        answer("INVITE", &format!("Record-Route: <sip:u{user}@192.0.2.1;lr{uri}>\r\n"), "")
+    };
+    assert_eq!(route(40, PARAMS_MAX - 1), (100, vec![]));
+    assert_eq!(route(0, PARAMS_MAX), refused);
 }
 
 /// A body of so many parts, the last of which is the description.

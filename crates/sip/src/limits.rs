@@ -179,7 +179,16 @@ pub const REQUESTS_BURST_MAX: u32 = 400;
 /// of which asks a few times a minute. Trusted hosts have no rate.
 pub const REQUESTS_PER_SECOND_MAX: u32 = 100;
 
-/// Buckets that sources share; each has 16 bytes.
+/// Requests that all strangers of one network (an IPv4 /24, an IPv6 /48) may send at once: all
+/// phones of a large office that register when the power is back, each from its own address.
+pub const NETWORK_REQUESTS_BURST_MAX: u32 = 10 * REQUESTS_BURST_MAX;
+
+/// Requests of all strangers of one network in a second: those of ten sources. Who has all
+/// addresses of a network floods no harder than that. Sources where a user has shown its password
+/// are not counted.
+pub const NETWORK_REQUESTS_PER_SECOND_MAX: u32 = 10 * REQUESTS_PER_SECOND_MAX;
+
+/// Buckets that sources share, and as many that networks do; each has 16 bytes.
 pub const SOURCES_COUNTED: usize = 16_384;
 
 /// Longest pattern of a route, in bytes: longer than any number or name.
@@ -248,11 +257,13 @@ pub enum Limit {
     WrongPasswords,
     /// [`REQUESTS_BURST_MAX`] and [`REQUESTS_PER_SECOND_MAX`].
     RequestRate,
+    /// [`NETWORK_REQUESTS_BURST_MAX`] and [`NETWORK_REQUESTS_PER_SECOND_MAX`].
+    NetworkRequestRate,
 }
 
 impl Limit {
     /// All that there are.
-    pub const ALL: [Limit; 14] = [
+    pub const ALL: [Limit; 15] = [
         Limit::MessageBytes,
         Limit::Headers,
         Limit::HeaderValues,
@@ -267,6 +278,7 @@ impl Limit {
         Limit::Nonces,
         Limit::WrongPasswords,
         Limit::RequestRate,
+        Limit::NetworkRequestRate,
     ];
 
     /// Its name among counters.
@@ -287,6 +299,7 @@ impl Limit {
             Limit::Nonces => "nonces",
             Limit::WrongPasswords => "wrong_passwords",
             Limit::RequestRate => "request_rate",
+            Limit::NetworkRequestRate => "network_request_rate",
         }
     }
 }

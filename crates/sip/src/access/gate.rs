@@ -1,12 +1,12 @@
 //! The one gate in front of every method (RFC 3261 §22): what a request must show before anything
 //! is kept of it.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use super::attempts::Attempts;
-use super::rates::Rates;
+use super::known::KnownSources;
+use super::rates::{Rates, Whose};
 use super::{Denied, Destination, Origin, dialled};
 use crate::arrival::Arrival;
 use crate::dialog::literal;
@@ -36,8 +36,7 @@ pub(crate) struct Gate {
     nonces: Nonces,
     attempts: Attempts,
     rates: Rates,
-    /// Where each user last showed its password from.
-    source_by_user: BTreeMap<String, IpAddr>,
+    known: KnownSources,
 }
 
 /// What a request outside of every dialog must show.
@@ -88,7 +87,7 @@ impl Gate {
             nonces: Nonces::new(tokens.derive(b"nonces")),
             attempts: Attempts::default(),
             rates: Rates::new(),
-            source_by_user: BTreeMap::new(),
+            known: KnownSources::default(),
         }
     }
 }
@@ -101,14 +100,17 @@ impl Endpoint {
         if message.starts_with(b"SIP/2.0 ") || self.config.access.is_free_of_rates(flow) {
             return true;
         }
-        match self.gate.rates.allow(now, &self.tokens, source) {
-            Ok(()) => true,
-            Err(first) => {
-                self.outbox.stats.limits.count(Limit::RequestRate);
-                self.suspect(source, "over rate", first);
-                false
-            }
-        }
+        let is_stranger = !self.gate.known.is_anybodys(source);
+        let Err(over) = self.gate.rates.allow(now, &self.tokens, source, is_stranger) else {
+            return true;
+        };
+        let (limit, reason) = match over.whose {
+            Whose::Source => (Limit::RequestRate, "over rate"),
+            Whose::Network => (Limit::NetworkRequestRate, "its network is over rate"),
+        };
+        self.outbox.stats.limits.count(limit);
+        self.suspect(source, reason, over.first);
+        false
     }
 
     /// Judges a request outside of every dialog.
@@ -179,7 +181,7 @@ impl Endpoint {
         shown: &Credentials,
     ) -> Result<String, Refusal> {
         let (source, user) = (arrival.source.remote.ip(), &shown.username);
-        let is_known = self.gate.source_by_user.get(user) == Some(&source);
+        let is_known = self.gate.known.is_of(user, source);
         if self.gate.attempts.throttles(now, source, user, is_known) {
             return Err(Refusal::of(StatusCode::FORBIDDEN).over(Limit::WrongPasswords));
         }
@@ -200,7 +202,7 @@ impl Endpoint {
         let count = shown.counted.as_ref().map_or(0, |(count, _)| *count);
         match self.gate.nonces.spend(now, &shown.nonce, count) {
             Ok(()) => {
-                self.gate.source_by_user.insert(user.clone(), source);
+                self.gate.known.note(user, source);
                 Ok(user.clone())
             }
             Err(NonceError::Full) => Err(Refusal::full(Limit::Nonces)),

@@ -8,6 +8,7 @@
 
 mod attempts;
 mod gate;
+mod known;
 mod network;
 mod origin;
 mod pattern;

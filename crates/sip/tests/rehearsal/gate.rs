@@ -2,7 +2,7 @@
 
 use sip::access::{Access, Destination, Origin};
 use sip::digest::Algorithm;
-use sip::limits::{GUESSES_PER_SOURCE_MAX, Limit, REQUESTS_BURST_MAX};
+use sip::limits::{GUESSES_PER_SOURCE_MAX, Limit, NETWORK_REQUESTS_BURST_MAX, REQUESTS_BURST_MAX};
 use sip::message::{HeaderName, Method, Response};
 use sip::{Alive, SessionEvent};
 
@@ -185,6 +185,29 @@ fn a_source_over_its_rate_is_not_answered_and_others_are() {
     assert_eq!(knocker.world.suspicions.len(), 1);
     knocker.source = "192.0.2.99:5060";
     assert_eq!(codes(&knocker.ask("INVITE", "x", "")), [401]);
+}
+
+#[test]
+fn who_has_all_of_a_network_floods_no_harder_and_the_users_within_it_come_in() {
+    let mut knocker = Knocker::at(guarded());
+    knocker.source = "192.0.2.7:5060";
+    assert_eq!(codes(&knocker.show("REGISTER", "alice")), [200]);
+    let sources: Vec<String> = (10..=200).map(|host| format!("192.0.2.{host}:5060")).collect();
+    let sources: Vec<&'static str> = sources.into_iter().map(|at| &*at.leak()).collect();
+    let mut answered = 0;
+    for at in (0..50).flat_map(|_| &sources) {
+        knocker.source = at;
+        answered += usize::from(!knocker.ask("INVITE", "x", "").is_empty());
+    }
+    // What alice asked before she was known counts, too.
+    assert_eq!(answered, NETWORK_REQUESTS_BURST_MAX as usize - 2);
+    assert!(knocker.refused_by(Limit::NetworkRequestRate) > 5_000);
+    assert_eq!(knocker.refused_by(Limit::RequestRate), 0);
+    assert_eq!(knocker.world.suspicions.len(), 1);
+    knocker.source = "192.0.2.7:5060";
+    assert_eq!(codes(&knocker.show("INVITE", "standup")), [100], "who is known there");
+    knocker.source = "192.0.3.1:5060";
+    assert_eq!(codes(&knocker.ask("INVITE", "x", "")), [401], "who is elsewhere");
 }
 
 /// Alice calls and is answered: the To of the dialog.

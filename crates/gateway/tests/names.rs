@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use gateway::limits::RESOLVES_MAX;
 use gateway::{Gateway, Inbound, Settings};
 use sip::message::{NameAddr, Uri};
 use sip::{Config, Endpoint, Invite, Output};
@@ -173,4 +174,69 @@ async fn a_domain_whose_service_is_not_there_is_the_host_itself() {
 async fn a_service_that_is_said_not_to_be_there_and_a_name_that_is_not_known_have_no_address() {
     assert_eq!(resolved("sip:bob@carrier.example;transport=tcp").await, [""; 0]);
     assert_eq!(resolved("sip:bob@nowhere.example").await, [""; 0]);
+}
+
+/// Answers one message as the endpoint does.
+fn serve_one(endpoint: &mut Endpoint, gateway: &Gateway, inbound: &Inbound) {
+    let Inbound::Message { flow, bytes } = inbound else { panic!("{inbound:?}") };
+    endpoint.receive(Instant::now(), *flow, bytes);
+    while let Some(output) = endpoint.poll() {
+        if let Output::Transmit { flow, bytes } = output {
+            gateway.send(flow, bytes);
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_no_name_server_answers_everybody_else_is_answered_at_once() {
+    const PINGS: usize = 100;
+    // It is there and says nothing, which takes longer to notice than a closed port.
+    let mute = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let bind = vec!["127.0.0.1:0".parse().unwrap()];
+    let name_servers = vec![mute.local_addr().unwrap()];
+    let settings = Settings { bind, name_servers, ..Settings::default() };
+    let (gateway, mut inbound) = Gateway::bind(settings).await.unwrap();
+    let mut endpoint = Endpoint::new(Config::new(gateway.listeners().to_vec()), 1);
+    // More calls to names than are looked up at once.
+    for number in 0..2 * RESOLVES_MAX {
+        let from = NameAddr::new("", "sip:alice@localhost".parse::<Uri>().unwrap());
+        let target = format!("sip:bob@host-{number}.example").parse().unwrap();
+        endpoint.invite(Instant::now(), Invite::new(target, from, Vec::new())).unwrap();
+    }
+    let mut asked = 0;
+    while let Some(output) = endpoint.poll() {
+        let Output::Resolve { id, host, port, transports } = output else { panic!("{output:?}") };
+        gateway.resolve(id, host, port, transports);
+        asked += 1;
+    }
+    assert_eq!(asked, 2 * RESOLVES_MAX);
+    // Those over the bound are told so; the others wait.
+    for _ in 0..RESOLVES_MAX {
+        let told = inbound.recv().await.unwrap();
+        assert!(matches!(&told, Inbound::Resolved { servers, .. } if servers.is_empty()));
+    }
+    assert_eq!(gateway.stats().lookups_refused, RESOLVES_MAX as u64);
+
+    let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (own, server) = (phone.local_addr().unwrap(), gateway.listeners()[0].1);
+    let mut waits = Vec::new();
+    for number in 0..PINGS {
+        let ping = format!(
+            "OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{number}\r\n\
+             From: <sip:ping@{own}>;tag=1\r\nTo: <sip:{server}>\r\nCall-ID: {own}\r\n\
+             CSeq: {number} OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        let began = Instant::now();
+        phone.send_to(ping.as_bytes(), server).await.unwrap();
+        let asked = tokio::time::timeout(PATIENCE, inbound.recv()).await.unwrap().unwrap();
+        serve_one(&mut endpoint, &gateway, &asked);
+        let mut answer = [0; 1_000];
+        let received = tokio::time::timeout(PATIENCE, phone.recv(&mut answer)).await;
+        let length = received.unwrap().unwrap();
+        waits.push(began.elapsed());
+        assert!(answer[..length].starts_with(b"SIP/2.0 200 "));
+    }
+    waits.sort();
+    println!("median {:?}, slowest {:?}", waits[PINGS / 2], waits[PINGS - 1]);
+    assert!(waits[PINGS / 2] < Duration::from_millis(20), "{waits:?}");
 }

@@ -62,6 +62,17 @@ fn check_says_what_is_wrong_with_a_file_and_in_which_line() {
 }
 
 #[test]
+fn a_server_leaves_no_core_dump_for_it_holds_secrets() {
+    let _machine = shared_machine();
+    let server = Server::start(&["--rtp-ports", "62860-62879"]);
+    let limits = format!("/proc/{}/limits", server.process.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "now, and as much as may be asked for: {line}");
+}
+
+#[test]
 fn a_taken_port_is_told_in_one_line() {
     let folder = Folder::new();
     let data = folder.join("data").to_str().unwrap().to_owned();

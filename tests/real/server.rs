@@ -195,8 +195,24 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Asserts that no bug of ours panicked in it, by its counter and by its log: it may have
+    /// ended, and a panic of a thread that nobody fences in is not counted (acceptance P4).
+    fn assert_no_panic(&mut self) {
+        if self.process.try_wait().unwrap().is_none() {
+            assert_eq!(self.metric("convoke_panics_total"), 0.0);
+        }
+        let log = self.log();
+        let panic = log.lines().find(|line| line.contains("panicked at"));
+        assert_eq!(panic, None);
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_no_panic();
+        }
         // Killing one that has ended by itself is no error.
         self.process.kill().unwrap();
         self.process.wait().unwrap();

@@ -15,6 +15,7 @@ mod server;
 mod sipp;
 
 mod calls;
+mod clock;
 mod conference;
 mod early;
 mod frozen;

@@ -37,7 +37,7 @@ fn server_that_logs(level: &str, ports: &str) -> (Server, Folder) {
 }
 
 /// Somebody with an address of its own.
-struct Stranger {
+pub(crate) struct Stranger {
     socket: UdpSocket,
     own: SocketAddr,
     server: SocketAddr,
@@ -46,17 +46,17 @@ struct Stranger {
 
 /// A request to be sent.
 #[derive(Clone, Copy)]
-struct Ask<'a> {
-    method: &'a str,
+pub(crate) struct Ask<'a> {
+    pub(crate) method: &'a str,
     /// Whom it asks for.
-    to: &'a str,
+    pub(crate) to: &'a str,
     /// Who says to ask.
-    from: &'a str,
+    pub(crate) from: &'a str,
     /// Header lines besides.
-    more: &'a str,
+    pub(crate) more: &'a str,
     /// Tag of To, Call-ID and tag of From, if it is to belong to a dialog.
-    dialog: Option<(&'a str, &'a str, &'a str)>,
-    body: &'a str,
+    pub(crate) dialog: Option<(&'a str, &'a str, &'a str)>,
+    pub(crate) body: &'a str,
 }
 
 impl Default for Ask<'_> {
@@ -66,7 +66,7 @@ impl Default for Ask<'_> {
 }
 
 impl Stranger {
-    fn at(host: u8, server: &Server) -> Stranger {
+    pub(crate) fn at(host: u8, server: &Server) -> Stranger {
         let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         let own = socket.local_addr().unwrap();
@@ -105,7 +105,7 @@ impl Stranger {
     }
 
     /// The final answer to a request, which is sent again until it comes, as SIP does.
-    fn ask(&mut self, ask: Ask<'_>) -> String {
+    pub(crate) fn ask(&mut self, ask: Ask<'_>) -> String {
         let (text, call_id) = self.write(ask);
         let cseq = format!("CSeq: {} ", self.sent);
         until(&format!("an answer to {}", ask.method), || {
@@ -121,7 +121,7 @@ impl Stranger {
     }
 
     /// The header line with which a challenge is answered.
-    fn credentials(
+    pub(crate) fn credentials(
         answer: &str,
         method: &str,
         (user, password): (&str, &str),
@@ -135,7 +135,7 @@ impl Stranger {
     }
 }
 
-fn status(answer: &str) -> u16 {
+pub(crate) fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status")
 }
 

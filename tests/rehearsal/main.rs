@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the rehearsal's modules are seen by nobody else")]
 
 mod control;
+mod dropped;
 mod keys;
 mod lobby;
 mod network;

@@ -63,6 +63,33 @@ fn plain_and_protected_phones_hear_each_other_through_loss_over_a_wrap_and_hold(
 }
 
 #[test]
+fn a_minute_without_packets_leaves_srtp_as_it_was_and_so_does_one_that_was_lost() {
+    let rules = SrtpRules { any: SrtpPolicy::Required, users: BTreeMap::new(), secret: [9; 32] };
+    let mut world = World::with(3, FAIR, World::any_room(), |config| {
+        config.srtp = rules;
+        // Longer than what is tried.
+        config.rtp_timeouts.talking_s = 300;
+    });
+    for codec in [Codec::Pcmu, Codec::Opus] {
+        let guest = world.guest_with(codec, Srtp::Required);
+        // A minute has 3,000 packets: the sequence begins anew in the one that is lost.
+        world.guests[guest].phone.count_on_from(64_036);
+        world.join(guest, "room");
+    }
+    all_hear_all(&mut world);
+    // On hold a phone sends nothing, and goes on where it was.
+    world.guests[1].phone.hold(world.now, true);
+    world.run(Duration::from_secs(65));
+    world.guests[1].phone.hold(world.now, false);
+    all_hear_all(&mut world);
+    world.unplug(1);
+    world.run(Duration::from_secs(60));
+    world.plug_in(1);
+    all_hear_all(&mut world);
+    assert_eq!(world.studio.stats().packets_unauthentic, 0);
+}
+
+#[test]
 fn where_srtp_is_off_who_must_have_it_is_refused() {
     let mut world = under(2, FAIR, SrtpPolicy::Off);
     world.guest_with(Codec::Pcmu, Srtp::Required);

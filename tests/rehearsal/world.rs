@@ -79,9 +79,13 @@ impl World {
     }
 
     pub fn with_srtp(seed: u64, weather: Weather, srtp: SrtpRules) -> World {
+        World::with(seed, weather, World::any_room(), |config| config.srtp = srtp)
+    }
+
+    /// The room of those who say nothing of it: everybody may do everything.
+    pub fn any_room() -> Room {
         let (record, recording_rate) = (false, TapRate::Hz16000);
-        let any_room = Room { record, recording_rate, parties_max: 100, profile: call::open() };
-        World::with(seed, weather, any_room, |config| config.srtp = srtp)
+        Room { record, recording_rate, parties_max: 100, profile: call::open() }
     }
 
     pub fn with_room(seed: u64, weather: Weather, any_room: Room) -> World {
@@ -163,7 +167,9 @@ impl World {
     /// The same, and it wants this of SRTP.
     pub fn guest_with(&mut self, codec: Codec, srtp: fn(Keys) -> Srtp) -> usize {
         let number = self.guests.len();
-        let address = |port| SocketAddr::from(([10, 0, 1, number as u8 + 1], port));
+        let (street, house) = (number / 250, number % 250);
+        let host = [10, 0, street as u8 + 1, house as u8 + 1];
+        let address = |port| SocketAddr::from((host, port));
         let settings = Settings {
             sip: address(5060),
             rtp: address(4000),
@@ -171,8 +177,11 @@ impl World {
             transport: Transport::Udp,
             user: format!("guest{number}"),
             codec,
-            voice: Voice::Tone { frequency_hz: TONES_HZ[number], amplitude: 4_000 },
-            srtp: srtp(Keys::draw(&mut KeySource::new([number as u8 + 1; 32]))),
+            voice: Voice::Tone {
+                frequency_hz: TONES_HZ[number % TONES_HZ.len()],
+                amplitude: 4_000,
+            },
+            srtp: srtp(Keys::draw(&mut KeySource::new([house as u8 + 1; 32]))),
             seed: self.seed.wrapping_mul(31).wrapping_add(number as u64 * 0x1234_5678_9abc),
         };
         let phone = Phone::new(settings);
@@ -270,6 +279,12 @@ impl World {
     /// A NAT gives a guest's audio another address, and nobody says so.
     pub fn rebind(&mut self, guest: usize, rtp: SocketAddr) {
         self.guests[guest].rtp = rtp;
+    }
+
+    /// A guest's phone has its network back.
+    pub fn plug_in(&mut self, guest: usize) {
+        let Guest { sip, rtp, .. } = &self.guests[guest];
+        self.network.unplugged.retain(|host| ![sip.ip(), rtp.ip()].contains(host));
     }
 
     /// A guest's phone loses its network.

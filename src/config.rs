@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use api::Keyring;
 use model::limits::PARTIES_PER_CONFERENCE_MAX;
-use model::{ConferenceName, SrtpPolicy, TapRate};
+use model::{ConferenceName, SrtpKeys, SrtpPolicy, TapRate};
 use serde::Deserialize;
 use sip::access::{Access, Network};
 
@@ -70,6 +70,8 @@ pub struct Config {
     pub srtp: SrtpPolicy,
     /// … and of users by name.
     pub srtp_by_user: BTreeMap<String, SrtpPolicy>,
+    /// Along which signalling its keys come and go.
+    pub srtp_keys: SrtpKeys,
     /// The settings of a room that is not named.
     pub room: Room,
     /// The settings of named rooms.
@@ -229,6 +231,8 @@ struct File {
     #[serde(default)]
     srtp: SrtpPolicy,
     #[serde(default)]
+    srtp_keys: SrtpKeys,
+    #[serde(default)]
     access: AccessTable,
     #[serde(default)]
     users: BTreeMap<String, User>,
@@ -337,6 +341,7 @@ impl Config {
             sip,
             srtp: file.srtp,
             srtp_by_user,
+            srtp_keys: file.srtp_keys,
             tls: file.tls,
             websocket: file.websocket,
             http: options.http.or(file.http).unwrap_or(loopback(8080)),

@@ -200,7 +200,7 @@ fn board_config(
         trunk_audio: config.trunk_audio.clone(),
         rtp_timeouts: config.rtp_timeouts,
         any_room,
-        srtp: SrtpRules { any: config.srtp, users: srtp_by_user, secret },
+        srtp: SrtpRules { any: config.srtp, users: srtp_by_user, keys: config.srtp_keys, secret },
         started: Instant::now(),
         started_ms: unix_ms(),
     })
@@ -212,7 +212,7 @@ fn tell_of_open_keys(board: &switchboard::Config, listeners: &[(Transport, Socke
         Transport::Udp | Transport::Tcp | Transport::Ws => true,
         Transport::Tls | Transport::Wss => false,
     };
-    if board.requires_srtp() && listeners.iter().any(|(kind, _)| is_open(kind)) {
+    if board.tells_keys_openly() && listeners.iter().any(|(kind, _)| is_open(kind)) {
         tracing::warn!(
             "SRTP is required, and SIP is taken without TLS: its keys can be read there"
         );

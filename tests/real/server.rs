@@ -39,6 +39,11 @@ pub(crate) struct Tls {
 impl Server {
     /// Starts a server with TLS and WebSocket.
     pub(crate) fn start_with_tls() -> Server {
+        Server::start_with_tls_and("")
+    }
+
+    /// The same, with this before its tables in the configuration.
+    pub(crate) fn start_with_tls_and(before: &str) -> Server {
         let own = Folder::new();
         let name = vec!["127.0.0.1".to_owned()];
         let certified = rcgen::generate_simple_self_signed(name).unwrap();
@@ -46,7 +51,7 @@ impl Server {
         std::fs::write(own.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
         let folder = own.path().display();
         let config = format!(
-            "[tls]\nlisten = [\"127.0.0.1:0\"]\ncertificate = \"{folder}/cert.pem\"\n\
+            "{before}[tls]\nlisten = [\"127.0.0.1:0\"]\ncertificate = \"{folder}/cert.pem\"\n\
              key = \"{folder}/key.pem\"\nroots = \"{folder}/cert.pem\"\n\
              [websocket]\nlisten = [\"127.0.0.1:0\"]\n"
         );

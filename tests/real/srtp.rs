@@ -86,3 +86,15 @@ fn where_srtp_is_off_a_phone_that_must_have_it_is_refused() {
     let _plain = BEN.call_with(&server, "vault", IF_IT_CAN);
     server.connected("vault", 1);
 }
+
+#[test]
+fn where_keys_go_by_tls_only_a_phone_without_it_is_refused() {
+    let _machine = shared_machine();
+    let server = Server::start_with_tls_and("srtp = \"required\"\nsrtp_keys = \"secure\"\n");
+    assert!(!server.log().contains("its keys can be read"), "{}", server.log());
+    let by_tls = Caller { transport: "tls", ..BEN };
+    let ben = by_tls.call_with(&server, "vault", MANDATORY);
+    server.connected("vault", 1);
+    refused(&ADA.call_with(&server, "vault", MANDATORY));
+    until("SRTP", || ben.said().contains(PROTECTED).then_some(()));
+}

@@ -14,7 +14,11 @@ use crate::world::World;
 
 fn under(seed: u64, weather: Weather, any: SrtpPolicy) -> World {
     let users = BTreeMap::from([("guest1".to_owned(), SrtpPolicy::Required)]);
-    World::with_srtp(seed, weather, SrtpRules { any, users, secret: [9; 32] })
+    World::with_srtp(
+        seed,
+        weather,
+        SrtpRules { any, users, secret: [9; 32], ..SrtpRules::default() },
+    )
 }
 
 /// How a guest's call ends, or that it is up.
@@ -64,7 +68,7 @@ fn plain_and_protected_phones_hear_each_other_through_loss_over_a_wrap_and_hold(
 
 #[test]
 fn a_minute_without_packets_leaves_srtp_as_it_was_and_so_does_one_that_was_lost() {
-    let rules = SrtpRules { any: SrtpPolicy::Required, users: BTreeMap::new(), secret: [9; 32] };
+    let rules = SrtpRules { any: SrtpPolicy::Required, secret: [9; 32], ..SrtpRules::default() };
     let mut world = World::with(3, FAIR, World::any_room(), |config| {
         config.srtp = rules;
         // Longer than what is tried.

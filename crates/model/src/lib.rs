@@ -48,7 +48,7 @@ pub use refusal::{Fault, Refusal};
 pub use registration::Registration;
 pub use role::{Affiliation, Direction, Relation, Role};
 pub use routing::{EarGroup, Gain, Hearing, Place, Routing, VoiceGroup};
-pub use srtp::{Srtp, SrtpKey, SrtpPolicy, SrtpSuite};
+pub use srtp::{Srtp, SrtpKey, SrtpKeys, SrtpPolicy, SrtpSuite};
 pub use tap::{TapFrame, TapRate, Track};
 pub use trunk::{TrunkRegistration, TrunkState, TrunkView};
 pub use view::{ConferenceView, PartyState, PartyView, RecordingView, TrackView};

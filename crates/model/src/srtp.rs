@@ -17,6 +17,17 @@ pub enum SrtpPolicy {
     Required,
 }
 
+/// Along which signalling keys for SRTP come and go. Whoever reads it can listen (RFC 4568 §8.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SrtpKeys {
+    /// Along any.
+    #[default]
+    Any,
+    /// Along signalling by TLS only: elsewhere no key is taken, and none is told.
+    Secure,
+}
+
 /// How packets are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SrtpSuite {

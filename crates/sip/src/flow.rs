@@ -132,6 +132,15 @@ pub struct Flow {
     pub connection: Option<ConnectionId>,
 }
 
+impl Flow {
+    /// Whether strangers on the way can neither read nor change what goes along it: by TLS, or
+    /// from a listener to itself, which leaves the machine by no wire.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.transport.is_secure() || self.remote == self.local
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,6 +32,17 @@ impl Transports {
         (!free.is_empty()).then_some(Transports::Any(free))
     }
 
+    /// Those of them that are secure. `None` if there is none.
+    pub(crate) fn secure(self) -> Option<Transports> {
+        match self {
+            Transports::Named(named) => named.is_secure().then_some(self),
+            Transports::Any(mut free) => {
+                free.retain(|transport| transport.is_secure());
+                (!free.is_empty()).then_some(Transports::Any(free))
+            }
+        }
+    }
+
     /// The one that is meant where nothing else is said.
     pub(crate) fn first(&self) -> Option<Transport> {
         match self {

@@ -93,6 +93,7 @@ impl Switchboard {
     pub(crate) fn hunt(&mut self, now: Instant, leg: LegId, user: &str, offer: &[u8]) -> bool {
         let caller = self.caller_for(leg);
         let from = caller.at(&self.sip.access().realm);
+        let confidential = self.is_confidential(leg);
         let mut rung = Vec::new();
         for binding in self.sip.bindings(now, user) {
             let invite = Invite {
@@ -101,6 +102,7 @@ impl Switchboard {
                 callee: Some(Origin::User(user.to_owned())),
                 max_forwards: caller.max_forwards,
                 headers: caller.headers_within(),
+                confidential,
                 ..Invite::new(binding.contact, from.clone(), offer.to_vec())
             };
             if let Ok(session) = self.sip.invite(now, invite) {

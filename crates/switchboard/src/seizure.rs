@@ -153,7 +153,7 @@ impl Switchboard {
             }
         }
         let local = audio::as_agreed_with(self.config.audio_of(name), seizure.local.clone());
-        let srtp = self.srtp_of_trunk(name);
+        let srtp = self.srtp_going_out(self.srtp_of_trunk(name));
         let is_out = self.sip.standing(name).is_some_and(|standing| standing.is_out());
         if is_out || !self.take_place(now, name, leg) {
             return false;
@@ -167,6 +167,7 @@ impl Switchboard {
             patience: trunk.patience,
             max_forwards: caller.max_forwards,
             headers,
+            confidential: self.has_confidential_keys(srtp),
             ..Invite::new(to, from, offer.clone().into_bytes())
         };
         self.trunk_use.count(name).tried += 1;

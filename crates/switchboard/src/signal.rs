@@ -144,6 +144,7 @@ impl Switchboard {
             }
             None => Purpose::Offer,
         };
+        let srtp = self.srtp_for_call(&incoming)?;
         let leg = LegId(self.chance.draw());
         if let Some(trunk) = incoming.origin.trunk()
             && !self.take_place(now, trunk, leg)
@@ -170,7 +171,7 @@ impl Switchboard {
                 said: String::new(),
                 caller: Some(Box::new(caller)),
                 keys: KeyWay::Unheard,
-                srtp: self.srtp_for_caller(&incoming.origin),
+                srtp,
             },
         );
         if let Some(wanted) = wanted {
@@ -336,7 +337,9 @@ impl Switchboard {
             Err(refusal) => return self.refuse_leg(now, id, refusal),
         };
         let from = NameAddr::new("", from);
-        let invite = Invite { headers, flow, behalf, ..Invite::new(to.uri, from, offer) };
+        let confidential = self.is_confidential(id);
+        let invite = Invite::new(to.uri, from, offer);
+        let invite = Invite { headers, flow, behalf, confidential, ..invite };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{SrtpKey, SrtpPolicy, SrtpSuite};
+use model::{LegId, Refusal, SrtpKey, SrtpKeys, SrtpPolicy, SrtpSuite};
+use sip::Incoming;
 use sip::access::{Destination, Origin};
 use wire::sdp::{Keys, Local, Negotiated, Protected, Srtp};
 use wire::srtp::{MasterKey, Suite};
@@ -19,21 +20,29 @@ pub struct SrtpRules {
     pub any: SrtpPolicy,
     /// Users by name.
     pub users: BTreeMap<String, SrtpPolicy>,
+    /// Along which signalling the keys come and go.
+    pub keys: SrtpKeys,
     /// What keys are drawn from: random bytes of the operating system.
     pub secret: [u8; 32],
 }
 
 impl fmt::Debug for SrtpRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SrtpRules { any, users, secret: _ } = self;
-        f.debug_struct("SrtpRules").field("any", any).field("users", users).finish_non_exhaustive()
+        let SrtpRules { any, users, keys, secret: _ } = self;
+        let mut rules = f.debug_struct("SrtpRules");
+        rules.field("any", any).field("users", users).field("keys", keys).finish_non_exhaustive()
     }
 }
 
 impl Config {
-    /// Whether anybody must have SRTP.
+    /// Whether somebody must have SRTP whose keys may be read on their way.
     #[must_use]
-    pub fn requires_srtp(&self) -> bool {
+    pub fn tells_keys_openly(&self) -> bool {
+        self.srtp.keys == SrtpKeys::Any && self.requires_srtp()
+    }
+
+    /// Whether anybody must have SRTP.
+    fn requires_srtp(&self) -> bool {
         let of_users = self.srtp.users.values();
         let of_trunks = self.trunk_audio.values().filter_map(|audio| audio.srtp.as_ref());
         let mut all = of_users.chain(of_trunks).chain([&self.srtp.any]);
@@ -48,8 +57,45 @@ impl SrtpRules {
 }
 
 impl Switchboard {
-    /// What holds for a call that comes in.
-    pub(crate) fn srtp_for_caller(&self, origin: &Origin) -> SrtpPolicy {
+    /// What holds for a call that comes in, by who calls and whether keys may come the way that its
+    /// INVITE came.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAcceptable`]: they may not, and there is no call without.
+    pub(crate) fn srtp_for_call(&self, incoming: &Incoming) -> Result<SrtpPolicy, Refusal> {
+        let policy = self.srtp_for_caller(&incoming.origin);
+        match (self.config.srtp.keys, policy) {
+            (SrtpKeys::Secure, SrtpPolicy::Required) if !incoming.flow.is_secure() => {
+                Err(Refusal::NotAcceptable)
+            }
+            (SrtpKeys::Secure, SrtpPolicy::Optional) if !incoming.flow.is_secure() => {
+                Ok(SrtpPolicy::Off)
+            }
+            (SrtpKeys::Any | SrtpKeys::Secure, policy) => Ok(policy),
+        }
+    }
+
+    /// What holds for a call that we make, of what holds for whom we call. By which transport it
+    /// will go is not known yet, so keys that come later may be open to all: none is taken.
+    pub(crate) fn srtp_going_out(&self, policy: SrtpPolicy) -> SrtpPolicy {
+        match (self.config.srtp.keys, policy) {
+            (SrtpKeys::Secure, SrtpPolicy::Optional) => SrtpPolicy::Off,
+            (SrtpKeys::Any | SrtpKeys::Secure, policy) => policy,
+        }
+    }
+
+    /// Whether our INVITE has keys in it that nobody on the way may read.
+    pub(crate) fn has_confidential_keys(&self, policy: SrtpPolicy) -> bool {
+        self.config.srtp.keys == SrtpKeys::Secure && policy == SrtpPolicy::Required
+    }
+
+    /// The same of a leg's INVITE.
+    pub(crate) fn is_confidential(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| self.has_confidential_keys(leg.srtp))
+    }
+
+    /// What holds for whoever calls.
+    fn srtp_for_caller(&self, origin: &Origin) -> SrtpPolicy {
         match origin {
             Origin::Trunk(name) => self.srtp_of_trunk(name),
             Origin::User(name) => self.config.srtp.of(Some(name)),
@@ -67,12 +113,13 @@ impl Switchboard {
     pub(crate) fn srtp_for_target(&self, target: &str) -> SrtpPolicy {
         let by = Origin::Trusted;
         let way = self.may_dial((&by, &KnownAs::default()), target);
-        way.map_or(self.config.srtp.of(None), |way| self.srtp_by(&way, &by))
+        let of_nobody = self.srtp_going_out(self.config.srtp.of(None));
+        way.map_or(of_nobody, |way| self.srtp_by(&way, &by))
     }
 
     /// What holds for a call that goes that way.
     pub(crate) fn srtp_by(&self, way: &Way, behalf: &Origin) -> SrtpPolicy {
-        match way {
+        self.srtp_going_out(match way {
             Way::Routed(Destination::User(user)) => self.config.srtp.of(Some(user)),
             // It comes in as theirs.
             Way::Routed(Destination::Conference(_) | Destination::Lobby { .. }) => {
@@ -80,7 +127,7 @@ impl Switchboard {
             }
             // Each trunk has rules of its own, which count when it is called.
             Way::Routed(Destination::Number { .. }) | Way::Straight => self.config.srtp.of(None),
-        }
+        })
     }
 
     /// What we say of it in a call's descriptions.

@@ -45,6 +45,9 @@ pub struct Invite {
     pub max_forwards: u8,
     /// What the INVITE says besides.
     pub headers: ExtraHeaders,
+    /// Whether it goes by TLS or not at all ([`Flow::is_secure`]), for nobody on the way may read
+    /// its offer.
+    pub confidential: bool,
 }
 
 impl Invite {
@@ -65,6 +68,7 @@ impl Invite {
             path: Vec::new(),
             max_forwards: MAX_FORWARDS,
             headers,
+            confidential: false,
         }
     }
 }
@@ -80,7 +84,8 @@ impl Endpoint {
     /// [`crate::SessionEvent::Established`] follow, or [`crate::SessionEvent::Ended`].
     ///
     /// # Errors
-    /// [`SessionError::Full`], or [`SessionError::Unreachable`] if no listener could be used.
+    /// [`SessionError::Full`], or [`SessionError::Unreachable`] if no listener could be used, or
+    /// none that is as confidential as the call has to be.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
         if self.sessions.len() >= self.config.sessions_max {
             return Err(self.is_full(Limit::Sessions));
@@ -89,8 +94,12 @@ impl Endpoint {
         let next = invite.route.as_ref().unwrap_or(&invite.to);
         let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
         let known = invite.flow;
-        let transports = known.map(|flow| Transports::Named(flow.transport));
-        let transports = transports.or_else(|| self.transports_for(hop));
+        let transports = match known {
+            Some(flow) if invite.confidential && !flow.is_secure() => None,
+            Some(flow) => Some(Transports::Named(flow.transport)),
+            None if invite.confidential => self.transports_for(hop).and_then(Transports::secure),
+            None => self.transports_for(hop),
+        };
         let transports = transports.ok_or(SessionError::Unreachable)?;
         let flow = match (known, literal(next)) {
             (Some(flow), _) => Some(flow),
@@ -108,6 +117,7 @@ impl Endpoint {
         let dialog = self.dialog_for(&invite, flow);
         let Invite { offer, route, callee, behalf, account, patience, path, .. } = invite;
         let (max_forwards, headers) = (invite.max_forwards, invite.headers);
+        let confidential = invite.confidential;
         let servers = Vec::new();
         let interval_raises = 0;
         let dialling = Dialling {
@@ -123,6 +133,7 @@ impl Endpoint {
             by_size,
             patience,
             servers,
+            confidential,
         };
         let id = self.open_session(dialog, State::Resolving(dialling));
         if let (Some(session), Some(callee)) = (self.sessions.get_mut(&id), callee) {
@@ -190,8 +201,11 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let State::Resolving(dialling) = &mut session.state else { return };
         let way_is_known = dialling.flow.is_some();
+        let confidential = dialling.confidential;
         let usable = |server: &&Server| {
-            way_is_known || self.config.flow_to(server.transport, server.address).is_some()
+            let is_open = !confidential || server.transport.is_secure();
+            way_is_known
+                || is_open && self.config.flow_to(server.transport, server.address).is_some()
         };
         dialling.servers = servers.iter().filter(usable).take(TARGETS_MAX).copied().collect();
         if !self.call_next_address(now, id) {

@@ -165,6 +165,8 @@ pub(crate) struct Dialling {
     pub(crate) patience: Duration,
     /// Servers that have not been tried, best first.
     pub(crate) servers: Vec<Server>,
+    /// Whether it goes by TLS or not at all.
+    pub(crate) confidential: bool,
 }
 
 /// How a call goes that is too large for a datagram (RFC 3261 §18.1.1).

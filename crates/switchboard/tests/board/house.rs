@@ -10,10 +10,13 @@ use model::{
 };
 use sip::access::Access;
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
-use sip::{Flow, Transport};
+use sip::{ConnectionId, Flow, Transport};
 use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard, TrunkAudio};
 
 pub(crate) const SERVER: &str = "10.0.0.1:5060";
+
+/// Where it listens for TLS.
+pub(crate) const SERVER_BY_TLS: &str = "10.0.0.1:5061";
 
 /// A profile in which whoever is in may call others in and remove them, and pass its seat on.
 const TRUSTING: &str = r#"
@@ -97,7 +100,8 @@ impl House {
     ) -> House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
-        let listeners = vec![(Transport::Udp, SERVER.parse().unwrap())];
+        let listeners = [(Transport::Udp, SERVER), (Transport::Tls, SERVER_BY_TLS)];
+        let listeners = listeners.map(|(kind, at)| (kind, at.parse().unwrap())).to_vec();
         let room = Room {
             record: false,
             recording_rate: TapRate::Hz16000,
@@ -130,6 +134,18 @@ impl House {
     pub(crate) fn receive(&mut self, from: SocketAddr, text: &str) {
         let local = SERVER.parse().unwrap();
         let flow = Flow { transport: Transport::Udp, local, remote: from, connection: None };
+        self.receive_along(flow, text);
+    }
+
+    /// The same over a connection by TLS.
+    pub(crate) fn receive_by_tls(&mut self, from: SocketAddr, text: &str) {
+        let local = SERVER_BY_TLS.parse().unwrap();
+        let connection = Some(ConnectionId(u64::from(from.port())));
+        let flow = Flow { transport: Transport::Tls, local, remote: from, connection };
+        self.receive_along(flow, &text.replace("SIP/2.0/UDP", "SIP/2.0/TLS"));
+    }
+
+    fn receive_along(&mut self, flow: Flow, text: &str) {
         let bytes = text.as_bytes();
         self.board.handle(self.now, Input::Message { flow, bytes });
         self.drain();

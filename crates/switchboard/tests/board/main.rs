@@ -4,5 +4,6 @@
 
 mod focus;
 mod house;
+mod keys;
 mod limits;
 mod trunks;

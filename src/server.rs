@@ -137,6 +137,7 @@ fn start_workers(
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let settings = worker::Settings {
         threads: config.media_threads.unwrap_or(cores),
+        busy_us_max: worker::limits::THREAD_BUSY_US_MAX,
         rtp_ports: config.rtp_ports.into(),
         seed: seed(),
         io: config.media_io.into(),

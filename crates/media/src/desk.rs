@@ -13,6 +13,7 @@ use rtrb::Producer;
 use crate::announcer::Announcement;
 use crate::clip::Clips;
 use crate::cue::{Change, Cue, Routed};
+use crate::expense::leg_us_per_s;
 use crate::limits::{MIXERS_MAX, PHASE_LEGS, PHASES, PORTS_MAX};
 use crate::link::Link;
 use crate::mixer::Mixer;
@@ -118,6 +119,8 @@ pub struct Desk {
     port_keys: Keys,
     mixer_keys: Keys,
     phases: Phases,
+    /// What all legs are expected to cost.
+    busy_us_per_s: u64,
 }
 
 /// Which phases of a tick are in use. Each is a wake of the media thread, so that few of them are
@@ -159,6 +162,7 @@ impl Desk {
             port_keys: Keys::new(PORTS_MAX),
             mixer_keys: Keys::new(MIXERS_MAX),
             phases: Phases { first: 0, legs: [0; PHASES as usize] },
+            busy_us_per_s: 0,
         }
     }
 
@@ -221,9 +225,7 @@ impl Desk {
     /// # Errors
     /// [`OrderError::UnknownLeg`].
     pub fn depart(&mut self, leg: LegId) -> Result<Cue, OrderError> {
-        let known = self.legs.remove(&leg).ok_or(OrderError::UnknownLeg(leg))?;
-        self.port_keys.give_back(known.key.0);
-        self.step_out(leg, known.conference);
+        let known = self.take_out(leg)?;
         Ok(Cue(Change::Depart { port: known.key, routed: self.plan(known.conference) }))
     }
 
@@ -274,6 +276,11 @@ impl Desk {
         self.legs.len()
     }
 
+    /// How busy those legs are expected to keep a thread \[µs per second\].
+    pub fn busy_us_per_s(&self) -> u64 {
+        self.busy_us_per_s
+    }
+
     fn open(&mut self, leg: LegId, conference: ConferenceId) -> Result<Change, OrderError> {
         let (key, mixer) = self.seat(leg, conference, None)?;
         let mixer_key = self.conference(conference)?.key;
@@ -303,6 +310,7 @@ impl Desk {
         room.legs.push(leg);
         let phase = room.phase;
         self.phases.legs[phase as usize] += 1;
+        self.busy_us_per_s += leg_us_per_s(terms.as_ref());
         self.legs.insert(leg, Leg { key, conference, terms });
         Ok((key, mixer))
     }
@@ -312,7 +320,9 @@ impl Desk {
         let (port, conference) = (known.key, known.conference);
         let suits = known.terms.as_ref().is_some_and(|before| Link::suits(before, terms));
         let link = if suits { None } else { Some(Box::new(Link::new(terms.clone())?)) };
+        self.busy_us_per_s -= leg_us_per_s(known.terms.as_ref());
         known.terms = Some(terms.clone());
+        self.busy_us_per_s += leg_us_per_s(known.terms.as_ref());
         let routed = self.plan(conference);
         Ok(match link {
             Some(link) => Change::Connect { port, link, routed },
@@ -337,10 +347,17 @@ impl Desk {
     }
 
     fn close(&mut self, leg: LegId) -> Result<Change, OrderError> {
+        let known = self.take_out(leg)?;
+        Ok(Change::Close { port: known.key, routed: self.plan(known.conference) })
+    }
+
+    /// A leg is not here any more.
+    fn take_out(&mut self, leg: LegId) -> Result<Leg, OrderError> {
         let known = self.legs.remove(&leg).ok_or(OrderError::UnknownLeg(leg))?;
         self.port_keys.give_back(known.key.0);
+        self.busy_us_per_s -= leg_us_per_s(known.terms.as_ref());
         self.step_out(leg, known.conference);
-        Ok(Change::Close { port: known.key, routed: self.plan(known.conference) })
+        Ok(known)
     }
 
     /// A leg is not in a conference any more.
@@ -501,6 +518,12 @@ mod tests {
                 assert_eq!(desk.phases.legs[..3], [0; 3]);
             }
         }
+        let dear = desk.busy_us_per_s();
+        for leg in 0..legs {
+            let connect = MediaOrder::Connect { leg: LegId(leg), connection: terms() };
+            assert!(desk.compile(&connect).is_ok());
+        }
+        assert!(desk.busy_us_per_s() < dear / 4, "telephones are cheaper than what may come");
         assert_eq!(desk.phases.legs, [legs as usize / PHASES as usize; PHASES as usize]);
         for leg in 0..legs {
             if leg % 8 == 0 {
@@ -510,6 +533,7 @@ mod tests {
             assert!(desk.compile(&MediaOrder::Close { leg: LegId(leg) }).is_ok());
         }
         assert_eq!(desk.phases.legs, [0; PHASES as usize]);
+        assert_eq!(desk.busy_us_per_s(), 0);
     }
 
     #[test]

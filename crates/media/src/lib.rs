@@ -42,6 +42,7 @@ mod crowd;
 mod cue;
 mod delay;
 mod desk;
+mod expense;
 mod extended;
 mod fifo;
 mod hush;

@@ -78,6 +78,11 @@ pub const SENDS_PER_CALL_MAX: usize = 8;
 /// their bookkeeping, a second of one telephone.
 pub const RECEIVE_BUFFER_BYTES: usize = 65_536;
 
+/// How busy conferences keep a thread before others go to the next \[µs per second\]: two fifths of
+/// a core, so that a machine half as fast as ours, and parties that come into conferences which
+/// are there, still find time.
+pub const THREAD_BUSY_US_MAX: u64 = 400_000;
+
 /// A turn that begins so much late is counted \[µs\].
 pub const LATE_US: u64 = 5_000;
 

@@ -34,6 +34,9 @@ use crate::turn::{MediaThread, Order, Return};
 pub struct Settings {
     /// How many there are; at least one.
     pub threads: usize,
+    /// How busy conferences keep a thread before others go to the next \[µs per second\]; 0 deals
+    /// them to all evenly. Usually [`THREAD_BUSY_US_MAX`](crate::limits::THREAD_BUSY_US_MAX).
+    pub busy_us_max: u64,
     /// Among which UDP ports the even ones are given to legs.
     pub rtp_ports: RangeInclusive<u16>,
     /// What the streams' random numbers come from.
@@ -76,6 +79,7 @@ pub(crate) struct Seated {
 
 pub(crate) struct Control {
     lanes: Vec<Lane>,
+    busy_us_max: u64,
     ports: PortRange,
     lanes_by_conference: BTreeMap<ConferenceId, usize>,
     pub(crate) legs: BTreeMap<LegId, Seated>,
@@ -117,6 +121,7 @@ impl Workers {
             clock,
             control: Arc::new(Mutex::new(Control {
                 lanes: Vec::new(),
+                busy_us_max: settings.busy_us_max,
                 ports,
                 lanes_by_conference: BTreeMap::new(),
                 legs: BTreeMap::new(),
@@ -336,11 +341,14 @@ fn tell<T>(ready: &mpsc::Sender<io::Result<T>>, how: io::Result<T>) {
 }
 
 impl Control {
-    /// The thread of a conference: for one that begins, the one with the fewest legs.
+    /// The thread of a conference. One that begins goes to the first that is not busy, so that few
+    /// threads wake and each finds what it needs in its cache; if all are busy, to the least busy.
     fn lane(&self, conference: ConferenceId) -> usize {
         let known = self.lanes_by_conference.get(&conference).copied();
-        let fewest = || (0..self.lanes.len()).min_by_key(|lane| self.lanes[*lane].desk.legs());
-        known.or_else(fewest).unwrap_or(0)
+        let busy = |lane: &usize| self.lanes[*lane].desk.busy_us_per_s();
+        let room = || (0..self.lanes.len()).find(|lane| busy(lane) < self.busy_us_max);
+        let least = || (0..self.lanes.len()).min_by_key(busy);
+        known.or_else(room).or_else(least).unwrap_or(0)
     }
 
     /// Opens a leg's port, and returns its address or why there is none.
@@ -466,5 +474,54 @@ impl Control {
             clock.sleep_ms(1);
         }
         Err("the media thread takes no orders".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threads that nobody runs.
+    fn control(lanes: usize, busy_us_max: u64) -> Control {
+        let lane = || Lane {
+            desk: Desk::new(1),
+            orders: RingBuffer::new(1).0,
+            thread: std::thread::current(),
+        };
+        Control {
+            lanes: std::iter::repeat_with(lane).take(lanes).collect(),
+            busy_us_max,
+            ports: PortRange::new(10_000..=10_001).unwrap(),
+            lanes_by_conference: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            transit: Transit::default(),
+        }
+    }
+
+    /// Where each of so many conferences of two goes.
+    fn dealt(control: &mut Control, conferences: u64) -> Vec<usize> {
+        let deal = |number| {
+            let conference = ConferenceId(number);
+            let lane = control.lane(conference);
+            control.lanes_by_conference.insert(conference, lane);
+            for leg in [LegId(2 * number), LegId(2 * number + 1)] {
+                let local = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+                let open = MediaOrder::Open { leg, conference, local };
+                control.lanes[lane].desk.compile(&open).unwrap();
+            }
+            lane
+        };
+        (0..conferences).map(deal).collect()
+    }
+
+    #[test]
+    fn a_thread_is_filled_before_the_next_is_used_and_full_ones_share_what_comes() {
+        let mut control = control(2, 3 * 2 * 4_000);
+        assert_eq!(dealt(&mut control, 9), [0, 0, 0, 1, 1, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn without_a_bound_conferences_are_dealt_evenly() {
+        assert_eq!(dealt(&mut control(3, 0), 6), [0, 1, 2, 0, 1, 2]);
     }
 }

@@ -31,7 +31,7 @@ fn start(
 ) -> (Workers, Receiver<MediaReport>) {
     let (told, reports) = mpsc::channel();
     let (music, clips) = (Music::silence(), Clips::default());
-    let settings = Settings { threads, rtp_ports, seed: 1, io, music, clips };
+    let settings = Settings { threads, busy_us_max: 0, rtp_ports, seed: 1, io, music, clips };
     let workers = Workers::start(settings, move |report| told.send(report).unwrap()).unwrap();
     (workers, reports)
 }
@@ -384,6 +384,7 @@ fn a_thread_that_has_nobody_sleeps_until_somebody_comes() {
 fn a_range_without_a_port_is_refused() {
     let (music, clips) = (Music::silence(), Clips::default());
     let rtp_ports = 41_301..=41_301;
-    let settings = Settings { threads: 1, rtp_ports, seed: 1, io: Io::Auto, music, clips };
+    let settings =
+        Settings { threads: 1, busy_us_max: 0, rtp_ports, seed: 1, io: Io::Auto, music, clips };
     assert!(Workers::start(settings, |_| {}).is_err());
 }

@@ -235,14 +235,23 @@ function showCard(card) {
 }
 
 /** A link cannot carry a token: the file is fetched and handed over. */
-async function download(id) {
-  const answer = await send(url("recordings", id)).catch(() => undefined);
-  if (!answer?.ok) return toast("The recording cannot be had.");
+async function download(path, name) {
+  const answer = await send(path).catch(() => undefined);
+  if (!answer?.ok) return toast(`${name} cannot be had.`);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await answer.blob());
-  link.download = id + ".wav";
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Has a link's file fetched with the token, if there is one. */
+function fetchWithToken(link, name) {
+  link.onclick = (event) => {
+    if (!token()) return;
+    event.preventDefault();
+    download(link.href, name);
+  };
 }
 
 /** What a recording is called: its id, or whose voice a track holds. */
@@ -269,11 +278,7 @@ function listRecordings(list, recordings) {
     link.href = url("recordings", id);
     link.download = id + ".wav";
     link.textContent = name;
-    link.onclick = (event) => {
-      if (!token()) return;
-      event.preventDefault();
-      download(id);
-    };
+    fetchWithToken(link, link.download);
     const item = document.createElement("li");
     item.append(link);
     return item;
@@ -444,6 +449,7 @@ async function start() {
     signIn(field.value.trim());
     field.value = "";
   };
+  fetchWithToken(byId("api"), "openapi.json");
   byId("sign-out").onclick = signOut;
   byId("sign-out").hidden = !token();
   await come();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use api::{Bound, Capacity, CapacityName, Grant, Keyring, TokenDigest};
 use axum::http::Method;
 use fake::{CONFERENCE, PARTY, RECORDING, World, event, request, text};
 use model::{EventKind, LeaveReason};
@@ -205,6 +206,29 @@ async fn the_page_loads_only_what_its_policy_lets_it() {
         loaded += 1;
     }
     assert!(loaded >= 5);
+}
+
+/// A link carries no token, so the script fetches what wants one.
+#[tokio::test]
+async fn where_the_page_leads_is_to_be_had_with_tokens_too() {
+    let mut keyring = Keyring::default();
+    let admin = Capacity::new(CapacityName::Admin, Bound::default()).unwrap();
+    keyring.add(TokenDigest::of("cvk_page"), Grant::new("page".to_owned(), admin, None));
+    let world = World::empty().with(keyring);
+    let mut fetched = 0;
+    for tag in PAGE.split('<') {
+        let quoted = |name: &str| {
+            let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+            rest.split('"').next()
+        };
+        let Some(link) = quoted("href").or(quoted("src")) else { continue };
+        if world.send(request(Method::GET, link, None)).await.status() == 401 {
+            let id = quoted("id").unwrap_or_else(|| panic!("{link} wants a token"));
+            assert!(SCRIPT.contains(&format!("fetchWithToken(byId(\"{id}\")")), "{id}");
+            fetched += 1;
+        }
+    }
+    assert_eq!(fetched, 1, "the API's description");
 }
 
 #[test]

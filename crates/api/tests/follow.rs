@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Feed;
-use fake::{CONFERENCE, Random, World, created, event, talking};
+use api::{Bound, Capacity, CapacityName, Feed, Grant, Keyring, TokenDigest};
+use axum::http::Method;
+use fake::{CONFERENCE, Random, World, created, event, request, talking};
 use futures_util::{SinkExt, StreamExt};
 use model::{ConferenceId, EventKind};
 use serde_json::Value;
@@ -43,6 +44,25 @@ impl Served {
     async fn connect(&self, path: &str) -> Client {
         let (client, _) = connect_async(format!("ws://{}{path}", self.address)).await.unwrap();
         client
+    }
+
+    /// As the page does it: `new WebSocket(url, protocols)` sends these, and the page's own origin.
+    /// Gives which subprotocol the server speaks. A browser lets go of one that names none of those
+    /// that it was offered (RFC 6455 §4.1).
+    async fn connect_browser(&self, protocols: &str) -> Result<(Client, String), u16> {
+        let url = format!("ws://{}/api/v1/events", self.address);
+        let mut request = url.into_client_request().unwrap();
+        let origin = format!("http://{}", self.address);
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", protocols.parse().unwrap());
+        match connect_async(request).await {
+            Ok((client, answer)) => {
+                let spoken = &answer.headers()["sec-websocket-protocol"];
+                Ok((client, spoken.to_str().unwrap().to_owned()))
+            }
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(other) => panic!("expected an answer, got {other:?}"),
+        }
     }
 
     async fn refused(&self, path: &str, origin: Option<&str>) -> u16 {
@@ -124,6 +144,39 @@ async fn a_handshake_can_be_refused() {
     let mut request = url.into_client_request().unwrap();
     request.headers_mut().insert("origin", own.parse().unwrap());
     connect_async(request).await.unwrap();
+}
+
+/// What page.js does when somebody signs in: it asks a route with the token, then follows.
+#[tokio::test]
+async fn a_browser_signs_in_and_follows_with_its_token_as_a_subprotocol() {
+    const TOKEN: &str = "cvk_page_0123456789";
+    let mut keyring = Keyring::default();
+    let admin = Capacity::new(CapacityName::Admin, Bound::default()).unwrap();
+    keyring.add(TokenDigest::of(TOKEN), Grant::new("page".to_owned(), admin, None));
+    let world = World::standup().with(keyring);
+    let about = async |token: Option<&str>| {
+        let mut request = request(Method::GET, "/api/v1/about", None);
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().unwrap();
+            request.headers_mut().insert("authorization", value);
+        }
+        world.send(request).await.status().as_u16()
+    };
+    assert_eq!(about(None).await, 401, "so the page shows its form");
+    assert_eq!(about(Some("cvk_wrong_0123456789")).await, 401, "and shows it again");
+    assert_eq!(about(Some(TOKEN)).await, 200);
+    let served = serve(world).await;
+    for wrong in ["convoke", "convoke, bearer.cvk_wrong_0123456789", "convoke, bearer."] {
+        let status = served.connect_browser(wrong).await.map(|(_, spoken)| spoken);
+        assert!(matches!(status, Err(400 | 401)), "{wrong}: {status:?}");
+    }
+    let (mut client, spoken) =
+        served.connect_browser(&format!("convoke, bearer.{TOKEN}")).await.unwrap();
+    assert_eq!(spoken, "convoke", "never the token, which would then be in logs");
+    let snapshot = next(&mut client).await.unwrap();
+    assert_eq!(snapshot["conferences"].as_array().unwrap().len(), 1);
+    served.feed.publish(talking(CONFERENCE, 3));
+    assert_eq!(next(&mut client).await.unwrap()["seq"], 3);
 }
 
 #[tokio::test]

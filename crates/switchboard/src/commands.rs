@@ -10,8 +10,10 @@ use model::{
     Accepted, Allowed, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef,
     PartyId, Refusal, Verb,
 };
+use sip::access::{Destination, Origin};
 
 use crate::switchboard::{Life, Output, Switchboard};
+use crate::way::Way;
 
 /// The answers that were given lately, so that a command that comes again gets the same one.
 #[derive(Debug, Default)]
@@ -51,34 +53,43 @@ impl Switchboard {
         now: Instant,
         command: Command,
     ) -> Result<Accepted, Refusal> {
-        let Command { id, conference, by, mut verb, if_revision } = command;
-        self.tell_colleagues(&mut verb);
-        let answer = self.check(&verb).and_then(|()| {
-            let room = match &conference {
-                ConferenceRef::Id(conference) => self.name_of(*conference),
-                ConferenceRef::Name(name) => Some(name),
-            };
-            self.may_have_called(&verb, room)?;
-            self.has_prompt(&verb)?;
-            let known = match conference {
-                ConferenceRef::Id(conference) => Ok(conference),
-                ConferenceRef::Name(name) => self.names.get(&name).copied().ok_or(name),
-            };
-            match (known, &verb) {
-                (Ok(conference), _) => {
-                    self.is_as_seen(conference, if_revision)?;
-                    self.conference_command(now, conference, id, by, verb)
-                }
-                (Err(name), Verb::Enter(_) | Verb::Invite { .. }) if if_revision.is_none() => {
-                    self.begin(now, name, id, by, verb)
-                }
-                (Err(_), _) => Err(Refusal::NoSuchConference),
-            }
-        });
+        let answer = self.try_command(now, command);
         if let Err(refusal) = &answer {
             *self.refusals.entry(refusal.code()).or_default() += 1;
         }
         answer
+    }
+
+    fn try_command(&mut self, now: Instant, command: Command) -> Result<Accepted, Refusal> {
+        let Command { id, conference, by, mut verb, if_revision } = command;
+        self.check(&verb)?;
+        let room = match &conference {
+            ConferenceRef::Id(conference) => self.name_of(*conference),
+            ConferenceRef::Name(name) => Some(name),
+        };
+        let way = self.may_have_called(&verb, room)?;
+        self.has_prompt(&verb)?;
+        if let Some(way) = &way {
+            self.tell_colleagues(&mut verb, way);
+        }
+        let known = match conference {
+            ConferenceRef::Id(conference) => Ok(conference),
+            ConferenceRef::Name(name) => self.names.get(&name).copied().ok_or(name),
+        };
+        let accepted = match (known, &verb) {
+            (Ok(conference), _) => {
+                self.is_as_seen(conference, if_revision)?;
+                self.conference_command(now, conference, id, by, verb)
+            }
+            (Err(name), Verb::Enter(_) | Verb::Invite { .. }) if if_revision.is_none() => {
+                self.begin(now, name, id, by, verb)
+            }
+            (Err(_), _) => Err(Refusal::NoSuchConference),
+        }?;
+        if let Some(way) = way {
+            self.goes(&accepted, way, Origin::Trusted);
+        }
+        Ok(accepted)
     }
 
     /// By which name a conference is called, as long as it is live.
@@ -150,13 +161,11 @@ impl Switchboard {
         }
     }
 
-    /// Who is called by one of our users' addresses is one of ours.
-    pub(crate) fn tell_colleagues(&self, verb: &mut Verb) {
-        let Some(target) = verb.target_mut() else { return };
-        if let Target::Address(address) = target
-            && self.is_user(address)
-        {
-            *target = Target::Colleague(std::mem::take(address));
+    /// Whoever is called at the phones of a user of ours is that user, and has its address of
+    /// record, whatever was dialled: a roster, a token and whoever comes back know it by that.
+    pub(crate) fn tell_colleagues(&self, verb: &mut Verb, way: &Way) {
+        if let (Some(target), Way::Routed(Destination::User(user))) = (verb.target_mut(), way) {
+            *target = Target::Colleague(self.address_of_record(user).to_string());
         }
     }
 
@@ -201,7 +210,7 @@ impl Switchboard {
 
 #[cfg(test)]
 mod tests {
-    use model::TapRate;
+    use model::{EventKind, LocalMedia, MediaOrder, MediaReport, TapRate};
     use sip::Transport;
 
     use super::*;
@@ -214,12 +223,11 @@ mod tests {
         Room { record: false, recording_rate: TapRate::Hz16000, parties_max: 10, profile }
     }
 
-    #[test]
-    fn a_conference_keeps_the_profile_that_it_began_with() {
+    fn config(transport: Transport) -> Config {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
-        let listeners = vec![(Transport::Udp, "10.0.0.1:5060".parse().unwrap())];
-        let config = Config {
+        let listeners = vec![(transport, "10.0.0.1:5060".parse().unwrap())];
+        Config {
             sip: sip::Config::new(listeners),
             rooms: BTreeMap::new(),
             prompts: Default::default(),
@@ -230,7 +238,13 @@ mod tests {
             srtp: SrtpRules::default(),
             started: now,
             started_ms: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn a_conference_keeps_the_profile_that_it_began_with() {
+        let config = config(Transport::Udp);
+        let now = config.started;
         let mut board = Switchboard::new(config, 7);
         let invite = |board: &mut Switchboard, id, name: &str| {
             let (name, verb) =
@@ -250,5 +264,29 @@ mod tests {
         let profile = |id: ConferenceId| board.conferences[&id].profile().name.as_str();
         assert_eq!(profile(before), "connect_three_party", "S4.4");
         assert_eq!(profile(after), "connect_multi_party");
+    }
+    /// Its phones are where they have registered from, by whatever transport that was.
+    #[test]
+    fn a_user_is_called_where_nothing_listens_by_udp() {
+        let mut config = config(Transport::Tcp);
+        let now = config.started;
+        config.sip.access.users.insert("alice".to_owned(), Default::default());
+        let mut board = Switchboard::new(config, 7);
+        let room = ConferenceRef::parse("room").unwrap();
+        let verb = Verb::invite("sip:alice@10.0.0.1;transport=tcp");
+        let command = Command::new(CommandId(1), room, Author::Admin, verb);
+        board.command(now, command).unwrap();
+        let opens = std::iter::from_fn(|| board.poll()).find_map(|output| {
+            if let Output::Media(MediaOrder::Open { leg, .. }) = output { Some(leg) } else { None }
+        });
+        let local = LocalMedia { rtp: "10.0.0.1:4000".parse().unwrap() };
+        let opened = MediaReport::Opened { leg: opens.unwrap(), local };
+        board.handle(now, Input::Media(opened));
+        let mut told = std::iter::from_fn(|| board.poll());
+        let left = told.any(|output| {
+            let event = if let Output::Event(event) = output { Some(event.kind) } else { None };
+            matches!(event, Some(EventKind::Left { .. }))
+        });
+        assert!(left, "no phone of hers is there");
     }
 }

@@ -14,7 +14,6 @@ use model::{
     Refusal, Verb,
 };
 use sip::access::{Destination, Origin};
-use sip::message::{Host, Uri};
 use sip::{Invite, SessionEvent, SessionId};
 
 use crate::switchboard::Switchboard;
@@ -38,7 +37,7 @@ impl Switchboard {
             | Destination::Lobby { conference: name, .. } => name,
             Destination::Number { number, .. } => number,
         };
-        let callee = Uri::sip(callee, Host::Name(self.sip.access().realm.clone()), None);
+        let callee = self.address_of_record(callee);
         // Who is called by a number is from outside, whoever has it called.
         let target = match destination {
             Destination::Number { .. } => Target::Address(callee.to_string()),

@@ -139,8 +139,10 @@ impl Switchboard {
             }
             None => None,
         };
-        self.tell_colleagues(&mut verb);
         self.check(&verb)?;
+        if let Some((way, _)) = &way {
+            self.tell_colleagues(&mut verb, way);
+        }
         let command = CommandId(self.chance.draw());
         let by = Author::Party(party);
         let accepted = self.conference_command(now, conference, command, by, verb)?;

@@ -296,7 +296,10 @@ impl Switchboard {
         let name = self.name_of(conference);
         let user = name.map_or("", |name| shown(name).unwrap_or(name.as_str()));
         let from = Uri::sip(user, Host::Ip(local.address.ip()), None);
-        let to = callable(target, &self.config.sip.listeners)
+        // A user's own address names no transport that must be listened for: its phones have each
+        // said how they are reached.
+        let to: ReferTo = format!("<{target}>")
+            .parse()
             .expect("an invitation's target was checked when it was asked for");
         let offer = sdp::offer(local);
         if let Some(leg) = self.legs.get_mut(&id) {

@@ -68,7 +68,8 @@ impl Switchboard {
         way.map(Way::Routed).map_err(|_| Refusal::NotAllowed)
     }
 
-    /// Whether whoever has the API may have somebody called into that room as that verb says.
+    /// Which way whoever has the API has somebody called into that room, as that verb says; none
+    /// if it calls nobody.
     ///
     /// # Errors
     /// As for [`Self::may_dial`] and [`Self::leads_elsewhere`].
@@ -76,10 +77,11 @@ impl Switchboard {
         &self,
         verb: &Verb,
         room: Option<&ConferenceName>,
-    ) -> Result<(), Refusal> {
-        let Some(target) = verb.target().and_then(Target::address) else { return Ok(()) };
+    ) -> Result<Option<Way>, Refusal> {
+        let Some(target) = verb.target().and_then(Target::address) else { return Ok(None) };
         let way = self.may_dial((&Origin::Trusted, &KnownAs::default()), target)?;
-        Self::leads_elsewhere(&way, room)
+        Self::leads_elsewhere(&way, room)?;
+        Ok(Some(way))
     }
 
     /// A room that is called into itself would hear itself.
@@ -98,10 +100,10 @@ impl Switchboard {
         }
     }
 
-    /// Whether an address leads to a user of ours.
-    pub(crate) fn is_user(&self, address: &str) -> bool {
-        let way = self.may_dial((&Origin::Trusted, &KnownAs::default()), address);
-        matches!(way, Ok(Way::Routed(Destination::User(_))))
+    /// By which address a user is known (RFC 3261 §6), whichever of the names that lead to it was
+    /// dialled.
+    pub(crate) fn address_of_record(&self, user: &str) -> Uri {
+        Uri::sip(user, Host::Name(self.sip.access().realm.clone()), None)
     }
 
     /// The way of a call to ourselves: from a listener to itself.

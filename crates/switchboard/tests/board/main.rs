@@ -7,3 +7,4 @@ mod house;
 mod keys;
 mod limits;
 mod trunks;
+mod users;

@@ -1,0 +1,78 @@
+//! Users whom somebody has called: whatever is dialled, they are who they are.
+
+use model::{Author, Command, CommandId, ConferenceRef, Direction, Verb};
+use sip::access::{Access, From, Pattern, Route, Target, Template};
+use sip::message::Message;
+
+use crate::house::{House, Phone, SERVER, statuses};
+
+fn route(dialled: &str, to: fn(Template) -> Target, at: &str) -> Route {
+    let pattern: Pattern = dialled.parse().unwrap();
+    let to = to(Template::parse(at, &pattern).unwrap());
+    Route { from: From::Any, pattern, to, open: false }
+}
+
+/// A house in which alice is reached by an alias and by a number, and not by her own name.
+fn house() -> House {
+    House::letting_in(Access {
+        users: [("alice".to_owned(), Default::default())].into(),
+        routes: vec![
+            route("desk-*", Target::User, "$1"),
+            route("+4930100", Target::User, "alice"),
+            route("room", Target::Conference, "room"),
+        ],
+        ..Access::everybody()
+    })
+}
+
+/// Her phone, registered.
+fn alice(house: &mut House) -> Phone {
+    let mut phone = Phone::new("alice", 5);
+    let register = phone.request("REGISTER", "", "");
+    let of_herself = register.replace("To: <sip:room@", "To: <sip:alice@");
+    house.receive(phone.address, &of_herself);
+    assert_eq!(statuses(&house.take(phone.address)), [200]);
+    phone
+}
+
+/// Her phone rings, and the room's party is she.
+fn is_alice(house: &mut House, phone: &Phone, called: &str) {
+    let rings = house.take(phone.address);
+    assert!(matches!(&rings[..], [Message::Request(call)] if call.method.name() == "INVITE"));
+    let conference = house.board.conferences().next().unwrap();
+    let party = conference.parties().last().unwrap();
+    assert_eq!(party.address, "sip:alice@convoke", "{called}");
+    assert_eq!(party.direction, Direction::Internal, "{called}");
+}
+
+/// By what else should somebody's token know which party its user is?
+#[test]
+fn a_user_who_is_invited_has_its_own_address_whatever_was_dialled() {
+    let dialled = [
+        format!("sip:desk-alice@{SERVER}"),
+        format!("sip:desk-alice@{SERVER};transport=udp"),
+        "sip:desk-alice@convoke".to_owned(),
+        "tel:+4930100".to_owned(),
+    ];
+    for called in dialled {
+        let mut house = house();
+        let phone = alice(&mut house);
+        let room = ConferenceRef::parse("room").unwrap();
+        let verb = Verb::invite(called.clone());
+        house.command(Command::new(CommandId(1), room, Author::Admin, verb)).unwrap();
+        is_alice(&mut house, &phone, &called);
+    }
+}
+
+#[test]
+fn a_user_who_is_added_by_refer_has_its_own_address_too() {
+    for method in ["", ";method=INVITE"] {
+        let mut house = house();
+        let phone = alice(&mut house);
+        let mut bob = Phone::new("bob", 2);
+        bob.join(&mut house);
+        let refer = format!("Refer-To: <sip:desk-alice@{SERVER}{method}>\r\nRefer-Sub: false\r\n");
+        assert_eq!(statuses(&bob.send(&mut house, "REFER", &refer)), [202]);
+        is_alice(&mut house, &phone, method);
+    }
+}

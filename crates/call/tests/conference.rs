@@ -8,7 +8,7 @@ use call::{Conference, Effect, LegChange, PhoneKey, Presence, Rules};
 use model::command::{Entrant, Newcomer, Readers, Target};
 use model::{
     Affiliation, Author, Chance, Codec, CommandId, ConferenceId, ConferenceName, ConferenceView,
-    LeaveReason, LegId, PartyId, PartyState, Refusal, Verb,
+    Direction, LeaveReason, LegId, PartyId, PartyState, Refusal, Verb,
 };
 
 const CODEC: Codec = Codec::Pcmu;
@@ -413,7 +413,8 @@ fn who_transfers_its_seat_stays_when_the_called_one_does_not_come() {
 }
 
 fn take_over(scene: &mut Scene, party: PartyId, leg: u64) -> Result<(), Refusal> {
-    let newcomer = Newcomer { leg: LegId(leg), display_name: None, address: "sip:new@n".into() };
+    let (leg, address) = (LegId(leg), "sip:new@n".to_owned());
+    let newcomer = Newcomer { leg, display_name: None, address, affiliation: Affiliation::Ours };
     scene.ask(Author::Party(party), Verb::TakeOver { party, newcomer }).map(|_| ())
 }
 
@@ -434,6 +435,8 @@ fn a_connection_that_takes_a_seat_is_the_same_party_and_the_one_before_ends() {
     assert_eq!((seat.address.as_str(), seat.codec), ("sip:new@n", Some(Codec::Opus)));
     // The phone's hold went with the phone; what was said of the party stays said.
     assert_eq!((seat.state, seat.muted), (PartyState::Connected, true));
+    // RFC 4575 §5.7.4: the focus was called by who sits there now.
+    assert_eq!(seat.direction, Direction::Internal);
     assert_eq!(scene.state(bob), Some(PartyState::Connected));
     let legs: Vec<u64> = scene.routing.places.iter().map(|place| place.leg.0).collect();
     assert_eq!(legs, [2, 9]);

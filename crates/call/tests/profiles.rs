@@ -176,7 +176,8 @@ fn verb(action: Action, party: PartyId) -> Verb {
         Action::Transfer => Verb::Transfer { party, target },
         Action::TakeOver => {
             let address = "sip:x@y".to_owned();
-            let newcomer = model::command::Newcomer { leg: LegId(9), display_name: None, address };
+            let (leg, display_name, affiliation) = (LegId(9), None, model::Affiliation::Outside);
+            let newcomer = model::command::Newcomer { leg, display_name, address, affiliation };
             Verb::TakeOver { party, newcomer }
         }
         Action::Mute => Verb::Mute { party },

@@ -12,7 +12,7 @@ use crate::appearance::{ANONYMOUS, Appearance, Seen};
 use crate::command::Hearers;
 use crate::event::LeaveReason;
 use crate::profile::Seeing;
-use crate::role::Role;
+use crate::role::{Direction, Role};
 use crate::view::{PartyState, PartyView, SupervisionView};
 use crate::{
     Author, Codec, ConferenceView, Event, EventKind, PartyId, Quality, RecordingId, Track,
@@ -180,6 +180,8 @@ impl Projection {
             Appearance::Nameless(name) => {
                 shown.display_name = Some(name.to_owned());
                 ANONYMOUS.clone_into(&mut shown.address);
+                // How its call goes would tell who sits there.
+                shown.direction = Direction::Internal;
             }
         }
         if self.sees_ours() {
@@ -457,15 +459,16 @@ fn codec(shown: &PartyView) -> Codec {
 fn changes(before: &PartyView, shown: &PartyView, event: &Event) -> Vec<EventKind> {
     let party = shown.id;
     let mut kinds = Vec::new();
-    let same_seat = (before.display_name == shown.display_name) && before.address == shown.address;
+    let sitting =
+        |view: &PartyView| (view.display_name.clone(), view.address.clone(), view.direction);
     let role_is_told = match (before.is_connected(), shown.is_connected()) {
         (false, true) => {
             kinds.push(joined(shown));
             true
         }
-        (true, true) if !same_seat => {
-            let (display_name, address) = (shown.display_name.clone(), shown.address.clone());
-            kinds.push(EventKind::Replaced { party, display_name, address, codec: codec(shown) });
+        (true, true) if sitting(before) != sitting(shown) => {
+            let ((display_name, address, direction), codec) = (sitting(shown), codec(shown));
+            kinds.push(EventKind::Replaced { party, display_name, address, codec, direction });
             false
         }
         (true, true) if before.codec != shown.codec => {

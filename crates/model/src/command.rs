@@ -299,6 +299,8 @@ pub struct Newcomer {
     pub display_name: Option<String>,
     /// Its address as its phone says it.
     pub address: String,
+    /// Where it comes from.
+    pub affiliation: Affiliation,
 }
 
 /// Somebody who dials in.

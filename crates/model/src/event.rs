@@ -136,6 +136,8 @@ pub enum EventKind {
         address: String,
         /// The codec that the server sends from here on.
         codec: Codec,
+        /// Which way the call of who sits in it goes: it has called in, as one of ours or not.
+        direction: Direction,
     },
     /// Somebody's seat is to pass to somebody who is being called.
     #[serde(rename = "transfer.requested")]

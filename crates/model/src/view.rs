@@ -196,11 +196,12 @@ impl ConferenceView {
             | EventKind::TransferRequested { .. }
             | EventKind::TransferCompleted { .. }
             | EventKind::TransferFailed { .. } => {}
-            EventKind::Replaced { party, display_name, address, codec } => {
+            EventKind::Replaced { party, display_name, address, codec, direction } => {
                 self.with(*party, |p| {
                     p.display_name.clone_from(display_name);
                     p.address.clone_from(address);
                     p.codec = Some(*codec);
+                    p.direction = *direction;
                     p.quality = None;
                     p.one_way = None;
                 });

@@ -193,17 +193,17 @@ impl Switchboard {
     ) -> Result<(ConferenceId, PartyId), Refusal> {
         let display_name = display_name(caller);
         let address = label(&address(&caller.uri));
-        if let Some(Meant::Replaces(replaced)) = incoming.meant {
-            let (conference, party) = self.party_of(replaced)?;
-            let newcomer = Newcomer { leg, display_name, address };
-            let verb = Verb::TakeOver { party, newcomer };
-            return self.command_of(now, ConferenceRef::Id(conference), party, verb);
-        }
-        let party = PartyId(self.chance.draw());
         let affiliation = match incoming.origin.user() {
             Some(_) => Affiliation::Ours,
             None => Affiliation::Outside,
         };
+        if let Some(Meant::Replaces(replaced)) = incoming.meant {
+            let (conference, party) = self.party_of(replaced)?;
+            let newcomer = Newcomer { leg, display_name, address, affiliation };
+            let verb = Verb::TakeOver { party, newcomer };
+            return self.command_of(now, ConferenceRef::Id(conference), party, verb);
+        }
+        let party = PartyId(self.chance.draw());
         let entrant = Entrant { party, leg, display_name, address, affiliation };
         let named = match (incoming.meant, &incoming.destination) {
             (Some(Meant::Joins(joined)), _) => ConferenceRef::Id(self.party_of(joined)?.0),

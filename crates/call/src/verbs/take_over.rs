@@ -2,7 +2,7 @@
 //! hears it go on.
 
 use model::command::Newcomer;
-use model::{Codec, EventKind, LeaveReason, LegId, PartyId, Refusal};
+use model::{Codec, Direction, EventKind, LeaveReason, LegId, PartyId, Refusal};
 
 use super::Done;
 use crate::conference::{Cause, Conference};
@@ -44,6 +44,10 @@ pub(crate) fn take_seat(conference: &mut Conference, cause: Cause, id: PartyId, 
     let presence = std::mem::replace(&mut party.presence, Presence::Connected { codec });
     party.display_name.clone_from(&newcomer.display_name);
     party.address.clone_from(&newcomer.address);
+    // Whoever sits there now has called us (RFC 3891 §5, RFC 4575 §5.7.4), however the one before
+    // came; what the party is and may do is the seat's and stays.
+    party.direction = Direction::of(newcomer.affiliation, true);
+    let direction = party.direction;
     // The phone that is gone took its own hold along; one by others holds whoever sits there.
     let was_held = party.is_held();
     party.phone = PhoneKey::Talking;
@@ -58,7 +62,9 @@ pub(crate) fn take_seat(conference: &mut Conference, cause: Cause, id: PartyId, 
     let Newcomer { display_name, address, .. } = newcomer;
     match presence {
         Presence::Connected { .. } => {
-            conference.tell(cause, EventKind::Replaced { party: id, display_name, address, codec });
+            let party = id;
+            let replaced = EventKind::Replaced { party, display_name, address, codec, direction };
+            conference.tell(cause, replaced);
             if resumed {
                 conference.tell(cause, EventKind::Resumed { party: id });
             }

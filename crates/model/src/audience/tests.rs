@@ -2,7 +2,7 @@ use super::*;
 use crate::appearance::INTERNAL_TRANSFER;
 use crate::command::Supervision;
 use crate::profile::Sees;
-use crate::{ConferenceId, ConferenceName, Direction};
+use crate::{ConferenceId, ConferenceName};
 
 const AGENT: PartyId = PartyId(1);
 const CUSTOMER: PartyId = PartyId(2);
@@ -215,6 +215,7 @@ fn from_outside_ours_are_seen_by_the_name_that_the_profile_gives_them() {
         display_name: Some("Bob".into()),
         address: "sip:bob@h".into(),
         codec: Codec::Pcmu,
+        direction: Direction::Inbound,
     });
     assert_eq!(room.count(of(CUSTOMER)), count, "it is the same Support");
     assert_eq!(room.shown(SECOND, AGENT).display_name.as_deref(), Some("Support"), "not in yet");

@@ -38,7 +38,7 @@ may = ["enter", "invite"]
 [[permission]]
 role = ["guest"]
 to = ["myself"]
-may = ["transfer"]
+may = ["transfer", "take_over"]
 
 [[permission]]
 role = ["guest"]

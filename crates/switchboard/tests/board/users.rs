@@ -2,9 +2,9 @@
 
 use model::{Author, Command, CommandId, ConferenceRef, Direction, Verb};
 use sip::access::{Access, From, Pattern, Route, Target, Template};
-use sip::message::Message;
+use sip::message::{HeaderName, Message, NameAddr};
 
-use crate::house::{House, Phone, SERVER, statuses};
+use crate::house::{House, Phone, SERVER, description, reply, statuses, text};
 
 fn route(dialled: &str, to: fn(Template) -> Target, at: &str) -> Route {
     let pattern: Pattern = dialled.parse().unwrap();
@@ -62,6 +62,32 @@ fn a_user_who_is_invited_has_its_own_address_whatever_was_dialled() {
         house.command(Command::new(CommandId(1), room, Author::Admin, verb)).unwrap();
         is_alice(&mut house, &phone, &called);
     }
+}
+
+/// Else a token would speak for whoever took a seat and called itself its user (RFC 3891 §7).
+#[test]
+fn who_takes_a_seat_has_called_in_and_is_no_user_by_its_name_alone() {
+    let mut house = house();
+    let phone = alice(&mut house);
+    let room = ConferenceRef::parse("room").unwrap();
+    let verb = Verb::invite(format!("sip:desk-alice@{SERVER}"));
+    house.command(Command::new(CommandId(1), room, Author::Admin, verb)).unwrap();
+    let rings = house.take(phone.address);
+    let [Message::Request(call)] = &rings[..] else { panic!("{rings:?}") };
+    let (type_, body) = ("Content-Type: application/sdp\r\n", description(phone.address, "0"));
+    let contact = format!("Contact: <sip:alice@{}>\r\n{type_}", phone.address);
+    house.receive(phone.address, &reply(call, "200 OK", ";tag=hers", &contact, &body));
+    let party = |house: &House| {
+        let party = house.board.conferences().next().unwrap().parties()[0].clone();
+        (party.address, party.direction)
+    };
+    assert_eq!(party(&house), ("sip:alice@convoke".to_owned(), Direction::Internal));
+
+    let from: NameAddr = text(&call.headers, HeaderName::From).parse().unwrap();
+    let (id, ours) = (text(&call.headers, HeaderName::CallId), from.tag().unwrap());
+    let mut another = Phone { name: "alice", ..Phone::new("another", 7) };
+    another.dial(&mut house, "room", &format!("Replaces: {id};to-tag={ours};from-tag=hers\r\n"));
+    assert_eq!(party(&house), ("sip:alice@home".to_owned(), Direction::Inbound));
 }
 
 #[test]

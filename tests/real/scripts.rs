@@ -81,10 +81,12 @@ fn request(verb: &Verb) -> (&'static str, String, Value) {
         Verb::Silence { party } => ("POST", of(party, "silence"), Value::Null),
         Verb::Unsilence { party } => ("POST", of(party, "unsilence"), Value::Null),
         Verb::End => ("DELETE", String::new(), Value::Null),
-        Verb::Enter(_) | Verb::TakeOver { .. } => unreachable!("phones do that"),
-        Verb::Play { .. } | Verb::StopPlaying { .. } | Verb::SendDigits { .. } => {
-            unreachable!("no script asks for it")
+        Verb::SendDigits { party, digits } => {
+            let digits: String = digits.keys().collect();
+            ("POST", of(party, "digits"), json!({ "digits": digits }))
         }
+        Verb::Enter(_) | Verb::TakeOver { .. } => unreachable!("phones do that"),
+        Verb::Play { .. } | Verb::StopPlaying { .. } => unreachable!("no script asks for it here"),
     }
 }
 
@@ -148,6 +150,14 @@ impl Troupe {
                 self.book.hangs_up(party);
             }
             Step::PressesHold(..) | Step::Answers(_) | Step::TimePasses => {}
+            // No phone here calls with Replaces; and a prompt of the program is speech, which an
+            // ear for tones does not tell, and is over in its own time. The flows and the
+            // rehearsals have both.
+            Step::SitsDown(_)
+            | Step::TurnsBack(_)
+            | Step::PromptEnds(_)
+            | Step::Asks(_, Verb::TakeOver { .. } | Verb::Play { .. } | Verb::StopPlaying { .. }) =>
+                {}
             Step::Asks(by, verb) => self.asks(by, &verb),
         }
         self.parties.retain(|_, party| self.book.find(*party).is_some());

@@ -1,5 +1,8 @@
-//! Random scripts of call control with packets: after every step each phone hears exactly whom the
-//! book of rules says, and so does the recording; and a command that comes twice is done once.
+//! Random scripts of call control with packets: after every step each phone hears exactly whom and
+//! what the book of rules says, and so does the recording; keys that are sent come to one phone
+//! alone; and a command that comes twice is done once.
+//!
+//! Nobody takes a seat here, as no phone of this world calls with Replaces: the flows have those.
 
 #[path = "../../crates/call/tests/book/mod.rs"]
 mod book;
@@ -8,22 +11,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use audio::Codec;
+use audio::tone::Sine;
 use convoke::phone::CallState;
+use media::{Clip, Clips};
 use model::command::Target;
-use model::{Affiliation, Author, CommandId, PartyId, Role, TapRate, Track, Verb};
+use model::{
+    Affiliation, AnnouncementId, Author, ClipName, CommandId, Digits, PartyId, PromptName, Role,
+    TapRate, Track, Verb,
+};
 use switchboard::Room;
 
 use self::book::dice::{Dice, Step};
 use self::book::{Book, Person};
 use crate::network::FAIR;
-use crate::world::{MUSIC, World};
+use crate::world::{MUSIC, PROMPT, PROMPT_HZ, World};
 
-/// Scripts, two for each profile, and steps in each that change something.
-const SCRIPTS: u64 = 14;
+/// Scripts, three for each profile, and steps in each that change something.
+const SCRIPTS: u64 = 21;
 const STEPS: usize = 8;
 
 /// How many steps are drawn at most: many are refused.
 const DRAWN_MAX: usize = 80;
+
+/// No script lasts so long, whatever is drawn.
+const PROMPT_LASTS_S: usize = 1_200;
 
 const CODECS: [Codec; 6] =
     [Codec::Pcmu, Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu, Codec::G722];
@@ -34,8 +45,20 @@ struct Troupe {
     dice: Dice,
     /// Who of the guests is which party.
     parties: BTreeMap<usize, PartyId>,
+    /// The prompts that were asked for, by the book's own numbers.
+    prompts: Vec<AnnouncementId>,
     asked: u64,
+    /// How often keys were sent to somebody.
+    pressed: u64,
     story: Vec<String>,
+}
+
+/// What says a prompt that goes on for longer than a script does.
+fn clips() -> Clips {
+    let mut pcm = vec![0; 16_000 * PROMPT_LASTS_S];
+    Sine::new(PROMPT_HZ, 4_000, 16_000).fill(&mut pcm);
+    let [language, prompt] = ["en", "prompt"].map(|name| PromptName::parse(name).expect("a name"));
+    [(ClipName::common(&language, &prompt), Clip::new(&pcm, 16_000))].into_iter().collect()
 }
 
 /// The guest whose address that is.
@@ -46,14 +69,16 @@ fn guest_at(target: &Target) -> usize {
 }
 
 impl Troupe {
-    fn new(seed: u64) -> Troupe {
+    fn new(seed: u64, clips: Clips) -> Troupe {
         let profiles = call::shipped();
         let profile = profiles[(seed % profiles.len() as u64) as usize].clone();
         let parties_max = CODECS.len().min(profile.parties_max);
-        let profile = model::Profile { parties_max, ..profile };
-        let book = Book::new(profile.clone(), true);
+        // What a profile has said by itself is told by scenes of its own.
+        let profile = model::Profile { parties_max, prompted: vec![], ..profile };
+        let mut book = Book::new(profile.clone(), true);
+        book.prompts_last = true;
         let room = Room { record: true, recording_rate: TapRate::Hz16000, parties_max, profile };
-        let mut world = World::with_room(seed, FAIR, room);
+        let mut world = World::with_prompts(seed, FAIR, room, clips);
         for (guest, codec) in CODECS.into_iter().enumerate() {
             world.guest(codec);
             world.register(&format!("guest{guest}"), &[guest]);
@@ -63,7 +88,9 @@ impl Troupe {
             book,
             dice: Dice::new(seed),
             parties: BTreeMap::new(),
+            prompts: vec![],
             asked: 0,
+            pressed: 0,
             story: vec![],
         }
     }
@@ -95,8 +122,7 @@ impl Troupe {
         let targets = self.targets();
         let step = self.dice.step(&self.book, &targets);
         let said = format!("{step:?}");
-        let before = self.book.people.clone();
-        let recorded = self.book.records;
+        let before = self.book.clone();
         match step {
             Step::Enters(_) => self.enters(),
             Step::HangsUp(party) => {
@@ -111,13 +137,15 @@ impl Troupe {
                     self.book.presses_hold(party, on);
                 }
             }
-            // Phones here answer at once.
-            Step::Answers(_) | Step::TimePasses => {}
+            // Phones here answer at once, and a prompt goes on until it is stopped.
+            Step::Answers(_) | Step::TimePasses | Step::PromptEnds(_) => {}
+            Step::SitsDown(_) | Step::TurnsBack(_) | Step::Asks(_, Verb::TakeOver { .. }) => {}
             Step::Asks(by, verb) => self.asks(by, &verb),
         }
         self.world.run(Duration::from_secs(1));
         self.parties.retain(|_, party| self.book.find(*party).is_some());
-        let changed = before != self.book.people || recorded != self.book.records;
+        let of = |book: &Book| (book.people.clone(), book.said.clone(), book.records);
+        let changed = of(&before) != of(&self.book);
         if changed {
             self.story.push(said);
         }
@@ -160,6 +188,12 @@ impl Troupe {
             // The switchboard has to find out that it is one of ours.
             *target = Target::Address(std::mem::take(address));
         }
+        if let Verb::StopPlaying { announcement } = &mut asked {
+            let known = usize::try_from(announcement.0).ok();
+            let known = known.and_then(|number| self.prompts.get(number));
+            *announcement = known.copied().unwrap_or(*announcement);
+        }
+        self.world.keys.clear();
         let once = self.world.carry(id, by, "desk", asked.clone());
         let events = self.world.events.len();
         let twice = self.world.carry(id, by, "desk", asked);
@@ -169,7 +203,12 @@ impl Troupe {
         let called = called.zip(verb.target().map(guest_at));
         let party = called.map_or(PartyId(u64::MAX), |(party, _)| party);
         let says = self.book.ask(by, verb, party);
-        assert_eq!(once.map(|_| ()), says, "{verb:?} {}", self.told());
+        assert_eq!(once.as_ref().map(|_| ()).map_err(|no| *no), says, "{verb:?} {}", self.told());
+        match (&once, verb) {
+            (Ok(accepted), Verb::Play { .. }) => self.prompts.extend(accepted.announcement),
+            (Ok(_), Verb::SendDigits { party, digits }) => self.keys_come(*party, digits),
+            (_, _) => {}
+        }
         if let Some((party, guest)) = called {
             self.parties.insert(guest, party);
             self.world.run_until(Duration::from_secs(5), |world| {
@@ -178,6 +217,19 @@ impl Troupe {
             self.world.run(Duration::from_millis(200));
             self.book.comes_up(party);
         }
+    }
+
+    /// Keys come to that party's phone and to no other; to one on hold by its own key nothing is
+    /// sent at all (RFC 3264 §8.4).
+    fn keys_come(&mut self, party: PartyId, digits: &Digits) {
+        self.world.run(Duration::from_secs(1));
+        let guest = self.guest(party);
+        let on_hold = self.book.find(party).is_some_and(|person| person.own_hold);
+        let should: Vec<(usize, char)> =
+            digits.keys().filter(|_| !on_hold).map(|key| (guest, key)).collect();
+        let came: Vec<_> = self.world.keys.iter().map(|(guest, _, key)| (*guest, *key)).collect();
+        assert_eq!(came, should, "{}", self.told());
+        self.pressed += 1;
     }
 
     fn told(&self) -> String {
@@ -226,15 +278,17 @@ impl Troupe {
         }
         let heard = self.book.hears(person);
         let voices = heard.voices.iter().map(|party| numbers[party]);
-        voices.chain(heard.music.then_some(MUSIC)).collect()
+        let prompt = (!heard.prompts.is_empty()).then_some(PROMPT);
+        voices.chain(heard.music.then_some(MUSIC)).chain(prompt).collect()
     }
 }
 
 #[test]
 fn after_every_step_of_random_scripts_each_phone_hears_what_the_book_of_rules_says() {
-    let mut ended = 0;
+    let (mut ended, mut prompts, mut pressed) = (0, 0, 0);
+    let clips = clips();
     for seed in 0..SCRIPTS {
-        let mut troupe = Troupe::new(seed);
+        let mut troupe = Troupe::new(seed, clips.clone());
         troupe.begins();
         let mut left = STEPS;
         for _ in 0..DRAWN_MAX {
@@ -252,6 +306,10 @@ fn after_every_step_of_random_scripts_each_phone_hears_what_the_book_of_rules_sa
             }
             troupe.check();
         }
+        prompts += troupe.prompts.len();
+        pressed += troupe.pressed;
     }
     println!("{SCRIPTS} scripts, {ended} ended by their rules");
+    println!("{prompts} prompts were said, keys were sent {pressed} times");
+    assert!(prompts > 0 && pressed > 0, "no script says anything, or sends keys");
 }

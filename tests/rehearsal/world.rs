@@ -30,6 +30,10 @@ pub const TONES_HZ: [f64; 6] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0];
 /// What an ear calls hold music.
 pub const MUSIC: usize = TONES_HZ.len();
 
+/// What it calls a prompt of this tone [Hz].
+pub const PROMPT: usize = MUSIC + 1;
+pub const PROMPT_HZ: f64 = 1_361.0;
+
 /// A turn of the media thread.
 const TURN: Duration = Duration::from_millis(5);
 
@@ -41,6 +45,9 @@ const KEY_TIME: Duration = Duration::from_millis(260);
 
 /// How long is listened: five windows of an ear.
 const LISTENING: Duration = Duration::from_millis(2_000);
+
+/// The payload types of telephone-events, at 8 kHz and at 48 kHz.
+const EVENTS: [u8; 2] = [101, 102];
 
 const SERVER: &str = "10.0.0.1:5060";
 
@@ -65,7 +72,7 @@ pub struct World {
     pub rtcp: Vec<(usize, SocketAddr, Vec<u8>)>,
     /// The SSRCs of all streams that came to each guest.
     streams: BTreeMap<usize, BTreeSet<u32>>,
-    /// Keys that came to guests as telephone-events under the usual number: to which, the
+    /// Keys that came to guests as telephone-events under the usual numbers: to which, the
     /// timestamp, which.
     pub keys: Vec<(usize, u32, char)>,
     answers: BTreeMap<CommandId, Result<Accepted, Refusal>>,
@@ -502,25 +509,27 @@ impl World {
 
 /// The key that a telephone-event ends, and its timestamp.
 fn key_in(bytes: &[u8]) -> Option<(u32, char)> {
-    let rtp = Rtp::parse(bytes).ok().filter(|rtp| rtp.payload_type == 101)?;
+    let rtp = Rtp::parse(bytes).ok().filter(|rtp| EVENTS.contains(&rtp.payload_type))?;
     let event = telephone_event::Event::parse(rtp.payload).filter(|event| event.end)?;
     Some((rtp.timestamp, Key::from_code(event.code)?.to_char()))
 }
 
-/// Who is heard: guests by their numbers, and [`MUSIC`]. Somebody is heard who sounds in most whole
-/// windows: where packets are lost, a window now and then is too rough to tell. Whoever sounds in
-/// any window at all must be one of them, so that nobody slips through for a moment. Of music one
-/// window is enough to say that it is there: what fills a lost packet's gap continues a chord, and
-/// so does a stretched one, less well than a test tone.
+/// Who is heard: guests by their numbers, [`MUSIC`] and a [`PROMPT`]. Somebody is heard who sounds
+/// in most whole windows: where packets are lost, a window now and then is too rough to tell.
+/// Whoever sounds in any window at all must be one of them, so that nobody slips through for a
+/// moment. Of music one window is enough to say that it is there: what fills a lost packet's gap
+/// continues a chord, and so does a stretched one, less well than a test tone.
 fn heard(samples: &[i16], rate_hz: u32) -> Result<BTreeSet<usize>, String> {
-    let candidates: Vec<f64> = TONES_HZ.iter().chain(&SIGNATURE_HZ).copied().collect();
+    let music = TONES_HZ.iter().chain(&SIGNATURE_HZ);
+    let candidates: Vec<f64> = music.chain(&[PROMPT_HZ]).copied().collect();
     let mut ear = Ear::new(&candidates, rate_hz);
     let windows: Vec<_> =
         samples.chunks_exact(rate_hz as usize / 50).filter_map(|frame| ear.push(frame)).collect();
     let sounds_in = |at: usize| windows.iter().filter(|window| window.contains(at)).count();
     let mut heard = BTreeSet::new();
     for at in (0..candidates.len()).filter(|at| sounds_in(*at) > 0) {
-        if at < MUSIC && 2 * sounds_in(at) < windows.len() {
+        let is_prompt = at + 1 == candidates.len();
+        if (at < MUSIC || is_prompt) && 2 * sounds_in(at) < windows.len() {
             return Err(format!(
                 "{} Hz sounds in {} of {} windows",
                 candidates[at],
@@ -528,7 +537,7 @@ fn heard(samples: &[i16], rate_hz: u32) -> Result<BTreeSet<usize>, String> {
                 windows.len(),
             ));
         }
-        heard.insert(at.min(MUSIC));
+        heard.insert(if is_prompt { PROMPT } else { at.min(MUSIC) });
     }
     Ok(heard)
 }

@@ -12,13 +12,14 @@ use book::changed::{WITHOUT_EFFECT, changes};
 use book::dice::{Dice, Step};
 use book::ears::Heard;
 use book::{At, Book, Line, Person, Says};
-use call::{LegChange, Microphone, Party, PhoneKey, Presence, judge};
+use call::{LegChange, Microphone, Party, PhoneKey, Presence, Seat, judge};
 use model::command::Target;
 use model::limits::RINGING_S_MAX;
 use model::profile::{Profile, Tracks};
+use model::routing::AnnouncementPlace;
 use model::{
-    Affiliation, Author, LeaveReason, LegId, PartyId, PartyState, Refusal, Track, TrackView, Verb,
-    VoiceGroup,
+    Accepted, Affiliation, AnnouncementId, Author, Codec, LeaveReason, LegId, PartyId, PartyState,
+    Refusal, Track, TrackView, Verb, VoiceGroup,
 };
 use stage::{Stage, profile};
 
@@ -26,6 +27,7 @@ use stage::{Stage, profile};
 const SCRIPTS: u64 = 500;
 const STEPS: usize = 40;
 const PARTIES_MAX: usize = 6;
+const CODEC: Codec = Codec::Pcmu;
 
 /// Scripts that are tried at most until a changed rule is noticed.
 const SCRIPTS_FOR_A_CHANGE: u64 = 3_000;
@@ -46,10 +48,22 @@ struct Script {
     dice: Dice,
     seed: u64,
     callers: u64,
+    /// Connections that were to take a seat.
+    newcomers: u64,
+    /// The prompts that were asked for, by the book's own numbers.
+    prompts: Vec<AnnouncementId>,
     /// When each call is given up [ms].
     until_ms: BTreeMap<PartyId, u64>,
     counts: BTreeMap<String, [u64; 2]>,
     story: Vec<String>,
+}
+
+/// The connection that is to take a party's seat.
+fn newcomer(party: &Party) -> Option<LegId> {
+    match &party.seat {
+        Seat::TakenOverBy(newcomer) => Some(newcomer.leg),
+        Seat::Kept | Seat::PassingTo(_) => None,
+    }
 }
 
 /// A shipped profile, for as many as a script has.
@@ -67,12 +81,23 @@ impl Script {
     /// The conference plays by rules that the book need not have.
     fn with(seed: u64, plays_by: Profile, rules: Profile) -> Script {
         let record = seed.is_multiple_of(2);
+        // In every other one prompts go on until a step ends them, and there are none but those
+        // that somebody wishes; in the others all that is said is over as soon as it begins.
+        let prompts_last = (seed / PROFILES.len() as u64).is_multiple_of(2);
+        let [plays_by, rules] = [plays_by, rules].map(|mut rules| {
+            rules.prompted.retain(|_| !prompts_last);
+            rules
+        });
+        let (mut book, mut stage) = (Book::new(rules, record), Stage::with(plays_by, record));
+        (book.prompts_last, stage.prompts_last) = (prompts_last, prompts_last);
         Script {
-            book: Book::new(rules, record),
-            stage: Stage::with(plays_by, record),
+            book,
+            stage,
             dice: Dice::new(seed),
             seed,
             callers: 0,
+            newcomers: 0,
+            prompts: vec![],
             until_ms: BTreeMap::new(),
             counts: BTreeMap::new(),
             story: vec![],
@@ -112,14 +137,28 @@ impl Script {
                 self.book.presses_hold(party, on);
             }
             Step::TimePasses => self.time_passes(),
-            Step::Asks(by, verb) => self.asks(by, &verb),
+            Step::SitsDown(party) => {
+                self.stage.change_leg(self.newcomer(party), LegChange::Connected { codec: CODEC });
+                self.book.sits_down(party);
+            }
+            Step::TurnsBack(party) => {
+                let gone = LegChange::Gone(LeaveReason::Failed);
+                self.stage.change_leg(self.newcomer(party), gone);
+                self.book.turns_back(party);
+            }
+            Step::PromptEnds(prompt) => {
+                self.stage.conference.played(self.stage.now_ms, self.prompt(prompt));
+                self.stage.drain();
+                self.book.prompt_ends(prompt);
+            }
+            Step::Asks(by, verb) => self.asks(by, verb),
         }
     }
 
     fn enters(&mut self, from: Affiliation) {
         self.callers += 1;
         // Some come back under the address that they had.
-        let address = format!("sip:{}@h", self.callers % 5);
+        let address = format!("sip:{}@h", self.callers % 4);
         let entered = self.stage.enter(from, &address);
         let party = entered.unwrap_or(PartyId(0));
         let says = self.book.enter(self.stage.last_entrant(), from, &address);
@@ -145,14 +184,42 @@ impl Script {
         self.book.are_gone(&due);
     }
 
-    fn asks(&mut self, by: Author, verb: &Verb) {
+    /// The connection that is to take somebody's seat.
+    fn newcomer(&self, party: PartyId) -> LegId {
+        let party = self.stage.conference.party(party).expect("it is in");
+        newcomer(party).unwrap_or_else(|| panic!("nobody is to sit there: {}", self.told()))
+    }
+
+    /// Which prompt the book means.
+    fn prompt(&self, number: AnnouncementId) -> AnnouncementId {
+        let known = usize::try_from(number.0).ok().and_then(|number| self.prompts.get(number));
+        known.copied().unwrap_or(number)
+    }
+
+    /// The verb with what the dice leave to the script.
+    fn whole(&mut self, mut verb: Verb) -> Verb {
+        if let Verb::TakeOver { newcomer, .. } = &mut verb {
+            self.newcomers += 1;
+            newcomer.leg = LegId(10_000 + self.newcomers);
+            newcomer.address = format!("sip:{}@h", self.newcomers % 4);
+        }
+        verb
+    }
+
+    fn asks(&mut self, by: Author, verb: Verb) {
+        let verb = &self.whole(verb);
         let before = self.stage.events.len();
         self.stage.texts.clear();
+        self.stage.pressed.clear();
         let mut shown_to = BTreeSet::new();
         if let Verb::Write { to, .. } = verb {
             shown_to = self.book.shown_to(by, to);
         }
-        let answer = self.stage.ask(by, verb.clone());
+        let mut asked = verb.clone();
+        if let Verb::StopPlaying { announcement } = &mut asked {
+            *announcement = self.prompt(*announcement);
+        }
+        let answer = self.stage.ask(by, asked);
         self.count(verb.action().name(), answer.is_ok());
         let called = answer.as_ref().ok().and_then(|accepted| accepted.party);
         let called = called.filter(|_| verb.target().is_some());
@@ -168,9 +235,25 @@ impl Script {
             let shown = parties.iter().filter(shown).map(|party| party.id);
             assert_eq!(shown.collect::<BTreeSet<_>>(), shown_to, "{verb:?} {}", self.told());
         }
+        if let Ok(accepted) = &answer {
+            self.is_done(verb, accepted);
+        }
         if let Some(called) = called {
             self.until_ms.insert(called, self.stage.now_ms + RINGING_S_MAX * 1_000);
         }
+    }
+
+    fn is_done(&mut self, verb: &Verb, accepted: &Accepted) {
+        let mut keys = vec![];
+        if let Verb::TakeOver { newcomer, .. } = verb {
+            self.stage.legs.insert(newcomer.leg);
+        } else if let Verb::Play { .. } = verb {
+            self.prompts.extend(accepted.announcement);
+        } else if let Verb::SendDigits { party, digits } = verb {
+            let party = self.stage.conference.party(*party).expect("it is in");
+            keys = vec![(party.leg, digits.clone())];
+        }
+        assert_eq!(self.stage.pressed, keys, "keys are for that far end alone: {}", self.told());
     }
 
     /// The script so far, for whoever has to find out.
@@ -203,7 +286,9 @@ impl Script {
             parties.iter().filter(recorded).map(|party| party.id).collect();
         assert_eq!(recorded, self.book.recorded(), "recorded: {}", self.told());
         self.check_tracks();
-        let legs: BTreeSet<LegId> = parties.iter().map(|party| party.leg).collect();
+        self.check_prompts();
+        let legs: BTreeSet<LegId> =
+            parties.iter().flat_map(|party| [Some(party.leg), newcomer(party)]).flatten().collect();
         assert_eq!(legs, stage.legs, "a leg is nobody's: {}", self.told());
         let seqs = stage.events.iter().map(|event| event.seq);
         assert!(seqs.eq(1..=stage.events.len() as u64), "a hole: {}", self.told());
@@ -266,6 +351,9 @@ impl Script {
             }
             Presence::Connected { .. } => Line::Up,
         };
+        let is = (party.address.as_str(), party.direction, newcomer(party).is_some());
+        let says = (person.address.as_str(), person.direction, person.successor.is_some());
+        assert_eq!(is, says, "{}: {}", party.id, self.told());
         let muted = party.microphone == Microphone::Muted;
         let own_hold = party.phone == PhoneKey::OnHold;
         let is = (party.role, line, party.hold().is_some(), own_hold);
@@ -282,12 +370,38 @@ impl Script {
         let voices = parties.iter().filter(heard).map(|speaker| speaker.id).collect();
         let ear = routing.place(party.leg).and_then(|place| place.ear);
         let music = ear.is_some_and(|ear| routing.gain(ear, VoiceGroup::MUSIC).is_some());
-        let heard = Heard { voices, music };
+        let said = routing
+            .announcements
+            .iter()
+            .filter(|place| ear.is_some_and(|ear| routing.gain(ear, place.voice).is_some()));
+        let prompts = said.map(|place| self.number(place.announcement)).collect();
+        let heard = Heard { voices, prompts, music };
         assert_eq!(heard, self.book.hears(person), "{} hears: {}", party.id, self.told());
         for speaker in self.book.people.iter().filter(|p| heard.voices.contains(&p.id)) {
             let is_secret = matches!(speaker.says, Says::Whispers(_) | Says::Nothing)
                 || matches!(speaker.at, At::Beside(_));
             assert!(!is_secret || person.role.is_ours(), "a secret: {}", self.told());
+        }
+    }
+
+    /// The book's own number for a prompt.
+    fn number(&self, prompt: AnnouncementId) -> AnnouncementId {
+        let number = self.prompts.iter().position(|known| *known == prompt);
+        number.map_or(prompt, |number| AnnouncementId(number as u64))
+    }
+
+    /// What sounds is what nothing stands in the way of, and no recording holds what is but wished.
+    fn check_prompts(&self) {
+        let sounding = self.stage.said.keys().map(|prompt| self.number(*prompt));
+        let says = self.book.said.iter().filter(|said| said.sounds).map(|said| said.id);
+        let (sounding, says): (BTreeSet<_>, BTreeSet<_>) = (sounding.collect(), says.collect());
+        assert_eq!(sounding, says, "what is said: {}", self.told());
+        for tap in &self.stage.routing.taps {
+            let holds = |place: &&AnnouncementPlace| {
+                self.stage.routing.gain(tap.ear, place.voice).is_some()
+            };
+            let held = self.stage.routing.announcements.iter().find(holds);
+            assert_eq!(held, None, "it is recorded: {}", self.told());
         }
     }
 
@@ -329,6 +443,8 @@ impl Script {
         let is = (state, party.role, muted, party.silenced_by.is_some());
         let told = (seen.state, seen.role, seen.muted, seen.silenced);
         assert_eq!(told, is, "the view is not as it is: {}", self.told());
+        let is = (&party.address, party.direction);
+        assert_eq!((&seen.address, seen.direction), is, "{}", self.told());
         let beside = seen.supervises.as_ref().and_then(|supervises| supervises.beside);
         let stands = match party.stance {
             call::Stance::Beside(whom) => Some(whom),
@@ -407,7 +523,19 @@ fn after_every_step_of_random_scripts_all_is_as_the_book_of_rules_says() {
     for (action, [refused, accepted]) in &counts {
         println!("  {action:<12}{accepted:>7}{refused:>7}");
     }
-    for action in ["swap", "merge", "complete", "cancel", "whisper", "pair", "stand", "silence"] {
+    for action in [
+        "swap",
+        "merge",
+        "complete",
+        "cancel",
+        "whisper",
+        "pair",
+        "stand",
+        "silence",
+        "take_over",
+        "play",
+        "send_digits",
+    ] {
         assert!(counts[action][1] > 0, "no script did {action}");
     }
 }

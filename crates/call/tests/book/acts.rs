@@ -1,10 +1,13 @@
 //! What each verb does once it is allowed, and when its state forbids it.
 
-use model::command::{Hearers, Readers, Supervision, Target};
-use model::profile::{Meanwhile, Stand};
-use model::{Affiliation, Author, PartyId, Refusal, Role, Verb};
+use std::collections::BTreeSet;
 
-use super::{At, Book, Line, Person, Says, Wait};
+use model::command::{Hearers, Newcomer, Readers, Supervision, Target};
+use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
+use model::profile::{Meanwhile, Stand};
+use model::{Affiliation, AnnouncementId, Author, PartyId, Refusal, Role, Verb};
+
+use super::{At, Book, Line, Person, Said, Says, Successor, Wait, direction};
 
 type Done = Result<(), Refusal>;
 
@@ -63,11 +66,19 @@ impl Book {
                 self.ends();
                 Ok(())
             }
-            Verb::Enter(_)
-            | Verb::TakeOver { .. }
-            | Verb::Play { .. }
-            | Verb::StopPlaying { .. }
-            | Verb::SendDigits { .. } => unreachable!("no script asks for it"),
+            Verb::TakeOver { party, newcomer } => self.takes_over(*party, newcomer),
+            Verb::Play { to, .. } => self.plays(*to),
+            Verb::StopPlaying { announcement } => {
+                let before = self.said.len();
+                self.said.retain(|said| said.id != *announcement);
+                if self.said.len() < before { Ok(()) } else { Err(Refusal::NoSuchAnnouncement) }
+            }
+            // Its far end hears them, and nobody here.
+            Verb::SendDigits { party, .. } => {
+                let up = self.find(*party).is_some_and(Person::is_up);
+                up.then_some(()).ok_or(Refusal::WrongState)
+            }
+            Verb::Enter(_) => unreachable!("who dials in is no author yet"),
         }
     }
 
@@ -91,7 +102,7 @@ impl Book {
         };
         let role = role.unwrap_or_else(|| self.role_of_called(from));
         let address = target.address().unwrap_or_default().to_owned();
-        Person::new(id, address, role, Line::Called)
+        Person { direction: direction(from, false), ..Person::new(id, address, role, Line::Called) }
     }
 
     fn invites(
@@ -121,7 +132,7 @@ impl Book {
         called: PartyId,
     ) -> Done {
         let free = self.find(agent).is_some_and(|p| p.is_up() && p.at == At::Room);
-        if !free || self.the(agent).heir.is_some() || self.talk_with(agent).is_some() {
+        if !free || !self.the(agent).keeps_seat() || self.talk_with(agent).is_some() {
             return Err(Refusal::WrongState);
         }
         self.room_for_one()?;
@@ -241,12 +252,44 @@ impl Book {
 
     fn transfers(&mut self, party: PartyId, target: &Target, called: PartyId) -> Done {
         let person = self.the(party);
-        if !person.is_up() || !person.counts() || person.heir.is_some() {
+        if !person.is_up() || !person.counts() || !person.keeps_seat() {
             return Err(Refusal::WrongState);
         }
         let newcomer = Person { brought_by: Some(party), ..self.called(called, target, None) };
         self.calls(target, newcomer)?;
         self.the(party).heir = Some(called);
+        Ok(())
+    }
+
+    /// RFC 3891: it is the same party, of which nothing but the phone is another one.
+    fn takes_over(&mut self, party: PartyId, newcomer: &Newcomer) -> Done {
+        let person = self.the(party);
+        if !person.keeps_seat() || person.line == Line::Arriving {
+            return Err(Refusal::WrongState);
+        }
+        person.successor = Some(Successor::of(newcomer));
+        Ok(())
+    }
+
+    fn plays(&mut self, to: Option<PartyId>) -> Done {
+        let to: BTreeSet<PartyId> = match to {
+            Some(id) => {
+                let person = self.find(id).ok_or(Refusal::NoSuchParty)?;
+                person.is_up().then_some([id].into()).ok_or(Refusal::WrongState)?
+            }
+            // Who only monitors is none of the company.
+            None => self.present().map(|person| person.id).collect(),
+        };
+        if to.is_empty() {
+            return Err(Refusal::NobodyToHear);
+        }
+        if self.said.len() == ANNOUNCEMENTS_PER_CONFERENCE_MAX {
+            return Err(Refusal::LimitReached);
+        }
+        if self.prompts_last {
+            self.said.push(Said { id: AnnouncementId(self.prompts), to, sounds: false });
+        }
+        self.prompts += 1;
         Ok(())
     }
 

@@ -1,19 +1,20 @@
 //! Profiles with one rule changed: a book that plays by the rule as it was has to notice.
 
+use model::Role;
 use model::profile::{
     Afterwards, Alone, Consulted, EndsWithout, Fate, HoldPath, Meanwhile, Permission, Profile,
     Stand, Tracks,
 };
-use model::{Action, Role};
 
 /// Changes that change nothing, and why.
-pub(crate) const WITHOUT_EFFECT: [(&str, &str); 28] = [
+pub(crate) const WITHOUT_EFFECT: [(&str, &str); 29] = [
     // Who comes in is staff first, and what it was before only then.
     ("cinnox", "Host may not Enter to [Conference]"),
     ("cinnox", "CoHost may not Enter to [Conference]"),
     // Guests come by links.
     ("cinnox", "Guest may not Enter to [Conference]"),
     ("cinnox", "Guest may not Remove to [Myself]"),
+    ("cinnox", "Guest may not TakeOver to [Myself]"),
     // Nobody may set another apart, nor bring it back: it comes back by itself.
     ("cinnox", "afterwards"),
     ("cinnox", "path"),
@@ -45,9 +46,6 @@ pub(crate) const WITHOUT_EFFECT: [(&str, &str); 28] = [
     ("open", "ends without AgentsAndCustomer"),
 ];
 
-/// What no script asks for: it changes nothing that the book tells of, or is told by stories.
-const PLAYED_ELSEWHERE: [Action; 3] = [Action::Play, Action::SendDigits, Action::TakeOver];
-
 /// What is changed, and the profile with that change.
 type Changed = (String, Profile);
 
@@ -75,9 +73,6 @@ fn permissions_changed(rules: &Profile) -> Vec<Changed> {
         for (role, action) in
             row.role.iter().flat_map(|role| row.may.iter().map(move |a| (role, a)))
         {
-            if PLAYED_ELSEWHERE.contains(action) {
-                continue;
-            }
             // The row again, without it; and what else that role may do by it.
             let others = row.role.iter().copied().filter(|other| other != role).collect();
             let rest = row.may.iter().copied().filter(|other| other != action).collect();

@@ -1,8 +1,8 @@
 //! What people do next, drawn from a seed: mostly what people do, now and then anything.
 
-use model::command::{Hearers, Readers, Supervision, Target};
+use model::command::{Hearers, Newcomer, Readers, Supervision, Target};
 use model::profile::Meanwhile;
-use model::{Affiliation, Author, Chance, PartyId, Role, Verb};
+use model::{Affiliation, AnnouncementId, Author, Chance, LegId, PartyId, PromptName, Role, Verb};
 
 use super::{Book, Person};
 
@@ -19,6 +19,12 @@ pub(crate) enum Step {
     PressesHold(PartyId, bool),
     /// Whoever has rung for too long is given up.
     TimePasses,
+    /// The audio of who is to take somebody's seat runs.
+    SitsDown(PartyId),
+    /// Who was to take somebody's seat has gone before.
+    TurnsBack(PartyId),
+    /// A prompt has come to its end; by the book's own number.
+    PromptEnds(AnnouncementId),
     /// Somebody asks for something.
     Asks(Author, Verb),
 }
@@ -117,11 +123,38 @@ impl Dice {
         }
     }
 
-    fn verb(&mut self, party: PartyId, other: PartyId, targets: &[Target]) -> Verb {
+    /// Somebody calls with Replaces, or keys are sent to somebody's far end.
+    fn takes_over(&mut self, party: PartyId) -> Verb {
+        if self.draw(3) == 0 {
+            return Verb::SendDigits { party, digits: "12#".parse().expect("keys") };
+        }
+        let affiliation = self.affiliation();
+        // By which connection, and from where, is the script's business.
+        let (leg, display_name, address) = (LegId(0), None, String::new());
+        Verb::TakeOver { party, newcomer: Newcomer { leg, display_name, address, affiliation } }
+    }
+
+    fn says(&mut self, book: &Book, party: PartyId) -> Verb {
+        if self.draw(3) == 0 {
+            let said = self.draw(book.said.len() + 1);
+            let none = AnnouncementId(u64::MAX);
+            let announcement = book.said.get(said).map_or(none, |said| said.id);
+            return Verb::StopPlaying { announcement };
+        }
+        let prompt = PromptName::parse("prompt").expect("a prompt's name");
+        Verb::Play { prompt, to: (self.draw(2) == 0).then_some(party) }
+    }
+
+    fn verb(
+        &mut self,
+        book: &Book,
+        (party, other): (PartyId, PartyId),
+        targets: &[Target],
+    ) -> Verb {
         if self.draw(22) < 6 && !targets.is_empty() {
             return self.calls(party, other, targets);
         }
-        match self.draw(17) {
+        match self.draw(19) {
             0 => Verb::Swap { party },
             1 => Verb::Merge { party },
             2 => Verb::Complete { party },
@@ -144,6 +177,8 @@ impl Dice {
                 1 => Verb::Appoint { party, role: Role::CoHost },
                 _ => Verb::Appoint { party, role: Role::Trainee },
             },
+            16 => self.takes_over(party),
+            17 => self.says(book, party),
             _ => match self.draw(9) {
                 0 => Verb::End,
                 1..=4 => Verb::Record { on: self.draw(2) == 0 },
@@ -184,9 +219,26 @@ impl Dice {
         })
     }
 
+    fn affiliation(&mut self) -> Affiliation {
+        if self.draw(2) == 0 { Affiliation::Ours } else { Affiliation::Outside }
+    }
+
     fn enters(&mut self) -> Step {
-        let ours = self.draw(2) == 0;
-        Step::Enters(if ours { Affiliation::Ours } else { Affiliation::Outside })
+        Step::Enters(self.affiliation())
+    }
+
+    /// What comes by itself of what was begun.
+    fn follows(&mut self, book: &Book) -> Option<Step> {
+        let awaited = self.one_of(book.ids(|person| person.successor.is_some()));
+        let sounding: Vec<_> = book.said.iter().filter(|said| said.sounds).collect();
+        match (awaited, self.draw(4)) {
+            (Some(party), 0) => Some(Step::TurnsBack(party)),
+            (Some(party), 1 | 2) => Some(Step::SitsDown(party)),
+            (_, 3) if !sounding.is_empty() => {
+                Some(Step::PromptEnds(sounding[self.draw(sounding.len())].id))
+            }
+            (_, _) => None,
+        }
     }
 
     /// A customer, two of ours, and whoever makes the script what it is.
@@ -230,6 +282,9 @@ impl Dice {
         match self.draw(16) {
             0 => self.enters(),
             1..=3 => {
+                if let Some(step) = self.follows(book) {
+                    return step;
+                }
                 let called = self.somebody(book, |person| !person.is_up());
                 Step::Answers(called.unwrap_or(party))
             }
@@ -275,6 +330,6 @@ impl Dice {
             0 => self.next_of(book, author, (party, other)),
             _ => None,
         };
-        next.unwrap_or_else(|| self.verb(party, other, targets))
+        next.unwrap_or_else(|| self.verb(book, (party, other), targets))
     }
 }

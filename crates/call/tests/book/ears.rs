@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::command::{Hearers, Readers};
 use model::profile::{Alone, HoldPath};
-use model::{Author, PartyId};
+use model::{AnnouncementId, Author, PartyId};
 
 use super::{At, Book, Person, Says};
 
@@ -12,6 +12,8 @@ use super::{At, Book, Person, Says};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
     pub(crate) voices: BTreeSet<PartyId>,
+    /// By the book's own numbers.
+    pub(crate) prompts: BTreeSet<AnnouncementId>,
     pub(crate) music: bool,
 }
 
@@ -41,7 +43,11 @@ impl Book {
         }
         let heard = |speaker: &&Person| self.hears_voice(listener, speaker);
         let voices = self.people.iter().filter(heard).map(|speaker| speaker.id).collect();
-        Heard { voices, music: self.hears_music(listener) }
+        let prompts = self.said.iter().filter(|one| one.sounds && one.to.contains(&listener.id));
+        let prompts: BTreeSet<AnnouncementId> = prompts.map(|one| one.id).collect();
+        // A prompt is said in place of the music.
+        let music = self.hears_music(listener) && prompts.is_empty();
+        Heard { voices, prompts, music }
     }
 
     /// Who is in the recording: it stands in the room, and is none of ours.

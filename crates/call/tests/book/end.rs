@@ -148,7 +148,7 @@ impl Book {
 
     pub(super) fn ends(&mut self) {
         self.people.clear();
-        (self.talks, self.records, self.over) = (vec![], false, true);
+        (self.talks, self.said, self.records, self.over) = (vec![], vec![], false, true);
     }
 
     /// After each change: is it over, and does somebody wait whom nobody could bring back?
@@ -168,6 +168,18 @@ impl Book {
             let stood = self.the(id).waits().and_then(|wait| wait.stood);
             let still = stood.filter(|agent| self.talk_with(id).is_some_and(|t| t.0 == *agent));
             self.the(id).at = still.map_or(At::Room, At::Aside);
+        }
+        self.says_what_can_be_heard();
+    }
+
+    /// What nobody of those who were to hear it is there for is not said any more; and each hears
+    /// one prompt at a time, in the order in which they were wished.
+    fn says_what_can_be_heard(&mut self) {
+        let up = self.ids(Person::is_up);
+        self.said.retain(|said| up.iter().any(|id| said.to.contains(id)));
+        for at in 0..self.said.len() {
+            let (before, rest) = self.said.split_at_mut(at);
+            rest[0].sounds |= before.iter().all(|earlier| earlier.to.is_disjoint(&rest[0].to));
         }
     }
 }

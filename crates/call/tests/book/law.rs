@@ -44,8 +44,9 @@ impl Book {
             Author::Admin => Role::Admin,
             Author::Party(id) => {
                 let author = self.find(id).ok_or(Refusal::NotAllowed)?;
-                // Who rings can only go.
-                if !author.is_up() && !matches!(verb, Verb::Remove { .. }) {
+                // Who rings can only go, or be picked up elsewhere.
+                let before = matches!(verb, Verb::Remove { .. } | Verb::TakeOver { .. });
+                if !author.is_up() && !before {
                     return Err(Refusal::WrongState);
                 }
                 author.role

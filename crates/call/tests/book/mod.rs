@@ -12,9 +12,11 @@ pub(crate) mod ears;
 mod end;
 mod law;
 
-use model::command::Hearers;
+use std::collections::BTreeSet;
+
+use model::command::{Hearers, Newcomer};
 use model::profile::{Meanwhile, Profile};
-use model::{Affiliation, Author, PartyId, Refusal, Role, Verb};
+use model::{Affiliation, AnnouncementId, Author, Direction, PartyId, Refusal, Role, Verb};
 
 /// A conference as the book sees it.
 #[derive(Debug, Clone)]
@@ -31,12 +33,29 @@ pub(crate) struct Book {
     begun: bool,
     ending: bool,
     pub(crate) over: bool,
+    /// Whether a prompt is over only when it is said that it is; else it is as soon as it begins.
+    pub(crate) prompts_last: bool,
+    /// What is said, and what waits to be.
+    pub(crate) said: Vec<Said>,
+    /// How many prompts were asked for, by which the book names them.
+    prompts: u64,
+}
+
+/// A prompt that somebody wished.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Said {
+    /// The book's own number for it.
+    pub(crate) id: AnnouncementId,
+    to: BTreeSet<PartyId>,
+    /// It does not wait for another one that some of them hear.
+    pub(crate) sounds: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Person {
     pub(crate) id: PartyId,
-    address: String,
+    pub(crate) address: String,
+    pub(crate) direction: Direction,
     pub(crate) role: Role,
     pub(crate) brought_by: Option<PartyId>,
     came_back: u32,
@@ -49,8 +68,19 @@ pub(crate) struct Person {
     pub(crate) says: Says,
     /// To whom its seat is to pass.
     heir: Option<PartyId>,
+    /// What is about to take its seat.
+    pub(crate) successor: Option<Successor>,
     /// It has the seat of an agent, or is called to one that is empty.
     fills_in: bool,
+}
+
+/// Another connection that is to sit in somebody's seat.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Successor {
+    address: String,
+    direction: Direction,
+    /// The connection before it has ended already.
+    alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +130,7 @@ impl Person {
         Person {
             id,
             address,
+            direction: Direction::Inbound,
             role,
             brought_by: None,
             came_back: 0,
@@ -110,6 +141,7 @@ impl Person {
             silenced_by: None,
             says: if role == Role::Trainee { Says::Nothing } else { Says::ToAll },
             heir: None,
+            successor: None,
             fills_in: false,
         }
     }
@@ -126,13 +158,32 @@ impl Person {
     pub(crate) fn waits(&self) -> Option<Wait> {
         if let At::Apart(wait) = self.at { Some(wait) } else { None }
     }
+
+    /// Its seat passes to nobody.
+    fn keeps_seat(&self) -> bool {
+        self.heir.is_none() && self.successor.is_none()
+    }
 }
 
 impl Book {
     pub(crate) fn new(rules: Profile, always_records: bool) -> Book {
         let (people, talks, gone) = (vec![], vec![], vec![]);
         let (records, begun, ending, over) = (false, false, false, false);
-        Book { rules, people, talks, gone, records, always_records, begun, ending, over }
+        let (prompts_last, said, prompts) = (false, vec![], 0);
+        Book {
+            rules,
+            people,
+            talks,
+            gone,
+            records,
+            always_records,
+            begun,
+            ending,
+            over,
+            prompts_last,
+            said,
+            prompts,
+        }
     }
 
     pub(crate) fn find(&self, id: PartyId) -> Option<&Person> {
@@ -184,6 +235,7 @@ impl Book {
         self.room_for_one()?;
         let person = Person::new(id, address.to_owned(), role, Line::Arriving);
         let person = self.as_who_it_was(person, from)?;
+        let person = Person { direction: direction(from, true), ..person };
         let id = person.id;
         self.people.push(person);
         self.settle();
@@ -200,6 +252,33 @@ impl Book {
 
     /// Somebody's audio runs.
     pub(crate) fn comes_up(&mut self, id: PartyId) {
+        let successor = self.find(id).and_then(|person| person.successor.as_ref());
+        if successor.is_some_and(|successor| successor.alone) {
+            return self.sits_down(id);
+        }
+        self.is_in(id);
+        self.settle();
+    }
+
+    /// The audio of who takes a seat runs: it is the same party, at another phone.
+    pub(crate) fn sits_down(&mut self, id: PartyId) {
+        let person = self.the(id);
+        let Successor { address, direction, .. } =
+            person.successor.take().expect("somebody is to sit down");
+        (person.address, person.direction, person.own_hold) = (address, direction, false);
+        self.is_in(id);
+        self.settle();
+    }
+
+    /// Who was to take a seat does not.
+    pub(crate) fn turns_back(&mut self, id: PartyId) {
+        if let Some(Successor { alone: true, .. }) = self.the(id).successor.take() {
+            self.leaves(id);
+        }
+        self.settle();
+    }
+
+    fn is_in(&mut self, id: PartyId) {
         let Some(person) = self.find(id).filter(|person| !person.is_up()) else { return };
         let inviter = person.brought_by;
         self.the(id).line = Line::Up;
@@ -220,7 +299,6 @@ impl Book {
         if let Some(talk) = talk.filter(|talk| self.is_at(talk.0, At::Room)) {
             self.steps_aside(talk);
         }
-        self.settle();
     }
 
     /// Somebody's phone is on hold by its own key, or not any more.
@@ -231,9 +309,24 @@ impl Book {
         }
     }
 
-    /// Somebody is gone: it hung up, or did not come.
+    /// Somebody's connection is gone: it hung up, or did not come. Who is about to sit in its seat
+    /// has it from then on.
     pub(crate) fn hangs_up(&mut self, id: PartyId) {
-        self.are_gone(&[id]);
+        let people = &mut self.people;
+        let person = people.iter_mut().find(|person| person.id == id);
+        match person.and_then(|person| person.successor.as_mut()) {
+            Some(successor) if !successor.alone => {
+                successor.alone = true;
+                self.settle();
+            }
+            Some(_) | None => self.are_gone(&[id]),
+        }
+    }
+
+    /// A prompt has come to its end.
+    pub(crate) fn prompt_ends(&mut self, id: AnnouncementId) {
+        self.said.retain(|said| said.id != id);
+        self.settle();
     }
 
     /// These are gone in the same instant.
@@ -244,5 +337,21 @@ impl Book {
             }
         }
         self.settle();
+    }
+}
+
+/// Which way somebody's call goes: between ours it stays within.
+fn direction(from: Affiliation, dialled_in: bool) -> Direction {
+    match (from, dialled_in) {
+        (Affiliation::Ours, _) => Direction::Internal,
+        (Affiliation::Outside, true) => Direction::Inbound,
+        (Affiliation::Outside, false) => Direction::Outbound,
+    }
+}
+
+impl Successor {
+    fn of(newcomer: &Newcomer) -> Successor {
+        let direction = direction(newcomer.affiliation, true);
+        Successor { address: newcomer.address.clone(), direction, alone: false }
     }
 }

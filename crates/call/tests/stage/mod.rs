@@ -8,8 +8,8 @@ use model::command::{Entrant, Target};
 use model::profile::Profile;
 use model::{
     Accepted, Affiliation, AnnouncementId, Audience, Author, Codec, CommandId, ConferenceId,
-    ConferenceName, ConferenceView, EarGroup, Event, EventKind, LeaveReason, LegId, PartyId,
-    Projection, PromptName, RecordingId, Refusal, Role, Routing, Track, Verb, VoiceGroup,
+    ConferenceName, ConferenceView, Digits, EarGroup, Event, EventKind, LeaveReason, LegId,
+    PartyId, Projection, PromptName, RecordingId, Refusal, Role, Routing, Track, Verb, VoiceGroup,
 };
 
 pub(crate) const MUSIC: &str = "M";
@@ -25,6 +25,8 @@ pub(crate) struct Stage {
     pub(crate) hung_up: Vec<(LegId, LeaveReason)>,
     /// To whose phone a text went.
     pub(crate) texts: Vec<LegId>,
+    /// At whose far end which keys were pressed.
+    pub(crate) pressed: Vec<(LegId, Digits)>,
     /// Legs that are called, or that have called.
     pub(crate) legs: BTreeSet<LegId>,
     pub(crate) names: BTreeMap<PartyId, String>,
@@ -64,6 +66,7 @@ impl Stage {
             over: false,
             hung_up: vec![],
             texts: vec![],
+            pressed: vec![],
             legs: BTreeSet::new(),
             names: BTreeMap::new(),
             taps: BTreeMap::new(),
@@ -120,7 +123,7 @@ impl Stage {
                 Effect::CloseTap(recording) => {
                     assert!(self.taps.remove(&recording).is_some(), "it is not open");
                 }
-                Effect::Press { .. } => {}
+                Effect::Press { leg, digits } => self.pressed.push((leg, digits)),
             }
         }
     }
@@ -223,12 +226,17 @@ impl Stage {
 
     pub(crate) fn change(&mut self, party: PartyId, change: LegChange) {
         if let Some(leg) = self.conference.party(party).map(|party| party.leg) {
-            if matches!(change, LegChange::Gone(_)) {
-                self.legs.remove(&leg);
-            }
-            self.conference.leg_changed(self.now_ms, leg, change);
-            self.drain();
+            self.change_leg(leg, change);
         }
+    }
+
+    /// Something becomes of a connection that has no party yet.
+    pub(crate) fn change_leg(&mut self, leg: LegId, change: LegChange) {
+        if matches!(change, LegChange::Gone(_)) {
+            self.legs.remove(&leg);
+        }
+        self.conference.leg_changed(self.now_ms, leg, change);
+        self.drain();
     }
 
     pub(crate) fn enter(

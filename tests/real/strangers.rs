@@ -416,8 +416,16 @@ fn what_is_over_a_limit_is_answered_so_and_counted() {
     let mut uncounted = Vec::new();
     for (what, more, body, limits) in &cases {
         let ask = Ask { method: "INVITE", to: "hall-pier", more, body, ..Ask::default() };
-        let answer = stranger.ask(ask);
-        assert!([400, 413, 488].contains(&status(&answer)), "{what}: {answer}");
+        // The machine does other things, too: what it can do is the best of some tries.
+        let tries = (0..5).map(|_| {
+            let began = Instant::now();
+            let answer = stranger.ask(ask);
+            assert!([400, 413, 488].contains(&status(&answer)), "{what}: {answer}");
+            began.elapsed()
+        });
+        let best = tries.min().unwrap();
+        println!("{what}: answered after {best:?}");
+        assert!(best <= Duration::from_millis(5), "{what}: {best:?}");
         let series = |limit: &str| format!(r#"convoke_limit_hit_total{{limit="{limit}"}}"#);
         if !limits.iter().any(|limit| server.metric(&series(limit)) > 0.0) {
             uncounted.push((*what, server.page("/metrics")));

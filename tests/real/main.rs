@@ -14,6 +14,7 @@ mod program;
 mod server;
 mod sipp;
 
+mod bleed;
 mod calls;
 mod clock;
 mod conference;

@@ -10,6 +10,7 @@ use sip::access::{
 };
 use sip::digest::{Algorithm, Ha1, Secrets};
 use switchboard::TrunkAudio;
+use switchboard::limits::CALLS_OUT_MAX;
 
 use crate::trunks::TrunkTable;
 
@@ -53,6 +54,8 @@ pub struct User {
     password_env: Option<String>,
     /// Whether its audio is protected by SRTP, where that is not as for others.
     pub(crate) srtp: Option<SrtpPolicy>,
+    /// How many calls out by trunks it may begin in an hour, if there is a bound.
+    calls_out_per_hour: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +65,7 @@ struct UserText {
     ha1_sha256: Option<String>,
     password_env: Option<String>,
     srtp: Option<SrtpPolicy>,
+    calls_out_per_hour: Option<u32>,
 }
 
 impl TryFrom<UserText> for User {
@@ -80,7 +84,11 @@ impl TryFrom<UserText> for User {
                     .to_owned(),
             );
         }
-        Ok(User { md5, sha256, password_env: text.password_env, srtp: text.srtp })
+        let UserText { password_env, srtp, calls_out_per_hour, .. } = text;
+        if calls_out_per_hour.is_some_and(|calls| calls > CALLS_OUT_MAX) {
+            return Err(format!("calls_out_per_hour is {CALLS_OUT_MAX} at most, or left out"));
+        }
+        Ok(User { md5, sha256, password_env, srtp, calls_out_per_hour })
     }
 }
 
@@ -247,8 +255,10 @@ pub(crate) fn access(
         None if plain => Network::loopback().to_vec(),
         None => Vec::new(),
     };
+    let bound = |(name, user): (&String, &User)| Some((name.clone(), user.calls_out_per_hour?));
+    let calls_out = users.iter().filter_map(bound).collect();
     let mut kept = BTreeMap::new();
-    for (name, User { md5, sha256, password_env, srtp: _ }) in users {
+    for (name, User { md5, sha256, password_env, srtp: _, calls_out_per_hour: _ }) in users {
         let secrets = match password_env {
             None => Secrets { md5, sha256 },
             Some(at) => match variable(&at) {
@@ -260,7 +270,7 @@ pub(crate) fn access(
     }
     let routes = routes.into_iter().map(|line| line.with_pin(&variable));
     let routes = routes.collect::<Result<Vec<Route>, AccessError>>()?;
-    let access = Access { realm, md5, users: kept, trunks, trusted, routes };
+    let access = Access { realm, md5, users: kept, calls_out, trunks, trusted, routes };
     match access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
         Some(missing) => Err(AccessError::NoTrunk(missing.to_owned())),
         None => Ok((access, audio)),

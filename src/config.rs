@@ -457,6 +457,10 @@ mod tests {
         assert!(io.contains("line 1") && io.contains("io_uring"), "{io}");
         let srtp = wrong("[users.a]\npassword_env = \"A\"\nsrtp = \"maybe\"\n");
         assert!(srtp.contains("line 3") && srtp.contains("`required`"), "{srtp}");
+        let keys = wrong("srtp_keys = \"tls\"\n");
+        assert!(keys.contains("line 1") && keys.contains("`secure`"), "{keys}");
+        let calls = wrong("[users.a]\npassword_env = \"A\"\ncalls_out_per_hour = 3601\n");
+        assert!(calls.contains("line 1") && calls.contains("3600 at most"), "{calls}");
         let caller = wrong("[rooms.a]\ncaller = \"us\"\n");
         assert!(caller.contains("line 2") && caller.contains("+4930123"), "{caller}");
         let name = wrong("[rooms.\"a b\"]\nrecord = true\n");

@@ -79,6 +79,7 @@ impl Switchboard {
         let accepted = match (known, &verb) {
             (Ok(conference), _) => {
                 self.is_as_seen(conference, if_revision)?;
+                self.begin_call_by_desk(now, (conference, by), way.as_ref())?;
                 self.conference_command(now, conference, id, by, verb)
             }
             (Err(name), Verb::Enter(_) | Verb::Invite { .. }) if if_revision.is_none() => {

@@ -20,6 +20,7 @@ mod lobby;
 mod moving;
 mod negotiation;
 mod prompts;
+mod quota;
 mod reason;
 mod referral;
 mod registrations;

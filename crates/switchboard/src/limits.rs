@@ -38,5 +38,12 @@ pub const WRONG_PINS_PER_ROOM_MAX: u32 = 60;
 /// Callers and rooms whose wrong PINs are counted at once. Beyond it nobody may try.
 pub const GUESSERS_MAX: usize = 16_384;
 
+/// The span over which the calls out of a user are counted.
+pub const CALLS_OUT_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Most calls out of a user in [`CALLS_OUT_WINDOW`] that a bound may be: one each second. Each that
+/// is counted is remembered by 16 bytes.
+pub const CALLS_OUT_MAX: u32 = 3_600;
+
 /// The user part by which a phone asks for a conference of its own (RFC 4579 §5.4).
 pub const FACTORY_NAME: &str = "conference-factory";

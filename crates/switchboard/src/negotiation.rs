@@ -73,10 +73,9 @@ fn codec(encoding: Encoding) -> Option<Codec> {
     }
 }
 
-/// The limits of session descriptions, none of them reached so far.
-pub(crate) fn limits() -> BTreeMap<&'static str, u64> {
-    ["sdp_bytes", "sdp_candidates", "sdp_formats", "sdp_media_lines"].map(|name| (name, 0)).into()
-}
+/// The limits of session descriptions.
+pub(crate) const LIMITS: [&str; 4] =
+    ["sdp_bytes", "sdp_candidates", "sdp_formats", "sdp_media_lines"];
 
 /// Reads a session description; one over a limit is counted.
 pub(crate) fn read(limits: &mut BTreeMap<&'static str, u64>, sdp: &[u8]) -> Option<Description> {

@@ -24,6 +24,7 @@ use sip::{EndCause, Referred, SessionId, SubscriptionEvent, SubscriptionId};
 
 use crate::moving::Union;
 use crate::switchboard::Switchboard;
+use crate::way::Way;
 
 /// REFERs whose authors are told how it goes, by the leg that is being connected because of them.
 #[derive(Debug, Default)]
@@ -135,6 +136,11 @@ impl Switchboard {
                 let (origin, known_as) = self.dialler(session);
                 let way = self.may_dial((&origin, &known_as), target)?;
                 Self::leads_elsewhere(&way, self.name_of(conference))?;
+                if let Way::Routed(destination) = &way {
+                    let leg = self.legs_by_session.get(&session);
+                    let source = leg.and_then(|leg| self.legs.get(leg)?.signalling);
+                    self.begin_call_out(now, (&origin, source), destination)?;
+                }
                 Some((way, origin))
             }
             None => None,

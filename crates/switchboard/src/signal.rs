@@ -211,6 +211,8 @@ impl Switchboard {
                 ConferenceRef::Name(self.name_for(session, name)?)
             }
             (_, destination @ (Destination::User(_) | Destination::Number { .. })) => {
+                let source = incoming.flow.remote.ip();
+                self.begin_call_out(now, (&incoming.origin, Some(source)), destination)?;
                 return Ok((self.call_pair(now, destination, entrant)?, party));
             }
         };

@@ -22,6 +22,7 @@ use crate::keypad::Keypads;
 use crate::leg::Leg;
 use crate::lobby::Lobby;
 use crate::negotiation;
+use crate::quota::{CallsOut, LIMIT};
 use crate::referral::Referrals;
 use crate::roster::Watchers;
 use crate::seizure::{Seizure, TrunkUse};
@@ -174,7 +175,9 @@ pub struct Switchboard {
     pub(crate) calls: Calls,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
     pub(crate) denials: BTreeMap<(&'static str, &'static str), u64>,
-    /// How often a limit of session descriptions was reached.
+    /// What users have begun of the calls out that they may.
+    pub(crate) calls_out: CallsOut,
+    /// How often a limit of session descriptions, or of calls out, was reached.
     pub(crate) limits: BTreeMap<&'static str, u64>,
     pub(crate) quality: QualityStats,
     pub(crate) one_way: BTreeMap<OneWay, u64>,
@@ -210,6 +213,7 @@ impl Switchboard {
             ways: BTreeMap::new(),
             seizures: BTreeMap::new(),
             trunk_use: TrunkUse::default(),
+            calls_out: CallsOut::default(),
             keypads: Keypads::default(),
             infos: Infos::default(),
             lobby: Lobby::default(),
@@ -222,7 +226,11 @@ impl Switchboard {
             calls: Calls::default(),
             refusals: BTreeMap::new(),
             denials: BTreeMap::new(),
-            limits: negotiation::limits(),
+            limits: negotiation::LIMITS
+                .map(|name| (name, 0))
+                .into_iter()
+                .chain([(LIMIT, 0)])
+                .collect(),
             quality: QualityStats::default(),
             one_way: BTreeMap::new(),
             life: Life::Open,

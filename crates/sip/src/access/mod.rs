@@ -41,6 +41,9 @@ pub struct Access {
     pub md5: bool,
     /// By name, what is kept of each password.
     pub users: BTreeMap<String, Secrets>,
+    /// By user, how many calls out by trunks it may begin in an hour; of who is not named, any
+    /// number.
+    pub calls_out: BTreeMap<String, u32>,
     /// Other SIP systems, by name.
     pub trunks: BTreeMap<String, Trunk>,
     /// Networks whose hosts are asked for no password, and are not held to a rate.
@@ -58,6 +61,7 @@ impl Access {
             realm: "convoke".to_owned(),
             md5: true,
             users: BTreeMap::new(),
+            calls_out: BTreeMap::new(),
             trunks: BTreeMap::new(),
             trusted: Network::loopback().to_vec(),
             routes: Vec::new(),

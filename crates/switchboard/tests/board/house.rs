@@ -65,6 +65,8 @@ pub(crate) struct House {
     answers: Vec<Result<Accepted, Refusal>>,
     /// Who had no right to what.
     pub(crate) denied: Vec<(Author, Action, Refusal)>,
+    /// Why somebody was told of in the log.
+    pub(crate) suspicions: Vec<&'static str>,
 }
 
 impl House {
@@ -128,6 +130,7 @@ impl House {
             sent: Vec::new(),
             answers: Vec::new(),
             denied: Vec::new(),
+            suspicions: Vec::new(),
         }
     }
 
@@ -182,8 +185,8 @@ impl House {
                 | Output::Event(_)
                 | Output::Quality { .. }
                 | Output::Registered(_)
-                | Output::Trunk(_)
-                | Output::Security(_) => {}
+                | Output::Trunk(_) => {}
+                Output::Security(suspicion) => self.suspicions.push(suspicion.reason),
             }
         }
     }

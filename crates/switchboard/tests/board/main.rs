@@ -6,5 +6,6 @@ mod focus;
 mod house;
 mod keys;
 mod limits;
+mod quota;
 mod trunks;
 mod users;

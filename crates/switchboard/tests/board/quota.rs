@@ -1,0 +1,121 @@
+//! How many calls out a user may begin in an hour.
+
+use std::collections::BTreeMap;
+
+use model::{Author, Command, CommandId, ConferenceRef, Refusal, Verb};
+use sip::access::{Access, Choice, From, Pattern, Route, Target, Template, Trunk};
+use sip::digest::{Account, Challenge, Password, Secrets};
+use sip::message::{HeaderName, Message, NameAddr, Uri};
+
+use crate::house::{House, Phone, SERVER, description, statuses, text};
+
+/// What alice may begin in an hour.
+const CALLS: u32 = 2;
+
+fn access() -> Access {
+    let any: Pattern = "+%".parse().unwrap();
+    let number = Template::parse("+$1", &any).unwrap();
+    let carrier = Choice { trunk: "carrier".to_owned(), priority: 0, weight: 1 };
+    let out = Target::Number(vec![carrier], number);
+    let room: Pattern = "room".parse().unwrap();
+    let to_room = Target::Conference(Template::parse("room", &room).unwrap());
+    let route = |pattern, to| Route { from: From::Any, pattern, to, open: false };
+    let Ok(Uri::Sip(proxy)) = "sip:10.9.0.1".parse() else { panic!("a URI") };
+    let carrier = Trunk { calls_per_second_max: 100, ..Trunk::at(Some(proxy)) };
+    let secrets = |user: &str| (user.to_owned(), Secrets::of(user, "convoke", "wonder"));
+    Access {
+        users: ["alice", "ben"].map(secrets).into(),
+        calls_out: BTreeMap::from([("alice".to_owned(), CALLS)]),
+        trunks: BTreeMap::from([("carrier".to_owned(), carrier)]),
+        trusted: Vec::new(),
+        routes: vec![route(any, out), route(room, to_room)],
+        ..Access::local()
+    }
+}
+
+/// A user asks with its password.
+fn show(house: &mut House, phone: &mut Phone, method: &str, to: &str) -> Vec<Message> {
+    let mut ask = |house: &mut House, more: &str| {
+        let asked = phone.request(method, more, "");
+        let target = format!("{method} sip:{to}@");
+        house.receive(phone.address, &asked.replacen(&format!("{method} sip:room@"), &target, 1));
+        house.take(phone.address)
+    };
+    let challenged = ask(house, "");
+    let [Message::Response(response)] = &challenged[..] else { panic!("{challenged:?}") };
+    let challenge = text(&response.headers, HeaderName::WwwAuthenticate);
+    let (user, password) = (phone_name(&challenged), Password::new("wonder"));
+    let account = Account { user, realm: None, password };
+    let challenge = account.choose(&[Challenge::parse(&challenge).unwrap()]).unwrap();
+    let uri = format!("sip:{to}@{SERVER}");
+    let shown = account.answer(&challenge, (method, &uri), (1, "cnonce"));
+    ask(house, &format!("Authorization: {shown}\r\n"))
+}
+
+/// The user in From.
+fn phone_name(answers: &[Message]) -> String {
+    let Some(Message::Response(response)) = answers.first() else { panic!("{answers:?}") };
+    let from = text(&response.headers, HeaderName::From);
+    from.split_once("sip:").unwrap().1.split('@').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_user_begins_as_many_calls_out_in_an_hour_as_it_may_and_others_any_number() {
+    let mut house = House::letting_in(access());
+    let mut number = 0;
+    let mut out = |house: &mut House, name: &'static str| {
+        number += 1;
+        let mut phone = Phone::new(name, 100);
+        phone.call_id = format!("call-{number}");
+        house.take(phone.address);
+        statuses(&show(house, &mut phone, "INVITE", &format!("+4930{number}")))
+    };
+    for _ in 0..CALLS {
+        let answers = out(&mut house, "alice");
+        assert!(!answers.is_empty() && answers.iter().all(|status| *status < 300), "{answers:?}");
+    }
+    assert_eq!(out(&mut house, "alice").last(), Some(&Refusal::NotAllowed.sip_status()));
+    assert_eq!(out(&mut house, "alice").last(), Some(&403));
+    assert!(out(&mut house, "ben").iter().all(|status| *status < 300));
+    let hits = |house: &House| house.board.stats().limits["calls_out"];
+    assert_eq!(hits(&house), 2);
+    assert_eq!(house.suspicions, ["too many calls out"], "told once");
+    house.run(3_600_000);
+    assert!(out(&mut house, "alice").iter().all(|status| *status < 300), "an hour later");
+}
+
+#[test]
+fn whom_a_user_has_called_counts_as_its_own_call() {
+    let mut house = House::letting_in(access());
+    let mut alice = Phone::new("alice", 100);
+    let mut other = alice.outside("other");
+    show(&mut house, &mut other, "INVITE", "+49301");
+    let answers = show(&mut house, &mut alice, "INVITE", "room");
+    let Some(Message::Response(ok)) = answers.last() else { panic!("{answers:?}") };
+    let to: NameAddr = text(&ok.headers, HeaderName::To).parse().unwrap();
+    alice.tag = to.tag().unwrap().to_owned();
+    let sdp = description(alice.address, "0");
+    let ack = alice.request("ACK", "Content-Type: application/sdp\r\n", &sdp);
+    house.receive(alice.address, &ack);
+    for (number, status) in [(2, 202), (3, 403)] {
+        let refer_to = format!("Refer-To: <sip:+4930{number}@{SERVER}>\r\n");
+        let answers = statuses(&alice.send(&mut house, "REFER", &refer_to));
+        assert_eq!(answers.first(), Some(&status), "{number}");
+    }
+    // And so does whom it has called by its desk, in either of its calls.
+    let seats: Vec<_> = house
+        .board
+        .conferences()
+        .map(|found| {
+            let its = found.parties().iter().find(|party| party.address.contains("alice"));
+            (ConferenceRef::Id(found.id()), its.unwrap().id)
+        })
+        .collect();
+    for (at, (conference, party)) in seats.into_iter().enumerate() {
+        let invite = Verb::invite(format!("sip:+49305@{SERVER}"));
+        let command = CommandId(5 + at as u64);
+        let command = Command::new(command, conference, Author::Party(party), invite);
+        assert_eq!(house.command(command), Err(Refusal::NotAllowed));
+    }
+    assert_eq!(house.board.stats().limits["calls_out"], 3);
+}

@@ -264,6 +264,7 @@ fn the_page_knows_every_event() {
         "message.text",
         "announcement.started",
         "announcement.ended",
+        "recording.mode_changed",
         "whisper.text",
         "transfer.requested",
         "transfer.completed",

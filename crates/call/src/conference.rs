@@ -188,6 +188,7 @@ impl Conference {
                 }
             }
             LegChange::Phone(key) => verbs::phone_key(self, cause, party, key),
+            LegChange::Video(video) => self.video_changed(cause, party, video),
             LegChange::Digit(digit) => self.tell(cause, EventKind::Digit { party, digit }),
             LegChange::KeysRefused(verb, refusal) => {
                 self.tell(cause, EventKind::KeysRefused { party, verb, refusal });
@@ -451,6 +452,7 @@ impl Conference {
         if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
             verbs::record(self, Cause { by: Author::System, ..cause }, true);
         }
+        self.tell_that_video_is_missing(cause, id);
         if let Some(inviter) = added_by.filter(|_| self.holder_of_seat_for(id).is_none()) {
             verbs::become_host(self, cause, inviter);
         }
@@ -472,6 +474,7 @@ impl Conference {
             LegChange::Ringing
             | LegChange::EarlyMedia(_)
             | LegChange::Phone(_)
+            | LegChange::Video(_)
             | LegChange::Talking(_)
             | LegChange::Digit(_)
             | LegChange::KeysRefused(..)

@@ -5,7 +5,7 @@ use model::{
     RecordingId, Refusal, Routing, Track,
 };
 
-use crate::party::PhoneKey;
+use crate::party::{PhoneKey, Video};
 
 /// What became of a leg.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub enum LegChange {
     Talking(bool),
     /// The phone's own hold key was pressed.
     Phone(PhoneKey),
+    /// Its last offer had video, or has none any more.
+    Video(Video),
     /// A key was pressed that says nothing.
     Digit(char),
     /// Keys said what is not done.
@@ -45,7 +47,8 @@ impl LegChange {
             LegChange::Talking(_)
             | LegChange::Digit(_)
             | LegChange::Measured(_)
-            | LegChange::OneWay(_) => true,
+            | LegChange::OneWay(_)
+            | LegChange::Video(_) => true,
             LegChange::Ringing
             | LegChange::EarlyMedia(_)
             | LegChange::Connected { .. }

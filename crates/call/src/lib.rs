@@ -31,7 +31,9 @@ pub use effect::{Effect, LegChange};
 pub use grid::{differences, grid, keys_table};
 pub use keys::Entered;
 pub use moving::Mover;
-pub use party::{Aim, Hold, HoldReason, Microphone, Party, PhoneKey, Presence, Seat, Stance};
+pub use party::{
+    Aim, Hold, HoldReason, Microphone, Party, PhoneKey, Presence, Seat, Stance, Video,
+};
 pub use policy::judge;
 pub use profiles::{BadProfile, open, parse, shipped};
 pub use recording::Recording;

@@ -109,10 +109,10 @@ impl Conference {
         let dialled_in = before.role == Role::Customer;
         let present = policy::roles(&self.parties);
         let role = self.rules.profile.role_for(affiliation, dialled_in, &present);
-        let Party { id, leg, display_name, address, direction, phone, microphone, quality, .. } =
-            before;
+        let Party { id, leg, display_name, address, direction, phone, .. } = before;
+        let Party { video, microphone, quality, .. } = before;
         let party = Party::new(id, leg, address, (role, direction), Presence::Connected { codec });
-        self.parties.push(Party { display_name, phone, microphone, quality, ..party });
+        self.parties.push(Party { display_name, phone, video, microphone, quality, ..party });
         self.joined(cause, id, codec);
         // A voice that its owner took out stays out wherever it goes.
         if microphone == Microphone::Muted {

@@ -74,6 +74,15 @@ pub enum PhoneKey {
     OnHold,
 }
 
+/// Whether a phone wants video, which no conference has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Video {
+    /// It does not.
+    Unasked,
+    /// It does, and goes on with audio alone.
+    Refused,
+}
+
 /// At whom a party's voice is directed, of those who stand with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Aim {
@@ -137,6 +146,8 @@ pub struct Party {
     pub stance: Stance,
     /// What its phone does by itself.
     pub phone: PhoneKey,
+    /// Whether its phone wants video.
+    pub video: Video,
     /// Whether its voice is in the room.
     pub microphone: Microphone,
     /// Who took its voice out so that it cannot bring it back.
@@ -174,6 +185,7 @@ impl Party {
             presence,
             stance: Stance::Room,
             phone: PhoneKey::Talking,
+            video: Video::Unasked,
             microphone: Microphone::Open,
             silenced_by: None,
             aim: Aim::of(role),

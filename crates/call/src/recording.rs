@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use model::limits::TAPS_PER_CONFERENCE_MAX;
 use model::profile::Tracks;
-use model::{EventKind, PartyId, RecordingId, Track};
+use model::{EventKind, PartyId, RecordingId, RecordingMode, Track};
 
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
-use crate::party::{Aim, Party};
+use crate::party::{Aim, Party, Video};
 
 /// A recording that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
     /// The mix.
     pub mix: RecordingId,
+    /// When it began \[ms since the Unix epoch\].
+    pub(crate) started_ms: u64,
     pub(crate) tracks: BTreeMap<Track, TrackState>,
 }
 
@@ -28,9 +30,9 @@ pub(crate) enum TrackState {
 }
 
 impl Recording {
-    /// The recording of this mix, without tracks.
-    pub fn of(mix: RecordingId) -> Recording {
-        Recording { mix, tracks: BTreeMap::new() }
+    /// The recording of this mix, without tracks, that began then \[ms since the Unix epoch\].
+    pub fn of(mix: RecordingId, started_ms: u64) -> Recording {
+        Recording { mix, started_ms, tracks: BTreeMap::new() }
     }
 
     /// The tracks that run.
@@ -76,6 +78,26 @@ impl Conference {
             self.effect(Effect::CloseTap(lost));
         }
         self.tell(cause, EventKind::RecordingFailed { recording: lost, reason });
+    }
+
+    /// A phone wants video from now on, or does no more.
+    pub(crate) fn video_changed(&mut self, cause: Cause, id: PartyId, video: Video) {
+        let party = self.party_mut(id);
+        if std::mem::replace(&mut party.video, video) != video && party.is_connected() {
+            self.tell_that_video_is_missing(cause, id);
+        }
+    }
+
+    /// Where somebody wants video, the recording tells from when on it lacks it.
+    pub(crate) fn tell_that_video_is_missing(&mut self, cause: Cause, party: PartyId) {
+        match self.party_mut(party).video {
+            Video::Unasked => return,
+            Video::Refused => {}
+        }
+        let Some(Recording { mix, started_ms, .. }) = self.recording else { return };
+        let (recording, mode) = (mix, RecordingMode::Audio);
+        let offset_ms = cause.now_ms.saturating_sub(started_ms);
+        self.tell(cause, EventKind::RecordingModeChanged { recording, party, mode, offset_ms });
     }
 
     fn close_recording(&mut self) -> Option<RecordingId> {

@@ -2,6 +2,7 @@
 
 mod stage;
 
+use call::{LegChange, Video};
 use model::{Author, CommandId, EventKind, LeaveReason, Refusal, Verb};
 use stage::{Stage, colleague};
 
@@ -61,6 +62,20 @@ fn who_has_taken_its_voice_out_stays_muted_where_it_comes() {
     assert_eq!(desk.told(&EventKind::Muted { party: expert }), 1);
     desk.by(expert, Verb::Unmute { party: expert }).expect("its own voice");
     assert_eq!(desk.picture(), "C: E | E: C");
+}
+
+#[test]
+fn who_wants_video_is_marked_where_it_comes_if_that_is_recorded() {
+    let (mut desk, mut aside) = two_calls();
+    let expert = aside.conference.parties()[1].id;
+    aside.change(expert, LegChange::Video(Video::Refused));
+    desk.ask(Author::Admin, Verb::Record { on: true }).expect("it is allowed");
+    let marks = |stage: &Stage| {
+        let kinds = stage.events.iter().map(|event| &event.kind);
+        kinds.filter(|kind| matches!(kind, EventKind::RecordingModeChanged { .. })).count()
+    };
+    go_over(&mut aside, &mut desk);
+    assert_eq!((marks(&aside), marks(&desk)), (0, 1));
 }
 
 #[test]

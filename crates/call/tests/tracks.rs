@@ -4,10 +4,11 @@ mod stage;
 
 use std::collections::BTreeSet;
 
+use call::{LegChange, Video};
 use model::command::Hearers;
 use model::limits::TAPS_PER_CONFERENCE_MAX;
 use model::profile::Tracks;
-use model::{Author, EventKind, PartyId, Track, Verb};
+use model::{Affiliation, Author, EventKind, PartyId, RecordingMode, Track, Verb};
 use stage::{Stage, profile};
 
 /// A customer and an agent whose voices are recorded apart.
@@ -80,4 +81,41 @@ fn beyond_as_many_tracks_as_there_may_be_each_that_has_none_is_told() {
     let failed = |event: &&model::Event| matches!(event.kind, EventKind::RecordingFailed { .. });
     assert_eq!(stage.events.iter().filter(failed).count(), 2);
     assert!(stage.view.as_ref().unwrap().recording.is_some(), "the mix goes on");
+}
+
+/// S0.21.
+#[test]
+fn a_recording_tells_once_from_when_on_it_has_no_video_of_whom() {
+    let mut stage = Stage::new("open");
+    let wants = |stage: &mut Stage, party, video| stage.change(party, LegChange::Video(video));
+    let marks = |stage: &Stage| -> Vec<(PartyId, u64)> {
+        let kinds = stage.events.iter().map(|event| &event.kind);
+        kinds
+            .filter_map(|kind| {
+                let EventKind::RecordingModeChanged { party, offset_ms, mode, .. } = kind else {
+                    return None;
+                };
+                assert_eq!(*mode, RecordingMode::Audio);
+                Some((*party, *offset_ms))
+            })
+            .collect()
+    };
+    let (ann, bob) = (stage.join(Affiliation::Outside, "A"), stage.join(Affiliation::Outside, "B"));
+    wants(&mut stage, ann, Video::Refused);
+    stage.now_ms += 5_000;
+    stage.ask(Author::Admin, Verb::Record { on: true }).expect("it is allowed");
+    assert_eq!(marks(&stage), [], "it never had video of her");
+    stage.now_ms += 2_000;
+    wants(&mut stage, bob, Video::Refused);
+    wants(&mut stage, bob, Video::Refused);
+    assert_eq!(marks(&stage), [(bob, 2_000)]);
+    stage.now_ms += 1_000;
+    wants(&mut stage, bob, Video::Unasked);
+    wants(&mut stage, bob, Video::Refused);
+    wants(&mut stage, ann, Video::Refused);
+    assert_eq!(marks(&stage), [(bob, 2_000), (bob, 3_000)]);
+    stage.ask(Author::Admin, Verb::Record { on: false }).expect("it is allowed");
+    wants(&mut stage, bob, Video::Unasked);
+    wants(&mut stage, bob, Video::Refused);
+    assert_eq!(marks(&stage).len(), 2, "nothing is recorded");
 }

@@ -264,7 +264,9 @@ impl Projection {
                 let (announcement, to) = (*announcement, self.hearers_seen(to)?);
                 return Some(EventKind::AnnouncementEnded { announcement, to });
             }
-            EventKind::Rejoined { party, .. } => sees(party),
+            EventKind::Rejoined { party, .. } | EventKind::RecordingModeChanged { party, .. } => {
+                sees(party)
+            }
             EventKind::Digit { party, .. } | EventKind::KeysRefused { party, .. } => {
                 self.is_viewer(*party) || (ours && sees(party))
             }
@@ -401,6 +403,7 @@ fn touched(kind: &EventKind) -> Option<PartyId> {
         | EventKind::RecordingStarted { .. }
         | EventKind::RecordingStopped { .. }
         | EventKind::TrackStarted { .. }
+        | EventKind::RecordingModeChanged { .. }
         | EventKind::RecordingFailed { .. } => None,
     }
 }

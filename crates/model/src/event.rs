@@ -375,6 +375,19 @@ pub enum EventKind {
         /// What it holds.
         track: Track,
     },
+    /// Somebody wants video, by joining or by a new offer, and goes on with audio alone: of what
+    /// it shows from here on the recording has nothing.
+    #[serde(rename = "recording.mode_changed")]
+    RecordingModeChanged {
+        /// The mix.
+        recording: RecordingId,
+        /// Who.
+        party: PartyId,
+        /// What there is of it.
+        mode: RecordingMode,
+        /// How far into the recording, in milliseconds.
+        offset_ms: u64,
+    },
     /// The recording is complete, and so are its tracks.
     #[serde(rename = "recording.stopped")]
     RecordingStopped {
@@ -412,7 +425,8 @@ impl EventKind {
             | EventKind::WhisperText { .. }
             | EventKind::AnnouncementStarted { .. }
             | EventKind::AnnouncementEnded { .. }
-            | EventKind::TrackStarted { .. } => false,
+            | EventKind::TrackStarted { .. }
+            | EventKind::RecordingModeChanged { .. } => false,
             EventKind::Created { .. }
             | EventKind::Ended { .. }
             | EventKind::Dialling { .. }
@@ -445,6 +459,15 @@ impl EventKind {
             | EventKind::RecordingFailed { .. } => true,
         }
     }
+}
+
+/// What a recording has of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingMode {
+    /// What it says; conferences have no video.
+    Audio,
 }
 
 /// Why a party is gone.

@@ -34,7 +34,7 @@ pub use allowed::{Allowed, AllowedTo, Refused, Verdict};
 pub use audience::{Audience, Projection};
 pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
-pub use event::{Event, EventKind, LeaveReason};
+pub use event::{Event, EventKind, LeaveReason, RecordingMode};
 pub use id::{AnnouncementId, CommandId, ConferenceId, LegId, PartyId, RecordingId};
 pub use keys::{Digits, KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{

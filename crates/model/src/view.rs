@@ -195,7 +195,8 @@ impl ConferenceView {
             | EventKind::Stranded { .. }
             | EventKind::TransferRequested { .. }
             | EventKind::TransferCompleted { .. }
-            | EventKind::TransferFailed { .. } => {}
+            | EventKind::TransferFailed { .. }
+            | EventKind::RecordingModeChanged { .. } => {}
             EventKind::Replaced { party, display_name, address, codec, direction } => {
                 self.with(*party, |p| {
                     p.display_name.clone_from(display_name);

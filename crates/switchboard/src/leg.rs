@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use call::Video;
 use model::{ConferenceId, Connection, PartyId, SrtpPolicy};
 use sip::SessionId;
 use wire::sdp::{Description, Local, Negotiated};
@@ -53,6 +54,20 @@ pub(crate) enum Stage {
         /// What was agreed last.
         negotiated: Box<Negotiated>,
     },
+}
+
+impl Leg {
+    /// Whether the far end's last description has video.
+    pub(crate) fn video(&self) -> Video {
+        let described = match &self.stage {
+            Stage::Up { local, .. } => local.previous.as_ref(),
+            Stage::Opening(_) | Stage::Offered(_) | Stage::Early { .. } => None,
+        };
+        match described.is_some_and(Description::has_video) {
+            true => Video::Refused,
+            false => Video::Unasked,
+        }
+    }
 }
 
 /// What a port is opened for.

@@ -290,8 +290,10 @@ impl Switchboard {
             Stage::Up { negotiated, .. } => negotiated.on_hold,
             Stage::Opening(_) | Stage::Offered(_) | Stage::Early { .. } => false,
         };
+        let video = leg.video();
         self.pin_was_typed(now, id);
         self.leg_changed(now, conference, id, LegChange::Connected { codec });
+        self.leg_changed(now, conference, id, LegChange::Video(video));
         if is_on_hold {
             self.leg_changed(now, conference, id, LegChange::Phone(PhoneKey::OnHold));
         }

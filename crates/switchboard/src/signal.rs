@@ -445,6 +445,7 @@ impl Switchboard {
         };
         leg.keys = KeyWay::Unheard;
         leg.stage = Stage::Up { local: Box::new(local), negotiated: Box::new(negotiated) };
+        let video = leg.video();
         let codec = connection.codec;
         self.referral_progress(now, id, StatusCode::OK);
         self.order(MediaOrder::Connect { leg: id, connection });
@@ -452,6 +453,7 @@ impl Switchboard {
             return;
         }
         self.leg_changed(now, conference, id, LegChange::Connected { codec });
+        self.leg_changed(now, conference, id, LegChange::Video(video));
         let key = match (was_on_hold, is_on_hold) {
             (false, true) => PhoneKey::OnHold,
             (true, false) => PhoneKey::Talking,

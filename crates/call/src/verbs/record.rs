@@ -14,7 +14,7 @@ pub(crate) fn record(conference: &mut Conference, cause: Cause, on: bool) -> Don
         (None, false) => None,
         (None, true) => {
             let recording = RecordingId(conference.chance.draw());
-            conference.recording = Some(Recording::of(recording));
+            conference.recording = Some(Recording::of(recording, cause.now_ms));
             conference.effect(Effect::OpenTap(recording, Track::Mix));
             conference.tell(cause, EventKind::RecordingStarted { recording });
             conference.say_for(Occasion::Recording, PartyId(0));

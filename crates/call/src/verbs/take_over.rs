@@ -7,7 +7,7 @@ use model::{Codec, Direction, EventKind, LeaveReason, LegId, PartyId, Refusal};
 use super::Done;
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
-use crate::party::{PhoneKey, Presence, Seat};
+use crate::party::{PhoneKey, Presence, Seat, Video};
 
 pub(crate) fn take_over(
     conference: &mut Conference,
@@ -51,6 +51,7 @@ pub(crate) fn take_seat(conference: &mut Conference, cause: Cause, id: PartyId, 
     // The phone that is gone took its own hold along; one by others holds whoever sits there.
     let was_held = party.is_held();
     party.phone = PhoneKey::Talking;
+    party.video = Video::Unasked;
     let resumed = was_held && !party.is_held();
     if before != newcomer.leg {
         let reason = LeaveReason::Transferred;

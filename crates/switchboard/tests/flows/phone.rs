@@ -37,6 +37,8 @@ pub(crate) struct Phone {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     pub(crate) manners: Manners,
+    /// Whether it offers video too.
+    pub(crate) video: bool,
     pub(crate) sip: Endpoint,
     pub(crate) lines: Vec<Line>,
     /// How its last transfer ended, if it has.
@@ -73,6 +75,7 @@ impl Phone {
             name,
             address,
             manners: Manners::Answers,
+            video: false,
             sip: Endpoint::new(config, u64::from(number)),
             lines: Vec::new(),
             transfer: None,
@@ -84,9 +87,10 @@ impl Phone {
 
     fn description(&self, direction: &str, version: u32) -> Vec<u8> {
         let ip = self.address.ip();
+        let video = if self.video { "m=video 4002 RTP/AVP 31\r\n" } else { "" };
         format!(
             "v=0\r\no=- 1 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 4000 RTP/AVP 0\r\na={direction}\r\n"
+             m=audio 4000 RTP/AVP 0\r\na={direction}\r\n{video}"
         )
         .into_bytes()
     }

@@ -347,6 +347,36 @@ pub(crate) const FLOWS: &[Flow] = &[
         ],
     },
     Flow {
+        section: "S0.21: video is refused, and a recording tells from when on it has none of whom",
+        play: |world| {
+            let names = ["alice", "bob", "carol"];
+            let phones = names.map(|name| world.phone(name, Answers));
+            for phone in [0, 2] {
+                world.phones[phone].video = true;
+            }
+            phones[..2].iter().for_each(|phone| world.call(*phone, "room"));
+            world.stop();
+            world.record("room");
+            world.stop();
+            world.call(2, "room");
+            world.stop();
+            // A new offer with video tells it; one that only repeats it does not.
+            world.phones[1].video = true;
+            world.at(1, |phone, now| phone.hold(now, 0, true));
+            world.stop();
+            world.at(1, |phone, now| phone.hold(now, 0, false));
+            world.stop();
+        },
+        stops: &[
+            "room: alice bob | alice talks, bob talks, carol ",
+            "room: alice bob | alice talks, bob talks, carol ",
+            "room: alice bob carol | carol unseen at 40 s | alice talks, bob talks, carol talks",
+            "room: alice bob(held) carol | bob unseen at 80 s | \
+             alice talks, bob talks, carol talks",
+            "room: alice bob carol | alice talks, bob talks, carol talks",
+        ],
+    },
+    Flow {
         section: "RFC 4028: sessions that are refreshed stay",
         play: |world| {
             pair(world);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::{
     Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, ConferenceView,
-    LocalMedia, MediaOrder, MediaReport, PartyState, TapRate, Verb,
+    EventKind, LocalMedia, MediaOrder, MediaReport, PartyState, PartyView, TapRate, Verb,
 };
 use sip::access::Access;
 use sip::digest::Secrets;
@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) phones: Vec<Phone>,
     views: BTreeMap<ConferenceId, ConferenceView>,
     bound: BTreeMap<String, usize>,
+    /// Of whom a recording was told to have no video.
+    unseen: Vec<String>,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     overtaken: Option<Packet>,
     /// What is still to happen, and to which message.
@@ -93,7 +95,7 @@ may = ["remove"]
 [[permission]]
 role = ["admin"]
 to = ["conference"]
-may = ["invite", "end"]
+may = ["invite", "end", "record"]
 "#;
 
 /// What is different in the rooms `quiet`, where nobody may be called, and `closed`.
@@ -138,6 +140,7 @@ impl World {
             phones: Vec::new(),
             views: BTreeMap::new(),
             bound: BTreeMap::new(),
+            unseen: Vec::new(),
             in_flight: BTreeMap::new(),
             overtaken: None,
             mishap,
@@ -206,10 +209,19 @@ impl World {
     /// Whoever has the API has somebody called into a conference.
     pub(crate) fn invite(&mut self, conference: &str, phone: usize) {
         let target = format!("sip:{}@{}", self.phones[phone].name, self.phones[phone].address);
+        self.ask(conference, Verb::invite(target));
+    }
+
+    /// Whoever has the API has a conference recorded.
+    pub(crate) fn record(&mut self, conference: &str) {
+        self.ask(conference, Verb::Record { on: true });
+    }
+
+    fn ask(&mut self, conference: &str, verb: Verb) {
         self.commands += 1;
         let name = ConferenceRef::Name(ConferenceName::parse(conference).unwrap());
         let id = CommandId(self.commands);
-        let command = Command::new(id, name, Author::Admin, Verb::invite(target));
+        let command = Command::new(id, name, Author::Admin, verb);
         self.board.handle(self.now, Input::Command(command));
         self.drain();
     }
@@ -222,7 +234,8 @@ impl World {
         let phones: Vec<String> = self.phones.iter().map(Phone::shows).collect();
         let bound = self.bound.iter().map(|(user, count)| format!("{user}@{count}"));
         let bound: Vec<String> = bound.collect();
-        let parts = [rooms.join(", "), bound.join(", "), phones.join(", ")];
+        let unseen = std::mem::take(&mut self.unseen).join(", ");
+        let parts = [rooms.join(", "), bound.join(", "), unseen, phones.join(", ")];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         self.stops.push(parts.join(" | "));
     }
@@ -305,6 +318,10 @@ impl World {
                     let fresh = || ConferenceView::begin(&event).unwrap();
                     let view = self.views.entry(id).or_insert_with(fresh);
                     view.apply(&event);
+                    if let EventKind::RecordingModeChanged { party, offset_ms, .. } = event.kind {
+                        let user = user_of(view.party(party).unwrap());
+                        self.unseen.push(format!("{user} unseen at {} s", offset_ms / 1_000));
+                    }
                     if view.ended_ms.is_some() {
                         self.views.remove(&id);
                     }
@@ -370,6 +387,10 @@ impl World {
     }
 }
 
+fn user_of(party: &PartyView) -> &str {
+    party.address.split([':', '@']).nth(1).unwrap_or_default()
+}
+
 /// A conference as it is told at a stop: its name, and who is in it.
 fn room(view: &ConferenceView) -> String {
     let name = if view.name.as_str().starts_with("call-") { "call" } else { view.name.as_str() };
@@ -377,7 +398,7 @@ fn room(view: &ConferenceView) -> String {
         .parties
         .iter()
         .map(|party| {
-            let user = party.address.split([':', '@']).nth(1).unwrap_or_default();
+            let user = user_of(party);
             let mark = match party.state {
                 PartyState::Connected => "",
                 PartyState::Held => "(held)",

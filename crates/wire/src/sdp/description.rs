@@ -89,6 +89,8 @@ pub(super) struct Media {
     pub(super) kind: String,
     pub(super) protocol: String,
     pub(super) formats: String,
+    /// Whether it is video that would flow.
+    video: bool,
     /// The stream, or why it cannot be one.
     pub(super) audio: Result<Audio, NotAcceptable>,
 }
@@ -133,6 +135,13 @@ impl Description {
     #[must_use]
     pub const fn media_line_count(&self) -> usize {
         self.media.len()
+    }
+
+    /// Whether there is video that would flow one way at least. It is answered with port 0, as all
+    /// that is not audio.
+    #[must_use]
+    pub fn has_video(&self) -> bool {
+        self.media.iter().any(|media| media.video)
     }
 
     /// The first audio line that we can use.
@@ -183,6 +192,7 @@ impl Media {
             kind: lines.media.clone(),
             protocol: lines.proto.clone(),
             formats: lines.fmt.clone(),
+            video: is_live_video(session, lines),
             audio: Audio::read(session, lines),
         }
     }
@@ -212,9 +222,7 @@ impl Audio {
         if !formats.iter().any(|format| format.encoding.is_voice()) {
             return Err(NotAcceptable::NoCommonCodec);
         }
-        let direction = direction(&lines.attributes)
-            .or_else(|| direction(&session.attributes))
-            .unwrap_or_default();
+        let direction = direction_of(session, lines);
         Ok(Self {
             remote: SocketAddr::new(ip, lines.port),
             formats,
@@ -237,8 +245,20 @@ fn unicast(connection: &Connection) -> Option<IpAddr> {
     if ip.is_multicast() || is_broadcast { None } else { Some(ip) }
 }
 
-fn direction(attributes: &[sdp_types::Attribute]) -> Option<Direction> {
-    attributes.iter().find_map(|attribute| Direction::named(&attribute.attribute))
+/// Which way a line's media flow: as it says itself, else as the session does (RFC 8866
+/// section 6.7).
+fn direction_of(session: &Session, lines: &MediaLines) -> Direction {
+    let named = |attributes: &[sdp_types::Attribute]| {
+        attributes.iter().find_map(|attribute| Direction::named(&attribute.attribute))
+    };
+    named(&lines.attributes).or_else(|| named(&session.attributes)).unwrap_or_default()
+}
+
+fn is_live_video(session: &Session, lines: &MediaLines) -> bool {
+    let direction = direction_of(session, lines);
+    lines.media.eq_ignore_ascii_case("video")
+        && lines.port != 0
+        && (direction.sends() || direction.receives())
 }
 
 /// A whole number; a fraction, which RFC 8866 section 6.4 allows, is cut off.
@@ -298,4 +318,28 @@ fn read_formats(lines: &MediaLines) -> Vec<Format> {
             Format::read(payload_type, *rtpmaps.get(at)?, *fmtps.get(at)?)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_video_where_it_would_flow_one_way_at_least() {
+        let has_video = |session: &str, lines: &str| {
+            let text = format!(
+                "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+                 {session}m=audio 4000 RTP/AVP 0\r\n{lines}"
+            );
+            Description::parse(text.as_bytes()).expect("a description").has_video()
+        };
+        assert!(!has_video("", ""));
+        assert!(has_video("", "m=video 4002 RTP/AVP 31\r\n"));
+        assert!(has_video("", "m=VIDEO 4002 RTP/SAVPF 96\r\na=recvonly\r\n"));
+        assert!(has_video("a=inactive\r\n", "m=video 4002 RTP/AVP 31\r\na=sendonly\r\n"));
+        // Taken back (RFC 3264 section 8.2), and asked for later.
+        assert!(!has_video("", "m=video 0 RTP/AVP 31\r\n"));
+        assert!(!has_video("", "m=video 4002 RTP/AVP 31\r\na=inactive\r\n"));
+        assert!(!has_video("", "m=application 4002 RTP/AVP 31\r\n"));
+    }
 }

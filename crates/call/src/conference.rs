@@ -309,12 +309,8 @@ impl Conference {
 
     /// Ends a party's leg, whatever its state, and forgets the party.
     pub(crate) fn hang_up(&mut self, cause: Cause, party: PartyId, reason: LeaveReason) {
-        let Party { leg, seat, .. } = self.party_mut(party);
-        let leg = *leg;
-        let newcomer = match seat {
-            Seat::TakenOverBy(newcomer) if newcomer.leg != leg => Some(newcomer.leg),
-            Seat::TakenOverBy(_) | Seat::PassingTo(_) | Seat::Kept => None,
-        };
+        let party_there = self.party_mut(party);
+        let (leg, newcomer) = (party_there.leg, party_there.second_leg());
         for leg in [Some(leg), newcomer].into_iter().flatten() {
             self.effects.push_back(Effect::HangUp { leg, reason });
         }

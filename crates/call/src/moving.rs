@@ -11,6 +11,7 @@ use model::{
 };
 
 use crate::conference::{Cause, Conference};
+use crate::effect::Effect;
 use crate::party::{Microphone, Party, Presence, Seat};
 use crate::policy;
 
@@ -74,10 +75,15 @@ impl Conference {
         let cause = Cause { by: Author::Party(party), command: Some(command), now_ms };
         let going = self.parties.iter().filter(|other| other.id != party && goes_along(other));
         let movers: Vec<Mover> = going.filter_map(mover).collect();
-        for mover in &movers {
-            self.forget(cause, mover.party.id, LeaveReason::Transferred);
+        let reason = LeaveReason::Transferred;
+        for Mover { party, .. } in &movers {
+            // Who was about to sit down in its seat is of neither conference from here on.
+            if let Some(leg) = party.second_leg() {
+                self.effect(Effect::HangUp { leg, reason });
+            }
+            self.forget(cause, party.id, reason);
         }
-        self.hang_up(cause, party, LeaveReason::Transferred);
+        self.hang_up(cause, party, reason);
         self.settle(cause);
         movers
     }
@@ -110,9 +116,14 @@ impl Conference {
         let present = policy::roles(&self.parties);
         let role = self.rules.profile.role_for(affiliation, dialled_in, &present);
         let Party { id, leg, display_name, address, direction, phone, .. } = before;
-        let Party { video, microphone, quality, .. } = before;
+        let Party { video, microphone, quality, seat, .. } = before;
+        // A connection that goes over is still to sit down, if it was before.
+        let seat = match seat {
+            Seat::TakenOverBy(newcomer) if newcomer.leg == leg => Seat::TakenOverBy(newcomer),
+            Seat::TakenOverBy(_) | Seat::PassingTo(_) | Seat::Kept => Seat::Kept,
+        };
         let party = Party::new(id, leg, address, (role, direction), Presence::Connected { codec });
-        self.parties.push(Party { display_name, phone, video, microphone, quality, ..party });
+        self.parties.push(Party { display_name, phone, video, microphone, quality, seat, ..party });
         self.joined(cause, id, codec);
         // A voice that its owner took out stays out wherever it goes.
         if microphone == Microphone::Muted {

@@ -233,6 +233,14 @@ impl Party {
         }
     }
 
+    /// The connection that is to take its seat, beside the one that it has.
+    pub(crate) fn second_leg(&self) -> Option<LegId> {
+        match &self.seat {
+            Seat::TakenOverBy(newcomer) => Some(newcomer.leg).filter(|leg| *leg != self.leg),
+            Seat::Kept | Seat::PassingTo(_) => None,
+        }
+    }
+
     /// It is an agent, or has an agent's seat.
     pub(crate) fn has_agents_seat(&self) -> bool {
         self.role.is_agent() || self.in_place_of.is_some()

@@ -3,7 +3,8 @@
 mod stage;
 
 use call::{LegChange, Video};
-use model::{Author, CommandId, EventKind, LeaveReason, Refusal, Verb};
+use model::command::Newcomer;
+use model::{Affiliation, Author, CommandId, EventKind, LeaveReason, LegId, Refusal, Verb};
 use stage::{Stage, colleague};
 
 const COMMAND: CommandId = CommandId(9);
@@ -61,6 +62,38 @@ fn who_has_taken_its_voice_out_stays_muted_where_it_comes() {
     assert_eq!(desk.picture(), "C:  | E: C");
     assert_eq!(desk.told(&EventKind::Muted { party: expert }), 1);
     desk.by(expert, Verb::Unmute { party: expert }).expect("its own voice");
+    assert_eq!(desk.picture(), "C: E | E: C");
+}
+
+/// Else it would be up for ever, with nobody in it.
+#[test]
+fn a_connection_that_was_to_take_the_seat_of_who_goes_over_is_ended() {
+    let (mut desk, mut aside) = two_calls();
+    let expert = aside.conference.parties()[1].id;
+    let (leg, address, affiliation) = (LegId(77), "sip:n@h".to_owned(), Affiliation::Ours);
+    let newcomer = Newcomer { leg, display_name: None, address, affiliation };
+    aside.by(expert, Verb::TakeOver { party: expert, newcomer }).expect("its own seat");
+    aside.legs.insert(leg);
+    go_over(&mut aside, &mut desk);
+    assert!(aside.hung_up.contains(&(leg, LeaveReason::Transferred)));
+    assert!(aside.over && aside.legs.is_empty(), "{:?}", aside.legs);
+    assert_eq!(desk.picture(), "C: E | E: C");
+}
+
+/// Its phone has hung up already, and the next one is about to ring in: that one goes over.
+#[test]
+fn who_has_the_seat_of_who_goes_over_sits_down_where_it_comes() {
+    let (mut desk, mut aside) = two_calls();
+    let expert = aside.conference.parties()[1].id;
+    let (leg, address, affiliation) = (LegId(77), "sip:n@h".to_owned(), Affiliation::Ours);
+    let newcomer = Newcomer { leg, display_name: None, address, affiliation };
+    aside.by(expert, Verb::TakeOver { party: expert, newcomer }).expect("its own seat");
+    aside.legs.insert(leg);
+    aside.leaves(expert);
+    go_over(&mut aside, &mut desk);
+    desk.answer(expert);
+    let seat = desk.view.as_ref().unwrap().party(expert).unwrap();
+    assert_eq!(seat.address, "sip:n@h");
     assert_eq!(desk.picture(), "C: E | E: C");
 }
 

@@ -80,7 +80,7 @@ fn a_stranger_at_every_port_gets_no_packet_before_during_or_after_and_the_caller
     });
     let sent_before = server.metric("convoke_rtp_packets_sent_total");
     let before = phones.each_ref().map(|phone| phone.wire().packets.len());
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(2));
     let after = phones.each_ref().map(|phone| phone.wire().packets.len());
     let sent = server.metric("convoke_rtp_packets_sent_total") - sent_before;
     drop(phones);
@@ -92,5 +92,5 @@ fn a_stranger_at_every_port_gets_no_packet_before_during_or_after_and_the_caller
     assert!(shot > 1_000 && refused > 300.0, "{shot} sent, {refused} refused");
     assert_eq!(caught, 0);
     // 50 a second, less 2 %.
-    assert!(got.iter().all(|got| *got >= 147), "{got:?}");
+    assert!(got.iter().all(|got| *got >= 98), "{got:?}");
 }

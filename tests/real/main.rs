@@ -29,6 +29,7 @@ mod srtp;
 mod startup;
 mod stories;
 mod strangers;
+mod torture;
 mod transfer;
 mod trunks;
 mod users;

@@ -25,73 +25,7 @@ macro_rules! fixtures {
     };
 }
 
-fixtures! {
-    // RFC 4475 §3.1.1: valid.
-    "wsinv" => "481", // its To has a tag
-    "intmeth" => "405",
-    "esc01" => "100",
-    "escnull" => "404",
-    "esc02" => "405",
-    "lwsdisp" => "200",
-    "longreq" => "100",
-    "dblreq" => "404", // what follows the first message is cut off
-    "semiuri" => "200",
-    "transports" => "200",
-    "mpart01" => "-",
-    "unreason" => "-",
-    "noreason" => "-",
-    // §3.1.2: invalid.
-    "badinv01" => "400!",
-    "clerr" => "400!",
-    "ncl" => "400!",
-    "scalar02" => "400!",
-    "scalarlg" => "-!",
-    "quotbal" => "400!",
-    "ltgtruri" => "400!",
-    "lwsruri" => "400!",
-    "lwsstart" => "400!",
-    "trws" => "400!",
-    "escruri" => "400",
-    "baddate" => "100", // nobody asks for the date
-    "regbadct" => "404",
-    "badaspec" => "200", // blanks around the address mean nothing else
-    "baddn" => "200", // nor does a comma before the bracket
-    "badvers" => "505!",
-    "mismatch01" => "400!",
-    "mismatch02" => "400!",
-    "bigcode" => "-!",
-    // §3.2 and §3.3: transactions and applications.
-    "badbranch" => "200",
-    "insuf" => "-!",
-    "unkscm" => "416",
-    "novelsc" => "416",
-    "unksm2" => "404",
-    "bext01" => "420",
-    "invut" => "415",
-    "regaut01" => "404",
-    "multi01" => "400!",
-    "mcl01" => "400!",
-    "bcast" => "-!",
-    "zeromf" => "200",
-    "cparam01" => "404", // what is not known of the Contact is no reason to refuse
-    "cparam02" => "404",
-    "regescrt" => "404",
-    "sdp01" => "406",
-    "inv2543" => "100",
-    // RFC 5118.
-    "ipv6-good" => "404",
-    "ipv6-bad" => "400",
-    "port-ambiguous" => "404",
-    "port-unambiguous" => "404",
-    "via-received-param-with-delim" => "481",
-    "via-received-param-no-delim" => "200",
-    "ipv6-in-sdp" => "100",
-    "mult-ip-in-header" => "481",
-    "mult-ip-in-sdp" => "100",
-    "ipv4-mapped-ipv6" => "200",
-    "ipv6-bug-abnf-3-colons" => "400",
-    "ipv6-correct-abnf-2-colons" => "200",
-}
+include!("../../../../fixtures/sip/torture.table");
 
 /// What a fresh endpoint makes of a message, in the words of the table.
 fn outcome(bytes: &[u8]) -> String {

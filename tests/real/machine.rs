@@ -4,8 +4,12 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use audio::Codec;
 
 use crate::calls::tone;
+use crate::line::Line;
 use crate::server::Server;
 use crate::sipp::Sipp;
 use crate::{shared_machine, until};
@@ -71,8 +75,11 @@ fn beyond_the_ports_calls_are_refused_and_those_that_are_up_go_on() {
     let _machine = shared_machine();
     let server = Server::start(&["--rtp-ports", "62900-62907"]);
     let files = [("rooms.csv", b"SEQUENTIAL\nquay;\n".as_slice()), ("tone.pcmu", &tone())];
-    let four = ["-inf", "rooms.csv", "-r", "100", "-m", "4", "-l", "4", "-d", "4000"];
-    let callers = Sipp::call_with(server.sip, "call", &files, &four);
+    let two = ["-inf", "rooms.csv", "-r", "100", "-m", "2", "-l", "2", "-d", "4000"];
+    let callers = Sipp::call_with(server.sip, "call", &files, &two);
+    let lines = [("ada", 437.0), ("ben", 577.0)]
+        .map(|(name, tone_hz)| Line::new(&server, name, Codec::Pcmu, tone_hz));
+    lines.iter().for_each(|line| line.call("quay"));
     server.connected("quay", 4);
     until("four ports in use", || (server.metric(PORTS_IN_USE) == 4.0).then_some(()));
 
@@ -83,14 +90,23 @@ fn beyond_the_ports_calls_are_refused_and_those_that_are_up_go_on() {
     }
     assert!(server.conference("pier").is_none(), "a conference in which nobody could be");
 
-    let before = server.metric("convoke_rtp_packets_sent_total");
+    let packets = || lines.each_ref().map(|line| line.wire().packets);
+    let before = packets().map(|packets| packets.len());
     until("another second of sound", || {
-        (server.metric("convoke_rtp_packets_sent_total") > before + 100.0).then_some(())
+        let is_heard = |(now, before): (&Vec<_>, &usize)| now.len() >= before + 50;
+        packets().iter().zip(&before).all(is_heard).then_some(())
     });
+    for packets in packets() {
+        let follows = |pair: &[(u32, u16, u32)]| pair[1].1 == pair[0].1.wrapping_add(1);
+        assert!(packets.windows(2).all(follows), "{packets:?}");
+    }
     let closing = callers.succeeds();
-    assert_eq!(closing.count("SuccessfulCall(C)"), 4, "{}", closing.text);
+    assert_eq!(closing.count("SuccessfulCall(C)"), 2, "{}", closing.text);
 
+    drop(lines);
+    let left = Instant::now();
     until("the ports' end", || (server.metric(PORTS_IN_USE) == 0.0).then_some(()));
+    assert!(left.elapsed() <= Duration::from_secs(1), "{:?}", left.elapsed());
     let four = ["-inf", "rooms.csv", "-r", "100", "-m", "4", "-l", "4", "-d", "500"];
     Sipp::call_with(server.sip, "call", &files, &four).succeeds();
 }

@@ -139,11 +139,18 @@ pub async fn run(
     let mut asked: BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>> =
         BTreeMap::new();
     let mut stop_by: Option<Instant> = None;
+    let mut shedding = Shedding::default();
     loop {
         let wake =
             [board.board.next_deadline().map(|due| due.at), stop_by].into_iter().flatten().min();
         tokio::select! {
             Some(inbound) = shells.inbound.recv() => {
+                if let Inbound::Message { at, .. } = &inbound {
+                    let now = Instant::now();
+                    let delay = now.saturating_duration_since(*at);
+                    board.board.waited(now, delay, shells.inbound.len());
+                    shedding.tell(now, board.board.sheds());
+                }
                 board.handle(input(&inbound))?;
             }
             Some(report) = shells.reports.recv() => {
@@ -221,6 +228,23 @@ impl Fenced {
     }
 }
 
+/// When it was last told that new calls are refused for want of time. In an overload that begins
+/// and ends many times a second.
+#[derive(Default)]
+struct Shedding(Option<Instant>);
+
+impl Shedding {
+    fn tell(&mut self, now: Instant, sheds: bool) {
+        if sheds && self.0.is_none_or(|told| now - told >= SHEDDING_TOLD_EVERY) {
+            tracing::warn!("messages wait too long: new calls are refused");
+            self.0 = Some(now);
+        }
+    }
+}
+
+/// How often an overload is told of: who looks at the log sees how long it goes on.
+const SHEDDING_TOLD_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// How long a shard that is to stop waits for the far ends to say that they heard its BYE.
 const STOPPING_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -233,7 +257,7 @@ async fn sleep_until(wake: Option<Instant>) {
 
 fn input(inbound: &Inbound) -> Input<'_> {
     match inbound {
-        Inbound::Message { flow, bytes } => Input::Message { flow: *flow, bytes },
+        Inbound::Message { flow, bytes, .. } => Input::Message { flow: *flow, bytes },
         Inbound::ConnectionClosed(connection) => Input::ConnectionClosed(*connection),
         Inbound::Resolved { id, servers } => Input::Resolved { id: *id, servers: servers.clone() },
         Inbound::Unreachable { flow } => Input::Unreachable { flow: *flow },

@@ -198,7 +198,8 @@ async fn read(
                     whole_message = true;
                     shared.counters.messages_in.add();
                     // The stream waits for the endpoint; the peer will feel it.
-                    if shared.inbound.send(Inbound::Message { flow, bytes }).await.is_err() {
+                    let message = Inbound::Message { flow, bytes, at: Instant::now() };
+                    if shared.inbound.send(message).await.is_err() {
                         return End::Closed;
                     }
                 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sip::{Flow, Transport};
 use tokio::net::UdpSocket;
@@ -34,7 +35,8 @@ pub(crate) async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: A
         }
         shared.counters.messages_in.add();
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-        match shared.inbound.try_send(Inbound::Message { flow, bytes: datagram.to_vec() }) {
+        let (bytes, at) = (datagram.to_vec(), Instant::now());
+        match shared.inbound.try_send(Inbound::Message { flow, bytes, at }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => shared.counters.datagrams_dropped.add(),
             Err(TrySendError::Closed(_)) => return,

@@ -30,6 +30,7 @@ mod websocket;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sip::{ConnectionId, Flow, ResolveId, Server, Transport, Transports};
 use tokio::net::{TcpListener, UdpSocket};
@@ -56,6 +57,8 @@ pub enum Inbound {
         flow: Flow,
         /// The message.
         bytes: Vec<u8>,
+        /// When it was whole here.
+        at: Instant,
     },
     /// The connection is no more. What waited on it has been told as unreachable before.
     ConnectionClosed(ConnectionId),

@@ -173,7 +173,7 @@ async fn take(message: Message, flow: Flow, shared: &Shared) -> Taken {
         };
     }
     shared.counters.messages_in.add();
-    match shared.inbound.send(Inbound::Message { flow, bytes }).await {
+    match shared.inbound.send(Inbound::Message { flow, bytes, at: Instant::now() }).await {
         Ok(()) => Taken::Nothing,
         Err(_) => Taken::End,
     }

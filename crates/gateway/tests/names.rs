@@ -178,7 +178,7 @@ async fn a_service_that_is_said_not_to_be_there_and_a_name_that_is_not_known_hav
 
 /// Answers one message as the endpoint does.
 fn serve_one(endpoint: &mut Endpoint, gateway: &Gateway, inbound: &Inbound) {
-    let Inbound::Message { flow, bytes } = inbound else { panic!("{inbound:?}") };
+    let Inbound::Message { flow, bytes, .. } = inbound else { panic!("{inbound:?}") };
     endpoint.receive(Instant::now(), *flow, bytes);
     while let Some(output) = endpoint.poll() {
         if let Output::Transmit { flow, bytes } = output {

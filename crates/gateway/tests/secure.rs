@@ -146,7 +146,7 @@ impl House {
 
     async fn message(&mut self) -> (Flow, Vec<u8>) {
         let next = self.next().await;
-        let Inbound::Message { flow, bytes } = next else { panic!("{next:?}") };
+        let Inbound::Message { flow, bytes, .. } = next else { panic!("{next:?}") };
         (flow, bytes)
     }
 }

@@ -1,7 +1,7 @@
 //! The endpoint: what arrives is sorted here, and handed to transactions and sessions.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::access::{Access, Gate};
 use crate::agenda::Agenda;
@@ -17,6 +17,7 @@ use crate::message::{
     parse,
 };
 use crate::outbox::Outbox;
+use crate::overload::Overload;
 use crate::registrar::Registrar;
 use crate::reply::{Pending, Refusal, echo};
 use crate::session::timer::{Asked, has_option};
@@ -53,6 +54,7 @@ pub struct Endpoint {
     /// REFERs of ours that are under way.
     pub(crate) referrals: BTreeMap<SessionId, Referral>,
     pub(crate) trunks: Trunks,
+    pub(crate) overload: Overload,
     pub(crate) sessions_opened: u64,
     pub(crate) lookups_asked: u64,
 }
@@ -80,9 +82,22 @@ impl Endpoint {
             texts: BTreeMap::new(),
             texts_taken: 0,
             referrals: BTreeMap::new(),
+            overload: Overload::default(),
             sessions_opened: 0,
             lookups_asked: 0,
         }
+    }
+
+    /// Takes in how long the next message has waited to be looked at, and how many still do. While
+    /// all of them wait for long, requests for new calls are answered 503.
+    pub fn waited(&mut self, now: Instant, delay: Duration, behind: usize) {
+        self.overload.waited(now, delay, behind);
+    }
+
+    /// Whether new calls are refused because there is no time for them.
+    #[must_use]
+    pub fn sheds(&self) -> bool {
+        self.overload.sheds()
     }
 
     /// Takes one whole message: a datagram, or what [`crate::framing::Splitter`] cut from a stream.
@@ -256,6 +271,9 @@ impl Endpoint {
             Ok(admitted) => admitted,
             Err(refusal) => return self.refuse(&arrival, &refusal),
         };
+        if self.overload.sheds() && is_new_call(&arrival.request) {
+            return self.shed(&arrival, Limit::QueueDelay);
+        }
         if let Err(refusal) = inspect(&arrival) {
             return self.refuse(&arrival, &refusal);
         }
@@ -395,6 +413,14 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Whether a request outside of any dialog asks for a call that was not there before: who takes a
+/// seat in one that is up, or joins it, goes on with that.
+fn is_new_call(request: &Request) -> bool {
+    let goes_on = [HeaderName::Replaces, HeaderName::Join];
+    request.method == Method::Invite
+        && goes_on.iter().all(|name| request.headers.first(name).is_none())
 }
 
 /// The branch and CSeq that a response is matched by; `None` unless it has one Via only (RFC 3261

@@ -27,6 +27,7 @@ mod flow;
 mod inspect;
 mod locate;
 mod outbox;
+mod overload;
 mod registrar;
 mod reply;
 mod session;

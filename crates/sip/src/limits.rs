@@ -226,6 +226,22 @@ pub const REGISTER_S_MAX: u32 = 86_400;
 /// headers of UDP and IP it fits into what a path of unknown MTU carries in one piece.
 pub const DATAGRAM_BYTES_MAX: usize = 1_300;
 
+/// How long messages may wait before they are looked at: nobody who calls notices it, and it is
+/// long beside what is done with a message (a third of a millisecond).
+pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(10);
+
+/// Messages behind one that has waited that are a queue. Where fewer are, it was the machine that
+/// came late (a neighbour had the core), and not too many that came.
+pub const QUEUE_LENGTH_MIN: usize = 16;
+
+/// For how long each of them may wait longer before new calls are refused: a burst, or a machine
+/// that stood still, is caught up with by then, as it takes calls ten times faster than they come.
+pub const OVERLOAD_BORNE: Duration = Duration::from_millis(100);
+
+/// For how long it is remembered that new calls were refused: they are again as soon as messages
+/// wait, so that the wait is bounded by [`QUEUE_DELAY_MAX`] and not by [`OVERLOAD_BORNE`].
+pub const OVERLOAD_REMEMBERED: Duration = Duration::from_secs(1);
+
 /// A bound that others can run into. Each time is counted, in one place: where it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Limit {
@@ -255,6 +271,8 @@ pub enum Limit {
     Nonces,
     /// [`GUESSES_PER_SOURCE_MAX`], [`GUESSES_PER_ACCOUNT_MAX`] and [`GUESSERS_KNOWN_MAX`].
     WrongPasswords,
+    /// [`QUEUE_DELAY_MAX`], for [`OVERLOAD_BORNE`].
+    QueueDelay,
     /// [`REQUESTS_BURST_MAX`] and [`REQUESTS_PER_SECOND_MAX`].
     RequestRate,
     /// [`NETWORK_REQUESTS_BURST_MAX`] and [`NETWORK_REQUESTS_PER_SECOND_MAX`].
@@ -263,7 +281,7 @@ pub enum Limit {
 
 impl Limit {
     /// All that there are.
-    pub const ALL: [Limit; 15] = [
+    pub const ALL: [Limit; 16] = [
         Limit::MessageBytes,
         Limit::Headers,
         Limit::HeaderValues,
@@ -277,6 +295,7 @@ impl Limit {
         Limit::Bindings,
         Limit::Nonces,
         Limit::WrongPasswords,
+        Limit::QueueDelay,
         Limit::RequestRate,
         Limit::NetworkRequestRate,
     ];
@@ -298,6 +317,7 @@ impl Limit {
             Limit::Bindings => "bindings",
             Limit::Nonces => "nonces",
             Limit::WrongPasswords => "wrong_passwords",
+            Limit::QueueDelay => "queue_delay",
             Limit::RequestRate => "request_rate",
             Limit::NetworkRequestRate => "network_request_rate",
         }

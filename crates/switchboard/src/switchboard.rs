@@ -1,7 +1,7 @@
 //! The switchboard: one shard's machines, and what goes in and out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
@@ -242,6 +242,16 @@ impl Switchboard {
     pub fn watch_trunks(&mut self, now: Instant) {
         self.sip.watch_trunks(now);
         self.drain_sip(now);
+    }
+
+    /// Takes in how long the next message has waited: see [`Endpoint::waited`].
+    pub fn waited(&mut self, now: Instant, delay: Duration, behind: usize) {
+        self.sip.waited(now, delay, behind);
+    }
+
+    /// Whether new calls are refused because there is no time for them.
+    pub fn sheds(&self) -> bool {
+        self.sip.sheds()
     }
 
     /// Takes in what happened. What follows comes by [`Self::poll`].

@@ -1,6 +1,7 @@
 //! A phone that is written by hand, for what no endpoint of ours would send.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sip::access::Access;
 use sip::limits::Limit;
@@ -428,6 +429,55 @@ fn a_transport_that_cannot_send_ends_the_call() {
     let ended = SessionEvent::Ended { cause: EndCause::TransportFailed };
     assert_eq!(endpoint.poll(), Some(Output::Session(id, ended)));
     world.settle();
+}
+
+#[test]
+fn while_messages_wait_new_calls_are_refused_and_what_belongs_to_calls_is_not() {
+    let address = "10.0.0.1:5060".parse().expect("address");
+    let mut config = Config::new(vec![(Transport::Udp, address)]);
+    config.access = Access::everybody();
+    let mut world = World::new(1, 1);
+    world.nodes[0].endpoint = sip::Endpoint::new(config, 1);
+    let request = |method: &str, number: u32, to_tag: &str, more: &str| {
+        format!(
+            "{method} sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKw{number}\r\n\
+             From: <sip:p@x>;tag={number}\r\nTo: <sip:b@x>{to_tag}\r\nCall-ID: {number}\r\n\
+             CSeq: 1 {method}\r\n{more}\r\n"
+        )
+    };
+    let answer = |world: &mut World, text: &str| {
+        world.caught.clear();
+        world.inject(0, ADDRESS, text.as_bytes());
+        let last = world.caught.last().map(|(_, bytes)| parse(bytes));
+        let Some(Ok(Message::Response(answer))) = last else { panic!("no answer to {text}") };
+        (answer.status.code(), answer.headers.text(&HeaderName::RetryAfter).is_some())
+    };
+    let waits = |world: &mut World, ms: u64| {
+        let now = world.now;
+        world.nodes[0].endpoint.waited(now, Duration::from_millis(ms), 100);
+    };
+    world.inject(0, ADDRESS, request("INVITE", 1, "", "").as_bytes());
+    let alive = world.nodes[0].endpoint.alive();
+    // All messages of a tenth of a second wait for 50 ms each.
+    for _ in 0..3 {
+        waits(&mut world, 50);
+        world.run_ms(50);
+    }
+    waits(&mut world, 50);
+    assert_eq!(answer(&mut world, &request("INVITE", 2, "", "")), (503, true));
+    assert_eq!(world.nodes[0].endpoint.stats().limits.of(Limit::QueueDelay), 1);
+    assert_eq!(world.nodes[0].endpoint.alive(), alive, "nothing is kept");
+    let goes_on = "Replaces: 9;to-tag=a;from-tag=b\r\n";
+    assert_eq!(answer(&mut world, &request("INVITE", 3, "", goes_on)), (481, false));
+    assert_eq!(answer(&mut world, &request("OPTIONS", 4, "", "")), (200, false));
+    assert_eq!(answer(&mut world, &request("BYE", 5, ";tag=a", "")), (481, false));
+    assert_eq!(answer(&mut world, &request("CANCEL", 1, "", "")), (487, false));
+    waits(&mut world, 1);
+    world.caught.clear();
+    world.inject(0, ADDRESS, request("INVITE", 6, "", "").as_bytes());
+    assert!(world.nodes[0].endpoint.alive().sessions > 0, "taken again at once");
+    waits(&mut world, 50);
+    assert_eq!(answer(&mut world, &request("INVITE", 7, "", "")), (503, true), "and refused again");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A sample of the random scripts of call control over real sockets: the program runs as people
 //! start it, commands go by the API, and phones hear what the book of rules says.
 
-#[path = "../../crates/call/tests/book/mod.rs"]
+#[path = "../../crates/call/tests/rules/book/mod.rs"]
 mod book;
 
 use std::collections::{BTreeMap, BTreeSet};

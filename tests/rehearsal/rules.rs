@@ -4,7 +4,7 @@
 //!
 //! Nobody takes a seat here, as no phone of this world calls with Replaces: the flows have those.
 
-#[path = "../../crates/call/tests/book/mod.rs"]
+#[path = "../../crates/call/tests/rules/book/mod.rs"]
 mod book;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -257,7 +257,7 @@ impl Desk {
 
     /// Waits until each hears whom the picture says, and nobody else, and so does the recording,
     /// and each track of a voice has its own and nobody else's; `"A1: C | C: A1"` reads as in
-    /// `crates/call/tests/stories.rs`.
+    /// `crates/call/tests/rules/stories.rs`.
     pub(crate) fn sounds(&self, picture: &str, recorded: Option<&str>) {
         let ears = picture.split('|').map(|line| {
             let (name, heard) = line.split_once(':').expect("a name and whom it hears");

@@ -1,11 +1,9 @@
 //! Somebody goes over from one conference to another in place of who leaves both.
 
-mod stage;
-
+use crate::stage::{Stage, colleague};
 use call::{LegChange, Video};
 use model::command::Newcomer;
 use model::{Affiliation, Author, CommandId, EventKind, LeaveReason, LegId, Refusal, Verb};
-use stage::{Stage, colleague};
 
 const COMMAND: CommandId = CommandId(9);
 
@@ -127,7 +125,7 @@ fn a_seat_is_passed_on_only_by_who_may_transfer_it_and_while_it_is_its_own() {
 
 #[test]
 fn a_full_conference_takes_one_for_one_and_no_more() {
-    let mut profile = stage::profile("cinnox");
+    let mut profile = crate::stage::profile("cinnox");
     profile.parties_max = 2;
     let mut desk = Stage::with(profile, false);
     desk.agent("A");

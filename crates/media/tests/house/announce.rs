@@ -1,11 +1,7 @@
 //! Prompts, the ringing tone and early media, by ear.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use assert_no_alloc::AllocDisabler;
+use crate::world::*;
 use audio::tone::Ear;
-use house::*;
 use media::{Desk, Music};
 use model::limits::TAP_FRAMES_QUEUED_MAX;
 use model::profile::Ringback;
@@ -14,9 +10,6 @@ use model::{
     AnnouncementId, Codec, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport, Place,
     RecordingId, Routing, TapFrame, TapRate, VoiceGroup,
 };
-
-#[global_allocator]
-static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 const PROMPT: AnnouncementId = AnnouncementId(9);
 

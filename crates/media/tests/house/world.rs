@@ -1,7 +1,5 @@
 //! A stage with telephones around it, in virtual time.
-#![allow(dead_code, reason = "each test file uses a part of the house")]
-#![allow(unreachable_pub, reason = "it is a module of each test file")]
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
+#![allow(unreachable_pub, reason = "it is a module of the tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -333,11 +331,6 @@ pub fn sender_report(ssrc: u32, of: u32, fraction_lost: u8) -> Vec<u8> {
     let mut bytes = vec![0; report.length()];
     report.write(&mut bytes).unwrap();
     bytes
-}
-
-/// The largest step between two samples.
-pub fn largest_step(pcm: &[i16]) -> i32 {
-    pcm.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap_or(0)
 }
 
 /// The largest bend: how much a step differs from the one before. A click is a bend.

@@ -1,11 +1,8 @@
 //! RTCP, quality, and whose packets they are.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
-
-mod house;
 
 use std::net::SocketAddr;
 
-use house::*;
+use crate::world::*;
 use model::{Codec, LegId, MediaOrder, MediaReport, Quality, Rtcp};
 use wire::rtcp::{
     Compound, ExtendedBlock, ExtendedReport, Packet, Report, ReportBlock, SenderInfo, VoipMetrics,

@@ -1,9 +1,6 @@
 //! Who hears whom, by ear.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use house::*;
+use crate::world::*;
 use media::Music;
 use model::{
     Chance, Codec, EarGroup, Gain, Hearing, LegId, MediaOrder, MediaReport, Place, Routing,

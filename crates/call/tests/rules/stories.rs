@@ -1,14 +1,12 @@
 //! The situations of five systems, each told by who hears whom: C is the customer, A1 and A2 are
 //! agents, X is somebody else, S a supervisor, T a trainee, M the music.
 
-mod stage;
-
+use crate::stage::{Stage, colleague, outsider};
 use call::LegChange;
 use model::command::{Hearers, Readers, Supervision, Target};
 use model::{
     Affiliation, Author, Direction, Event, EventKind, LeaveReason, PartyId, Refusal, Role, Verb,
 };
-use stage::{Stage, colleague, outsider};
 
 /// A customer and an agent who talk.
 fn two(profile: &str) -> (Stage, PartyId, PartyId) {

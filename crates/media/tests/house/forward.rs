@@ -1,19 +1,12 @@
 //! A speaker's own payloads: who gets them, and that no change between them and the mix is heard.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
-
-mod house;
 
 use std::f64::consts::TAU;
 
-use assert_no_alloc::AllocDisabler;
+use crate::world::*;
 use audio::tone::{Ear, Sine};
-use house::*;
 use media::Music;
 use model::limits::TAP_FRAMES_QUEUED_MAX;
 use model::{Codec, Gain, LegId, MediaOrder, RecordingId, TapRate};
-
-#[global_allocator]
-static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 /// A tone that bends little at 48 kHz, so that clicks stand out.
 const LOW_HZ: f64 = 203.0;

@@ -1,8 +1,6 @@
 //! Prompts: when, to whom, in which order.
 
-#[path = "stage/mod.rs"]
-mod stage;
-
+use crate::stage::{MUSIC, Stage, colleague};
 use call::{LegChange, parse};
 use model::keys::RefusedBy;
 use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
@@ -10,7 +8,6 @@ use model::{
     Action, AnnouncementId, Author, EventKind, KeyVerb, LeaveReason, PartyId, PromptName, Refusal,
     Verb,
 };
-use stage::{MUSIC, Stage, colleague};
 
 fn prompt(name: &str) -> PromptName {
     PromptName::parse(name).expect("a prompt's name")
@@ -22,8 +19,8 @@ fn play(name: &str, to: Option<PartyId>) -> Verb {
 
 /// A stage of a shipped profile, with rows of its own, on which prompts last until they are ended.
 fn stage_with(profile: &str, rows: &str) -> Stage {
-    let mut profile = stage::profile(profile);
-    let text = format!("{}\n{rows}", include_str!("../profiles/open.toml"));
+    let mut profile = crate::stage::profile(profile);
+    let text = format!("{}\n{rows}", include_str!("../../profiles/open.toml"));
     profile.prompted = parse(&text).expect("rows of prompts").prompted;
     let mut stage = Stage::with(profile, true);
     stage.prompts_last = true;
@@ -177,7 +174,7 @@ fn no_more_is_said_at_once_than_can_be() {
 
 #[test]
 fn a_mistake_in_a_row_is_told_with_its_line() {
-    let open = include_str!("../profiles/open.toml");
+    let open = include_str!("../../profiles/open.toml");
     let lines = open.lines().count();
     let told = |row: String| parse(&format!("{open}\n{row}")).unwrap_err().to_string();
     let wrong = told(row("joind", "joining", "others", false));
@@ -189,7 +186,7 @@ fn a_mistake_in_a_row_is_told_with_its_line() {
 
 #[test]
 fn of_keys_that_are_refused_the_last_is_told_to_who_pressed_them_alone() {
-    let mut profile = stage::profile("cinnox");
+    let mut profile = crate::stage::profile("cinnox");
     profile.keys.refused = RefusedBy::Words;
     profile.prompted.clear();
     let mut stage = Stage::with(profile, true);

@@ -1,10 +1,7 @@
 //! What a tick costs, and that it is the same every time.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use house::*;
+use crate::world::*;
+use assert_no_alloc::assert_no_alloc;
 use media::Music;
 use model::limits::TAP_FRAMES_QUEUED_MAX;
 use model::routing::AnnouncementPlace;
@@ -12,9 +9,6 @@ use model::{
     AnnouncementId, Chance, Codec, ConferenceId, EarGroup, Gain, Hearing, LegId, MediaOrder,
     RecordingId, TapFrame, TapRate, VoiceGroup,
 };
-
-#[global_allocator]
-static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 const EAR: EarGroup = EarGroup(0);
 

@@ -1,10 +1,9 @@
 //! The shipped profiles: each is a picture, and each cell of it is tried.
 
-mod stage;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::stage::Stage;
 use call::{
     Hold, HoldReason, Party, Presence, Stance, differences, grid, judge, keys_table, parse, shipped,
 };
@@ -14,7 +13,6 @@ use model::{
     Action, Affiliation, Author, Codec, Direction, LegId, PartyId, Refusal, Refused, Relation,
     Role, Verb,
 };
-use stage::Stage;
 
 #[test]
 fn the_grid_of_each_profile_is_as_committed() {
@@ -33,7 +31,7 @@ fn the_grid_of_each_profile_is_as_committed() {
 
 #[test]
 fn a_mistake_in_a_profile_is_told_with_line_and_reason() {
-    let open = include_str!("../profiles/open.toml");
+    let open = include_str!("../../profiles/open.toml");
     let wrong = |from: &str, to: &str| parse(&open.replacen(from, to, 1)).unwrap_err().to_string();
     let unknown = wrong("parties_max", "parties_most");
     assert!(unknown.contains("line 4") && unknown.contains("parties_most"), "{unknown}");
@@ -313,7 +311,7 @@ fn the_table_of_keys_is_as_committed() {
 
 #[test]
 fn a_mistake_in_a_map_of_keys_is_told_with_line_and_reason() {
-    let open = include_str!("../profiles/open.toml");
+    let open = include_str!("../../profiles/open.toml");
     let line = open.lines().position(|line| line.starts_with("\"*1\"")).unwrap() + 1;
     let wrong = |from: &str, to: &str| parse(&open.replacen(from, to, 1)).unwrap_err().to_string();
     for (from, to, reason) in [

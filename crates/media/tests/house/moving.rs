@@ -1,15 +1,9 @@
 //! A leg goes over from one conference to another: its stream goes on, and it hears others.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use house::*;
+use crate::world::*;
+use assert_no_alloc::assert_no_alloc;
 use media::limits::{PHASE_LEGS, PHASES};
 use model::{Codec, ConferenceId, LegId, MediaOrder, Routing};
-
-#[global_allocator]
-static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 const FIRST: ConferenceId = ConferenceId(4);
 const SECOND: ConferenceId = ConferenceId(8);

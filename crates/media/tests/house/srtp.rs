@@ -1,15 +1,9 @@
 //! Legs whose packets are protected by SRTP, beside plain ones in one room.
 
-use assert_no_alloc::AllocDisabler;
 use model::{Codec, LegId, MediaOrder};
 use wire::srtp::Suite;
 
-mod house;
-
-use house::{Phone, Protection, World, all_together, sender_report};
-
-#[global_allocator]
-static ALLOCATOR: AllocDisabler = AllocDisabler;
+use crate::world::{Phone, Protection, World, all_together, sender_report};
 
 const CODECS: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 

@@ -1,15 +1,13 @@
 //! Tracks beside the mix: when they begin, when they end, and what becomes of one that fails.
 
-mod stage;
-
 use std::collections::BTreeSet;
 
+use crate::stage::{Stage, profile};
 use call::{LegChange, Video};
 use model::command::Hearers;
 use model::limits::TAPS_PER_CONFERENCE_MAX;
 use model::profile::Tracks;
 use model::{Affiliation, Author, EventKind, PartyId, RecordingMode, Track, Verb};
-use stage::{Stage, profile};
 
 /// A customer and an agent whose voices are recorded apart.
 fn desk() -> (Stage, PartyId, PartyId) {

@@ -1,10 +1,8 @@
 //! What a conference tells, and as whose doing.
 
-mod stage;
-
+use crate::stage::Stage;
 use call::LegChange;
 use model::{Author, Codec, EventKind, LeaveReason, Verb};
-use stage::Stage;
 
 /// Who did what is told by that name.
 fn authors(stage: &Stage, is: impl Fn(&EventKind) -> bool) -> Vec<Author> {

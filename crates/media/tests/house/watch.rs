@@ -1,9 +1,6 @@
 //! Whether audio runs both ways, and when a far end is gone.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use house::*;
+use crate::world::*;
 use model::{Codec, ConferenceId, Connection, LegId, MediaOrder, MediaReport, OneWay};
 use wire::rtcp::{Packet, Report, ReportBlock};
 

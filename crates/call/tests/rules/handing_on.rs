@@ -1,11 +1,9 @@
 //! Who transfers and hangs up at once drops nobody, and nobody is left alone by it.
 
-mod stage;
-
+use crate::stage::{Stage, colleague, outsider};
 use call::LegChange;
 use model::command::Target;
 use model::{LeaveReason, PartyId, Verb};
-use stage::{Stage, colleague, outsider};
 
 /// Profiles that end with the last agent.
 const STAFFED: [&str; 3] = ["expertflow", "genesys_instant", "helpdesk3"];

@@ -2,16 +2,14 @@
 //! a model that is written apart from it ([`book`]); nobody is stranded, and all that was begun is
 //! ended.
 
-mod book;
-mod stage;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 
-use book::changed::{WITHOUT_EFFECT, changes};
-use book::dice::{Dice, Step};
-use book::ears::Heard;
-use book::{At, Book, Line, Person, Says};
+use crate::book::changed::{WITHOUT_EFFECT, changes};
+use crate::book::dice::{Dice, Step};
+use crate::book::ears::Heard;
+use crate::book::{At, Book, Line, Person, Says};
+use crate::stage::{Stage, profile};
 use call::{LegChange, Microphone, Party, PhoneKey, Presence, Seat, judge};
 use model::command::Target;
 use model::limits::RINGING_S_MAX;
@@ -21,7 +19,6 @@ use model::{
     Accepted, Affiliation, AnnouncementId, Author, Codec, LeaveReason, LegId, PartyId, PartyState,
     Refusal, Track, TrackView, Verb, VoiceGroup,
 };
-use stage::{Stage, profile};
 
 /// Scripts, unless `CONVOKE_SCRIPTS` says how many, and steps in each.
 const SCRIPTS: u64 = 500;

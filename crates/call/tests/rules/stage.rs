@@ -1,5 +1,4 @@
 //! A conference on a stage: who is in it has a short name, and what each hears is told by names.
-#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

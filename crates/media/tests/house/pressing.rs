@@ -1,16 +1,9 @@
 //! Keys that are pressed for one leg's far end to hear.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use assert_no_alloc::AllocDisabler;
+use crate::world::*;
 use audio::dtmf::DtmfEar;
-use house::*;
 use model::{Codec, LegId, MediaOrder};
 use wire::telephone_event::Key;
-
-#[global_allocator]
-static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 /// Legs 1 and 2 speak, leg 0 listens; all hear each other.
 fn three(first: Phone) -> World {

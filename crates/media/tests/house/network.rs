@@ -1,13 +1,10 @@
 //! What the network does to packets, and what the listener hears of it.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
-
-mod house;
 
 use std::net::SocketAddr;
 
+use crate::world::*;
 use audio::dtmf::DtmfTone;
 use audio::tone::Sine;
-use house::*;
 use model::{Chance, Codec, Connection, LegId, MediaOrder, MediaReport, TelephoneEvent};
 use wire::telephone_event::Event;
 

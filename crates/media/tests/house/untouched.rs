@@ -1,9 +1,6 @@
 //! What a good line owes its speaker: every sample, from the first one on, at a steady delay.
-#![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
-mod house;
-
-use house::*;
+use crate::world::*;
 use model::{Chance, Codec, LegId, MediaReport};
 
 /// One who is made to speak by hand, and one who listens.

@@ -34,6 +34,16 @@ impl Tuning {
     fn encoded(&self) -> Sound {
         if self.fec && self.loss_percent > 0 { Sound::Voice } else { self.sound }
     }
+
+    /// For what libopus is set up, for good: a mix that never has redundancy is never encoded as a
+    /// voice, so it need not wait 4 ms for a switch to that (RFC 6716 §2.1.9).
+    fn application(&self) -> c_int {
+        match (self.sound, self.fec) {
+            (Sound::Voice, _) => ffi::OPUS_APPLICATION_VOIP,
+            (Sound::Mix, true) => ffi::OPUS_APPLICATION_AUDIO,
+            (Sound::Mix, false) => ffi::OPUS_APPLICATION_RESTRICTED_LOWDELAY,
+        }
+    }
 }
 
 /// A mono encoder at 48000 Hz.
@@ -51,14 +61,10 @@ impl Encoder {
         let bytes = usize::try_from(size).map_err(|_| CodecError::Opus(size))?;
         let state = vec![0; bytes.div_ceil(size_of::<u128>())].into_boxed_slice();
         let mut encoder = Encoder { state, tuning, landing: false };
-        let application = match tuning.sound {
-            Sound::Voice => ffi::OPUS_APPLICATION_VOIP,
-            Sound::Mix => ffi::OPUS_APPLICATION_AUDIO,
-        };
         // SAFETY: the state has at least the size that libopus asked for, and malloc's alignment.
         let code = unsafe {
             let state = encoder.state.as_mut_ptr().cast();
-            ffi::opus_encoder_init(state, RATE_HZ, MONO, application)
+            ffi::opus_encoder_init(state, RATE_HZ, MONO, tuning.application())
         };
         accepted(code)?;
         encoder.set(ffi::OPUS_SET_DTX_REQUEST, 0)?;
@@ -103,6 +109,9 @@ impl Encoder {
 
     /// Goes on where `other` stands, with this encoder's own tuning.
     pub(crate) fn copy_state_from(&mut self, other: &Encoder) -> Result<(), CodecError> {
+        if self.tuning.application() != other.tuning.application() {
+            return Err(CodecError::Opus(ffi::OPUS_BAD_ARG));
+        }
         self.state.copy_from_slice(&other.state);
         self.landing = other.landing;
         if self.tuning != other.tuning { self.tune() } else { Ok(()) }

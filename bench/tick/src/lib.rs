@@ -69,7 +69,8 @@ fn payloads(codec: audio::Codec, tone_hz: Option<f64>) -> Vec<Vec<u8>> {
     said.split_off(LOOP_PACKETS)
 }
 
-fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
+/// What is agreed with a phone that speaks one codec, has keys of its own and no protection.
+pub fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
     Connection {
         codec,
         payload_type,

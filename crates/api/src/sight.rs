@@ -42,7 +42,7 @@ impl Api {
         caller: &Caller,
         asked: Option<PartyId>,
         conference: &ConferenceRef,
-        verb: &Verb,
+        verb: &mut Verb,
     ) -> Result<Author, Problem> {
         let own = match &caller.grant.capacity {
             Capacity::Admin | Capacity::Integration => {
@@ -120,12 +120,20 @@ fn user_of(address: &str) -> Option<&str> {
     is_sip.then_some(user)
 }
 
-fn calls_to_supervise(verb: &Verb, user: &str) -> bool {
-    match (verb.action(), verb.target()) {
-        (model::Action::Supervise, Some(Target::Address(address) | Target::Colleague(address))) => {
-            user_of(address) == Some(user)
+/// Whether a user is to be called to supervise, as the verb says from then on: whose address it is
+/// is found out by who knows all ways, and another's is refused there.
+fn calls_to_supervise(verb: &mut Verb, user: &str) -> bool {
+    let supervises = verb.action() == model::Action::Supervise;
+    match verb.target_mut() {
+        Some(target @ (Target::Address(_) | Target::Colleague(_))) if supervises => {
+            let address = target.address().unwrap_or_default().to_owned();
+            let is_own = user_of(&address) == Some(user);
+            if is_own {
+                *target = Target::Colleague(address);
+            }
+            is_own
         }
-        (_, _) => false,
+        Some(_) | None => false,
     }
 }
 

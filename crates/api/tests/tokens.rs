@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use fake::{CONFERENCE, HIDDEN, PARTY, RECORDING, World, accepted, created, event, request, text};
 use jsonwebtoken::get_current_timestamp;
-use model::command::{Hearers, Supervision};
+use model::command::{Hearers, Supervision, Target};
 use model::{Author, Codec, ConferenceId, Direction, Event, EventKind, PartyId, Refusal, Role};
 use serde_json::{Value, json};
 use signer::{AUDIENCE, Signer};
@@ -305,7 +305,11 @@ async fn a_supervisor_who_is_not_in_may_have_itself_called_and_no_more() {
         with(BOSS, request(Method::POST, &format!("{STANDUP}/supervisors"), Some(&body)))
     };
     assert_eq!(world.send(supervise("boss")).await.status(), 202);
-    assert_eq!(world.commands()[0].by, Author::Admin);
+    let command = world.commands().remove(0);
+    assert_eq!(command.by, Author::Admin);
+    // That it is the user's own address and not another boss's is for the switch to find out.
+    let own = Target::Colleague("sip:boss@example.org".into());
+    assert_eq!(command.verb.target(), Some(&own));
     for request in [supervise("mallory"), with(BOSS, request(Method::DELETE, STANDUP, None))] {
         assert_eq!(told(world.send(request).await).await, (403, "not_your_party".into()));
     }

@@ -11,6 +11,7 @@ use model::{
     PartyId, Refusal, Verb,
 };
 use sip::access::{Destination, Origin};
+use sip::message::Uri;
 
 use crate::switchboard::{Life, Output, Switchboard};
 use crate::way::Way;
@@ -70,7 +71,7 @@ impl Switchboard {
         let way = self.may_have_called(&verb, room)?;
         self.has_prompt(&verb)?;
         if let Some(way) = &way {
-            self.tell_colleagues(&mut verb, way);
+            self.tell_colleagues(&mut verb, way)?;
         }
         let known = match conference {
             ConferenceRef::Id(conference) => Ok(conference),
@@ -164,10 +165,25 @@ impl Switchboard {
 
     /// Whoever is called at the phones of a user of ours is that user, and has its address of
     /// record, whatever was dialled: a roster, a token and whoever comes back know it by that.
-    pub(crate) fn tell_colleagues(&self, verb: &mut Verb, way: &Way) {
-        if let (Some(target), Way::Routed(Destination::User(user))) = (verb.target_mut(), way) {
+    ///
+    /// # Errors
+    /// [`Refusal::NotAllowed`] if a user is to be called by an address that leads to somebody else.
+    pub(crate) fn tell_colleagues(&self, verb: &mut Verb, way: &Way) -> Result<(), Refusal> {
+        let Some(target) = verb.target_mut() else { return Ok(()) };
+        let leads_to = match way {
+            Way::Routed(Destination::User(user)) => Some(user.as_str()),
+            Way::Routed(_) | Way::Straight => None,
+        };
+        if let Target::Colleague(address) = target {
+            let uri = address.parse::<Uri>().map_err(|_| Refusal::BadTarget)?;
+            if leads_to.is_none() || uri.user() != leads_to {
+                return Err(Refusal::NotAllowed);
+            }
+        }
+        if let Some(user) = leads_to {
             *target = Target::Colleague(self.address_of_record(user).to_string());
         }
+        Ok(())
     }
 
     fn takes_calls(&self) -> Result<(), Refusal> {

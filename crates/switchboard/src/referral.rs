@@ -147,7 +147,7 @@ impl Switchboard {
         };
         self.check(&verb)?;
         if let Some((way, _)) = &way {
-            self.tell_colleagues(&mut verb, way);
+            self.tell_colleagues(&mut verb, way)?;
         }
         let command = CommandId(self.chance.draw());
         let by = Author::Party(party);

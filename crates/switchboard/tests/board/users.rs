@@ -102,3 +102,27 @@ fn a_user_who_is_added_by_refer_has_its_own_address_too() {
         is_alice(&mut house, &phone, method);
     }
 }
+
+/// Else a supervisor's token would have anybody called in who has its user's name somewhere.
+#[test]
+fn who_is_said_to_be_a_user_is_called_at_that_users_address_only() {
+    let routes = [("alice", "alice"), ("desk-*", "$1")];
+    let mut house = House::letting_in(Access {
+        users: [("alice".to_owned(), Default::default())].into(),
+        routes: routes.map(|(dialled, at)| route(dialled, Target::User, at)).into(),
+        ..Access::everybody()
+    });
+    let phone = alice(&mut house);
+    let room = || ConferenceRef::parse("room").unwrap();
+    let mut invite = |id, address: &str| {
+        let target = model::command::Target::Colleague(address.to_owned());
+        let verb = Verb::Invite { target, role: None };
+        let asked = Command::new(CommandId(id), room(), Author::Admin, verb);
+        house.command(asked).map(|_| ())
+    };
+    let refused = Err(model::Refusal::NotAllowed);
+    assert_eq!(invite(1, "sip:alice@203.0.113.9"), refused, "another host's alice");
+    assert_eq!(invite(2, &format!("sip:desk-alice@{SERVER}")), refused, "her alias, not she");
+    assert_eq!(invite(3, &format!("sip:alice@{SERVER}")), Ok(()));
+    is_alice(&mut house, &phone, "alice");
+}

@@ -288,6 +288,9 @@ pub enum Supervision {
     Coach(Hearers),
     /// It stands in the room as a party.
     Barge,
+    /// It takes over from the agent whom it stands beside: it is in the room as what that one was,
+    /// who leaves. It is no supervisor from then on.
+    Relieve,
 }
 
 /// A connection that takes a seat.

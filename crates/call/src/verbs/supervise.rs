@@ -1,14 +1,15 @@
 //! Supervising: beside somebody, heard by nobody or by ours; or in the room.
 
 use model::command::{Supervision, Target};
-use model::{EventKind, PartyId, Refusal, Role};
+use model::{EventKind, LeaveReason, PartyId, Refusal, Role, Verb};
 
 use super::Done;
 use super::enter::room_for_one;
 use super::invite::{Called, call};
 use super::whisper;
 use crate::conference::{Cause, Conference};
-use crate::party::{Aim, Party, Stance};
+use crate::party::{Aim, Party, Seat, Stance};
+use crate::policy;
 
 pub(crate) fn supervise(
     conference: &mut Conference,
@@ -18,6 +19,10 @@ pub(crate) fn supervise(
     mode: Supervision,
 ) -> Result<Done, Refusal> {
     can_be_followed(conference, beside)?;
+    if mode == Supervision::Relieve {
+        // Until it is there nobody is relieved by it.
+        return Err(Refusal::WrongState);
+    }
     let stance = stance(&mode, beside);
     if stance == Stance::Room {
         room_for_one(conference)?;
@@ -62,8 +67,11 @@ pub(crate) fn stand(
     if let Supervision::Coach(to) = &mode {
         whisper::check(conference, id, to)?;
     }
+    if let (Supervision::Relieve, Some(agent)) = (&mode, beside) {
+        return relieve(conference, cause, id, agent);
+    }
     let after = match (&mode, beside) {
-        (Supervision::Barge, _) | (_, None) => Stance::Room,
+        (Supervision::Barge | Supervision::Relieve, _) | (_, None) => Stance::Room,
         (Supervision::Monitor | Supervision::Coach(_), Some(beside)) => Stance::Beside(beside),
     };
     match (before, after) {
@@ -86,6 +94,29 @@ pub(crate) fn stand(
     Ok(Done::party(id))
 }
 
+/// An agent's seat passes to who supervises it. That takes the right to remove the agent.
+fn relieve(
+    conference: &mut Conference,
+    cause: Cause,
+    id: PartyId,
+    agent: PartyId,
+) -> Result<Done, Refusal> {
+    let keeps_seat = |id| conference.party(id).is_some_and(|party| party.seat == Seat::Kept);
+    let role = conference.party(agent).map(|party| party.role).filter(|role| role.is_agent());
+    let Some(role) = role.filter(|_| keeps_seat(id) && keeps_seat(agent)) else {
+        return Err(Refusal::WrongState);
+    };
+    let remove = Verb::Remove { party: agent };
+    policy::judge(&conference.rules.profile, cause.by, &remove, &conference.parties)?;
+    conference.put(cause, id, Stance::Room);
+    conference.party_mut(id).aim = Aim::Everybody;
+    tell(conference, cause, id, Supervision::Relieve);
+    conference.give_role(cause, id, role);
+    conference.tell(cause, EventKind::TransferCompleted { party: agent, to: id });
+    conference.hang_up(cause, agent, LeaveReason::Transferred);
+    Ok(Done::party(id))
+}
+
 /// How somebody supervises, as told by where it stands and at whom it speaks.
 pub(crate) fn mode_of(party: &Party) -> Supervision {
     match (&party.stance, &party.aim) {
@@ -98,7 +129,7 @@ pub(crate) fn mode_of(party: &Party) -> Supervision {
 fn stance(mode: &Supervision, beside: PartyId) -> Stance {
     match mode {
         Supervision::Monitor | Supervision::Coach(_) => Stance::Beside(beside),
-        Supervision::Barge => Stance::Room,
+        Supervision::Barge | Supervision::Relieve => Stance::Room,
     }
 }
 
@@ -106,7 +137,7 @@ fn aim(mode: &Supervision) -> Aim {
     match mode {
         Supervision::Monitor => Aim::Nobody,
         Supervision::Coach(to) => Aim::Whisper(to.clone()),
-        Supervision::Barge => Aim::Everybody,
+        Supervision::Barge | Supervision::Relieve => Aim::Everybody,
     }
 }
 

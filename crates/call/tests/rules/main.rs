@@ -8,6 +8,7 @@ mod handing_on;
 mod moving;
 mod profiles;
 mod prompts;
+mod relieving;
 mod scripts;
 mod stage;
 mod stories;

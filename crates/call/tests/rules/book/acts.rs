@@ -51,7 +51,7 @@ impl Book {
             Verb::Supervise { target, beside, mode } => {
                 self.supervises(target, *beside, mode, called)
             }
-            Verb::Stand { party, beside, mode } => self.stands(*party, *beside, mode),
+            Verb::Stand { party, beside, mode } => self.stands(by, *party, *beside, mode),
             Verb::Appoint { party, role } => self.appoints(*party, *role),
             Verb::Remove { party } => {
                 self.leaves(*party);
@@ -413,24 +413,31 @@ impl Book {
             Supervision::Monitor => (At::Beside(beside), Says::Nothing),
             Supervision::Coach(to) => (At::Beside(beside), Says::Whispers(to.clone())),
             Supervision::Barge => (At::Room, Says::ToAll),
+            Supervision::Relieve => return Err(Refusal::WrongState),
         };
         match mode {
             Supervision::Monitor => {}
             Supervision::Coach(to) => self.somebody_hears(None, to)?,
-            Supervision::Barge => self.room_for_one()?,
+            Supervision::Barge | Supervision::Relieve => self.room_for_one()?,
         }
         let person = self.called(called, target, Some(Role::Supervisor));
         self.calls(target, Person { at, says, ..person })
     }
 
-    fn stands(&mut self, id: PartyId, beside: Option<PartyId>, mode: &Supervision) -> Done {
+    fn stands(
+        &mut self,
+        by: Author,
+        id: PartyId,
+        beside: Option<PartyId>,
+        mode: &Supervision,
+    ) -> Done {
         let person = self.the(id).clone();
         if person.role != Role::Supervisor {
             return Err(Refusal::WrongState);
         }
         let followed = if let At::Beside(whom) = person.at { Some(whom) } else { None };
         let whom = match (beside.or(followed), mode) {
-            (None, Supervision::Monitor | Supervision::Coach(_)) => {
+            (None, Supervision::Monitor | Supervision::Coach(_) | Supervision::Relieve) => {
                 return Err(Refusal::NoSuchParty);
             }
             (whom, _) => whom,
@@ -441,6 +448,9 @@ impl Book {
         whom.map_or(Ok(()), |whom| self.can_be_followed(whom))?;
         if let Supervision::Coach(to) = mode {
             self.somebody_hears(Some(id), to)?;
+        }
+        if let (Supervision::Relieve, Some(agent)) = (mode, whom) {
+            return self.relieves(by, id, agent);
         }
         let (at, says) = match (mode, whom) {
             (Supervision::Monitor, Some(whom)) => (At::Beside(whom), Says::Nothing),
@@ -459,6 +469,19 @@ impl Book {
         if let At::Beside(whom) = at {
             self.follow(id, whom);
         }
+        Ok(())
+    }
+
+    /// The supervisor is the agent, who is gone.
+    fn relieves(&mut self, by: Author, id: PartyId, agent: PartyId) -> Done {
+        let role = self.the(agent).role;
+        if !role.is_agent() || !self.the(agent).keeps_seat() || !self.the(id).keeps_seat() {
+            return Err(Refusal::WrongState);
+        }
+        self.may(by, &Verb::Remove { party: agent })?;
+        let person = self.the(id);
+        (person.at, person.says, person.role) = (At::Room, Says::ToAll, role);
+        self.leaves(agent);
         Ok(())
     }
 

@@ -99,10 +99,11 @@ impl Dice {
     }
 
     fn mode(&mut self, other: PartyId) -> Supervision {
-        match self.draw(3) {
-            0 => Supervision::Monitor,
-            1 => Supervision::Coach(self.hearers(other)),
-            _ => Supervision::Barge,
+        match self.draw(7) {
+            0 | 1 => Supervision::Monitor,
+            2 | 3 => Supervision::Coach(self.hearers(other)),
+            4 | 5 => Supervision::Barge,
+            _ => Supervision::Relieve,
         }
     }
 
@@ -201,7 +202,8 @@ impl Dice {
         let beside = Some(other);
         let silenced =
             self.one_of(book.ids(|person| person.silenced_by == Some(Author::Party(author))));
-        Some(match (supervises, self.draw(8)) {
+        Some(match (supervises, self.draw(9)) {
+            (true, 8) => Verb::Stand { party: author, beside: None, mode: Supervision::Relieve },
             (true, 0) => Verb::Silence { party },
             (true, 6) => Verb::Unsilence { party: silenced.unwrap_or(party) },
             (true, 7) => Verb::Remove { party },

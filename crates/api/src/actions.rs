@@ -69,7 +69,7 @@ impl Api {
     ) -> Result<Allowed, Problem> {
         let conference = sight.view.id;
         let at = model::ConferenceRef::Id(conference);
-        let author = self.author(&terms.caller, terms.party, &at, &mut Verb::End);
+        let author = self.author(&terms.caller, terms.party, &at, &Verb::End);
         // A supervisor who is not in yet may have itself called, and no more.
         let by = match author {
             Ok(author) => author,

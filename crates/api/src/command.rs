@@ -29,9 +29,10 @@ impl Api {
         &self,
         terms: &Terms,
         conference: ConferenceRef,
-        mut verb: Verb,
+        verb: Verb,
     ) -> Result<Response, Problem> {
-        let author = self.author(&terms.caller, terms.party, &conference, &mut verb)?;
+        let verb = terms.caller.meant(verb);
+        let author = self.author(&terms.caller, terms.party, &conference, &verb)?;
         let if_revision = self.revision(terms, &conference)?;
         let (action, at) = (verb.action(), conference.clone());
         let id = terms.key.command_id(&conference, author, &verb);

@@ -42,7 +42,7 @@ impl Api {
         caller: &Caller,
         asked: Option<PartyId>,
         conference: &ConferenceRef,
-        verb: &mut Verb,
+        verb: &Verb,
     ) -> Result<Author, Problem> {
         let own = match &caller.grant.capacity {
             Capacity::Admin | Capacity::Integration => {
@@ -78,6 +78,20 @@ impl Api {
 }
 
 impl Caller {
+    /// What it wants: a supervisor who has its own name called to supervise means itself. Whose the
+    /// address is, is found out by who knows all ways, and another's is refused there.
+    pub(crate) fn meant(&self, mut verb: Verb) -> Verb {
+        if let Capacity::Supervisor { user } = &self.grant.capacity
+            && verb.action() == model::Action::Supervise
+            && let Some(target) = verb.target_mut()
+            && let Target::Address(address) = target
+            && user_of(address) == Some(user)
+        {
+            *target = Target::Colleague(std::mem::take(address));
+        }
+        verb
+    }
+
     /// As whom it looks at a conference; none if that is none of its business.
     pub(crate) fn audience(&self, view: &ConferenceView) -> Option<Audience> {
         match &self.grant.capacity {
@@ -120,20 +134,13 @@ fn user_of(address: &str) -> Option<&str> {
     is_sip.then_some(user)
 }
 
-/// Whether a user is to be called to supervise, as the verb says from then on: whose address it is
-/// is found out by who knows all ways, and another's is refused there.
-fn calls_to_supervise(verb: &mut Verb, user: &str) -> bool {
-    let supervises = verb.action() == model::Action::Supervise;
-    match verb.target_mut() {
-        Some(target @ (Target::Address(_) | Target::Colleague(_))) if supervises => {
-            let address = target.address().unwrap_or_default().to_owned();
-            let is_own = user_of(&address) == Some(user);
-            if is_own {
-                *target = Target::Colleague(address);
-            }
-            is_own
+/// Whether a verb has that user called to supervise.
+fn calls_to_supervise(verb: &Verb, user: &str) -> bool {
+    match (verb.action(), verb.target()) {
+        (model::Action::Supervise, Some(Target::Colleague(address))) => {
+            user_of(address) == Some(user)
         }
-        Some(_) | None => false,
+        (_, _) => false,
     }
 }
 

@@ -119,7 +119,10 @@ function apply(view, event) {
     case "participant.unmuted": change({ muted: false }); break;
     case "participant.silenced": change({ silenced: true }); break;
     case "participant.unsilenced": change({ silenced: false }); break;
-    case "participant.role_changed": change({ role: event.role }); break;
+    case "participant.role_changed":
+      change({ role: event.role });
+      if (event.role !== "supervisor") change({ supervises: undefined });
+      break;
     case "consult.started": change({ consults: event.with }); break;
     case "consult.merged":
     case "consult.ended": change({ consults: undefined }); break;

@@ -223,7 +223,11 @@ impl ConferenceView {
             }
             EventKind::Left { party, .. } => self.parties.retain(|p| p.id != *party),
             EventKind::RoleChanged { party, role } => {
-                self.with(*party, |p| p.role = *role);
+                self.with(*party, |p| {
+                    p.role = *role;
+                    // Who has become something else supervises no more.
+                    p.supervises.take_if(|_| *role != Role::Supervisor);
+                });
                 self.put_customer_first();
             }
             EventKind::Silenced { party } => self.with(*party, |p| p.silenced = true),

@@ -30,6 +30,8 @@ fn a_supervisor_takes_over_from_its_agent_and_is_what_that_one_was() {
         assert_eq!(stage.picture(), "C: S | S: C", "{profile}");
         assert_eq!(stage.records(), "C S", "{profile}: the recording goes on");
         assert_eq!(stage.role(supervisor), role, "{profile}");
+        let seen = stage.view.as_ref().unwrap().party(supervisor).unwrap();
+        assert_eq!(seen.supervises, None, "{profile}: it supervises no more");
         assert_eq!((stage.legs.len(), stage.hung_up.len()), (legs - 1, 1));
         assert_eq!(stage.hung_up[0].1, LeaveReason::Transferred);
         let again = stage.by(supervisor, relieve(supervisor, Some(customer)));

@@ -53,6 +53,12 @@ fn a_supervisor_monitors_whispers_and_barges_in_while_an_agent_swaps() {
     desk.does("S", "unsilence", "A2").done();
     desk.sounds("A1: A2 C | A2: A1 C | C: A1 A2 | S: A1 A2 C", Some("A1 A2 C"));
 
+    // It takes over from its agent, who is out; nobody else hears a difference.
+    desk.sets("S", "supervision", &json!({ "mode": "relieve" })).done();
+    desk.is_gone("A1");
+    desk.sounds("A2: C S | C: A2 S | S: A2 C", Some("A2 C S"));
+    assert_eq!(desk.role("S"), json!("primary"));
+
     // S1.17: with the customer it is over, for who only monitors as well.
     desk.hangs_up("C");
     desk.is_over();

@@ -90,9 +90,9 @@ impl Conference {
 
     /// Where somebody wants video, the recording tells from when on it lacks it.
     pub(crate) fn tell_that_video_is_missing(&mut self, cause: Cause, party: PartyId) {
-        match self.party_mut(party).video {
-            Video::Unasked => return,
-            Video::Refused => {}
+        match self.party(party).map(|party| party.video) {
+            None | Some(Video::Unasked) => return,
+            Some(Video::Refused) => {}
         }
         let Some(Recording { mix, started_ms, .. }) = self.recording else { return };
         let (recording, mode) = (mix, RecordingMode::Audio);

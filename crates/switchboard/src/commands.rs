@@ -282,6 +282,7 @@ mod tests {
         assert_eq!(profile(before), "connect_three_party", "S4.4");
         assert_eq!(profile(after), "connect_multi_party");
     }
+
     /// Its phones are where they have registered from, by whatever transport that was.
     #[test]
     fn a_user_is_called_where_nothing_listens_by_udp() {

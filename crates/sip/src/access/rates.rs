@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(passed(start, "2001:db8::1", 5_000), REQUESTS_BURST_MAX as usize);
         assert_eq!(passed(start, "2001:db8::2", 1), 0, "one host has all of a /64");
     }
+
     #[test]
     #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
     fn a_network_full_of_strangers_has_its_burst_and_rate_whatever_their_number() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use api::{Doors, Facts, Feed, Gauge, Neighbours, Readiness, Reply, Switch};
+use api::{Counter, Doors, Facts, Feed, Gauge, Neighbours, Readiness, Reply, Switch};
 use gateway::Gateway;
 use model::stats::{MediaStats, SignalStats};
 use model::{
@@ -18,7 +18,7 @@ use sip::Transport;
 use switchboard::{HouseRules, SrtpRules};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use vault::{Registrations, Vault, VaultReport};
+use vault::{Interrupted, Registrations, Vault, VaultReport};
 use worker::Workers;
 
 use crate::config::{Config, ConfigError, Number, WebSocket};
@@ -42,16 +42,16 @@ pub async fn serve(
     let sip_address = gateway.listeners().first().context("there is no address for SIP")?.1;
 
     let (inlet, outlet) = Inlet::new();
+    let feed = Arc::new(Feed::new());
     let vault = {
-        let inlet = inlet.clone();
-        Arc::new(Vault::open(&config.data, move |report| told_by_vault(report, &inlet))?)
+        let (inlet, feed) = (inlet.clone(), Arc::clone(&feed));
+        Arc::new(Vault::open(&config.data, move |report| told_by_vault(report, &inlet, &feed))?)
     };
     let (registrations, registered) =
         Registrations::open(&config.data).context("registrations cannot be kept")?;
     let (report, reports) = mpsc::unbounded_channel();
     let prompts = Prompts::load(config.prompts.folder.as_deref())?;
     let workers = Arc::new(start_workers(&config, &prompts, report)?);
-    let feed = Arc::new(Feed::new());
     let board = board_config(&config, &prompts, &gateway)?;
     tell_of_open_keys(&board, gateway.listeners());
     let mut board = switchboard::Switchboard::new(board, seed());
@@ -240,7 +240,7 @@ fn tell_of_closed_api(config: &Config, http: SocketAddr) {
     }
 }
 
-fn told_by_vault(report: VaultReport, inlet: &Inlet) {
+fn told_by_vault(report: VaultReport, inlet: &Inlet, feed: &Feed) {
     match report {
         VaultReport::Recovered { recording, path, duration_ms } => {
             tracing::warn!(%recording, path = %path.display(), duration_ms, "recording.recovered");
@@ -251,6 +251,13 @@ fn told_by_vault(report: VaultReport, inlet: &Inlet) {
         VaultReport::Failed { recording, reason } => {
             tracing::error!(%recording, reason, "recording failed");
             inlet.recording_failed(recording, reason);
+        }
+        VaultReport::Interrupted(Interrupted { before, events, closing }) => {
+            if let Some(event) = closing.first() {
+                let (conference, events) = (event.conference, closing.len());
+                tracing::warn!(%conference, events, "a conference that was live is closed");
+            }
+            feed.restore(before, events.into_iter().chain(closing));
         }
     }
 }
@@ -377,7 +384,9 @@ impl Switch for Server {
 
     fn facts(&self) -> Facts {
         let media = self.workers.facts();
+        let kept = self.vault.stats();
         let gauge = |name, help, value| Gauge { name, help, value };
+        let counter = |name, help, value| Counter { name, help, value };
         let yes = |is: bool| if is { 1.0 } else { 0.0 };
         Facts {
             version: env!("CARGO_PKG_VERSION"),
@@ -394,6 +403,33 @@ impl Switch for Server {
                     "media_io_uring",
                     "1 if audio goes by io_uring, 0 if by epoll",
                     yes(media.io == "io_uring"),
+                ),
+            ],
+            counters: vec![
+                counter(
+                    "recordings_recovered",
+                    "Recordings that a crash had left open, made whole at the start",
+                    kept.recordings_recovered,
+                ),
+                counter(
+                    "conferences_interrupted",
+                    "Conferences that a crash had left live, closed at the start",
+                    kept.conferences_interrupted,
+                ),
+                counter(
+                    "recording_bytes",
+                    "Audio written to recordings, in bytes",
+                    kept.bytes_written,
+                ),
+                counter(
+                    "recording_write_stalls",
+                    "Turns of the writer that took longer than half a second",
+                    kept.write_stalls,
+                ),
+                counter(
+                    "journal_events_dropped",
+                    "Events that are missing from the journal",
+                    kept.journal_dropped,
                 ),
             ],
         }

@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use crate::program::{Folder, convoke};
+use crate::program::{Folder, convoke, ended, signal};
 use crate::until;
 
 /// A server that runs; it is killed when it is dropped.
@@ -74,28 +74,31 @@ impl Server {
     /// The same, as a program that something was done to before.
     pub(crate) fn start_as(more: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         let folder = Folder::new();
-        let file = |name: &str| File::create(folder.join(name)).unwrap();
-        let mut command = convoke(&["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-        prepare(&mut command);
-        let process = command
-            .arg("--data")
-            .arg(folder.join("data"))
-            .args(more)
-            .stdout(file("welcome"))
-            .stderr(file("log"))
-            .spawn()
-            .unwrap();
+        let process = spawn(&folder, more, prepare);
         let nowhere = SocketAddr::from(([0; 4], 0));
         let mut server =
             Server { process, sip: nowhere, http: nowhere, tls: None, folder, more: None };
-        (server.sip, server.http) = until("the welcome", || {
-            if let Some(status) = server.process.try_wait().unwrap() {
+        server.read_welcome();
+        server
+    }
+
+    /// Kills it, and starts it anew with what it has kept, on other ports.
+    pub(crate) fn kill_and_start_again(&mut self, more: &[&str]) {
+        signal(&self.process, "KILL");
+        ended("the server", &mut self.process);
+        self.process = spawn(&self.folder, more, |_| {});
+        self.read_welcome();
+    }
+
+    /// Waits until it says that it is ready.
+    fn read_welcome(&mut self) {
+        (self.sip, self.http) = until("the welcome", || {
+            if let Some(status) = self.process.try_wait().unwrap() {
                 panic!("the server ended at once: {status}");
             }
-            let welcome = std::fs::read_to_string(server.folder.join("welcome")).unwrap();
+            let welcome = std::fs::read_to_string(self.folder.join("welcome")).unwrap();
             welcome.contains("Ctrl-C").then(|| addresses(&welcome))
         });
-        server
     }
 
     /// What it logged.
@@ -194,7 +197,7 @@ impl Server {
         assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
     }
 
-    fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(request(self.http, method, path, &[], body.to_owned()))
     }
@@ -227,6 +230,21 @@ impl Drop for Server {
             eprintln!("the server's log:\n{}", String::from_utf8_lossy(log));
         }
     }
+}
+
+/// The program on that folder.
+fn spawn(folder: &Folder, more: &[&str], prepare: impl FnOnce(&mut Command)) -> Child {
+    let file = |name: &str| File::create(folder.join(name)).unwrap();
+    let mut command = convoke(&["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    prepare(&mut command);
+    command
+        .arg("--data")
+        .arg(folder.join("data"))
+        .args(more)
+        .stdout(file("welcome"))
+        .stderr(file("log"))
+        .spawn()
+        .unwrap()
 }
 
 /// The addresses for SIP and HTTP in the welcome.

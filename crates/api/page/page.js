@@ -154,6 +154,7 @@ function apply(view, event) {
       break;
     case "recording.stopped":
     case "recording.failed":
+    case "recording.recovered":
       if (view.recording?.id === event.recording) delete view.recording;
       else if (view.recording) {
         const others = view.recording.tracks?.filter((one) => one.id !== event.recording);

@@ -46,4 +46,4 @@ pub use keyring::{Keyring, NotADigest, TokenDigest};
 pub use openapi::document;
 pub use router::{Doors, router};
 pub use serve::serve;
-pub use switch::{Facts, Gauge, Readiness, Reply, Switch};
+pub use switch::{Counter, Facts, Gauge, Readiness, Reply, Switch};

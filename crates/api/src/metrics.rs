@@ -117,6 +117,9 @@ impl Reading {
         for gauge in &self.facts.gauges {
             out.gauge(gauge.name, gauge.help, gauge.value)?;
         }
+        for counter in &self.facts.counters {
+            out.counter(counter.name, counter.help, counter.value)?;
+        }
         Ok(())
     }
 

@@ -65,6 +65,19 @@ pub struct Facts {
     pub dial: Option<String>,
     /// Figures that only the program knows, shown as they are.
     pub gauges: Vec<Gauge>,
+    /// What only the program counts, shown as it is.
+    pub counters: Vec<Counter>,
+}
+
+/// One figure that only rises, from the start on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// Its name with the unit last and without the prefix `convoke_`, e.g. `recordings_recovered`.
+    pub name: &'static str,
+    /// What it counts, without a full stop at the end.
+    pub help: &'static str,
+    /// The figure.
+    pub value: u64,
 }
 
 /// One figure that can rise and fall.

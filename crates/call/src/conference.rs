@@ -336,7 +336,8 @@ impl Conference {
                     | LeaveReason::Busy
                     | LeaveReason::Declined
                     | LeaveReason::Failed
-                    | LeaveReason::Lost => true,
+                    | LeaveReason::Lost
+                    | LeaveReason::Interrupted => true,
                     LeaveReason::Left
                     | LeaveReason::Removed
                     | LeaveReason::Transferred

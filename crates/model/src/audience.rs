@@ -245,11 +245,12 @@ impl Projection {
             EventKind::Ended { .. }
             | EventKind::RecordingStarted { .. }
             | EventKind::RecordingStopped { .. } => true,
-            EventKind::RecordingFailed { recording, .. } if !self.knows(*recording) => false,
-            EventKind::RecordingFailed { recording, .. } if !ours => {
-                return Some(EventKind::RecordingStopped { recording: *recording });
-            }
-            EventKind::RecordingFailed { .. } => true,
+            EventKind::RecordingFailed { recording, .. }
+            | EventKind::RecordingRecovered { recording, .. } => match self.knows(*recording) {
+                true if ours => true,
+                true => return Some(EventKind::RecordingStopped { recording: *recording }),
+                false => false,
+            },
             EventKind::TrackStarted { track, .. } => self.sees_track(track),
             EventKind::Text { to, .. } => {
                 to.is_none_or(|to| self.is_viewer(to) || self.supervises()) || by_viewer
@@ -404,7 +405,8 @@ fn touched(kind: &EventKind) -> Option<PartyId> {
         | EventKind::RecordingStopped { .. }
         | EventKind::TrackStarted { .. }
         | EventKind::RecordingModeChanged { .. }
-        | EventKind::RecordingFailed { .. } => None,
+        | EventKind::RecordingFailed { .. }
+        | EventKind::RecordingRecovered { .. } => None,
     }
 }
 

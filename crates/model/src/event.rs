@@ -403,6 +403,15 @@ pub enum EventKind {
         /// What the world said.
         reason: String,
     },
+    /// The server went down while it was recorded. The next start has made the file whole: it plays
+    /// to the last that was written.
+    #[serde(rename = "recording.recovered")]
+    RecordingRecovered {
+        /// Which.
+        recording: RecordingId,
+        /// How long it is, in milliseconds.
+        duration_ms: u64,
+    },
 }
 
 fn is_usual(seeing: &Seeing) -> bool {
@@ -456,7 +465,8 @@ impl EventKind {
             | EventKind::Stranded { .. }
             | EventKind::RecordingStarted { .. }
             | EventKind::RecordingStopped { .. }
-            | EventKind::RecordingFailed { .. } => true,
+            | EventKind::RecordingFailed { .. }
+            | EventKind::RecordingRecovered { .. } => true,
         }
     }
 }
@@ -493,4 +503,6 @@ pub enum LeaveReason {
     Failed,
     /// Its connection broke.
     Lost,
+    /// The server went down with the call up; told by the next start.
+    Interrupted,
 }

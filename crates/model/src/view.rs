@@ -279,7 +279,8 @@ impl ConferenceView {
                 }
             }
             EventKind::RecordingStopped { recording }
-            | EventKind::RecordingFailed { recording, .. } => {
+            | EventKind::RecordingFailed { recording, .. }
+            | EventKind::RecordingRecovered { recording, .. } => {
                 self.recording.take_if(|running| running.id == *recording);
                 if let Some(running) = &mut self.recording {
                     running.tracks.retain(|track| track.id != *recording);

@@ -30,7 +30,7 @@ impl Calls {
             LeaveReason::NoAnswer => "no_answer",
             LeaveReason::Busy => "busy",
             LeaveReason::Declined => "declined",
-            LeaveReason::Failed | LeaveReason::Lost => "failed",
+            LeaveReason::Failed | LeaveReason::Lost | LeaveReason::Interrupted => "failed",
         };
         self.count(placed, result);
     }

@@ -17,6 +17,7 @@ pub(crate) fn told(reason: LeaveReason) -> Reason {
         LeaveReason::Declined => (21, "declined"),
         LeaveReason::Failed => (41, "failed"),
         LeaveReason::Lost => (27, "lost"),
+        LeaveReason::Interrupted => (41, "interrupted"),
     };
     Reason { protocol: "Q.850".to_owned(), cause: Some(cause), text: Some(text.to_owned()) }
 }

@@ -222,7 +222,9 @@ pub(crate) fn status_of_leaving(reason: LeaveReason) -> StatusCode {
         LeaveReason::NoAnswer => StatusCode::REQUEST_TIMEOUT,
         LeaveReason::Busy => StatusCode::BUSY_HERE,
         LeaveReason::Declined => StatusCode::DECLINE,
-        LeaveReason::Failed | LeaveReason::Lost => StatusCode::SERVICE_UNAVAILABLE,
+        LeaveReason::Failed | LeaveReason::Lost | LeaveReason::Interrupted => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         LeaveReason::Left
         | LeaveReason::Removed
         | LeaveReason::Ended

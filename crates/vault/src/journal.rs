@@ -1,12 +1,18 @@
 //! The journal: every event, one JSON object a line, one file per UTC day.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use model::Event;
+use model::limits::CONFERENCES_MAX;
+use model::{ConferenceId, Event, EventKind};
 
 use crate::lines;
+use crate::mark::{self, Mark, Place};
+
+/// The file of the [`Mark`].
+const MARK: &str = "mark.json";
 
 const MS_PER_DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -14,11 +20,24 @@ const MS_PER_DAY: u64 = 24 * 60 * 60 * 1_000;
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
-    /// The file that is written, and the day that it holds [days since the Unix epoch].
-    open: Option<(u64, File)>,
+    open: Option<Day>,
     /// Lines of the open file's day that are not written yet, and how many.
     waiting: Vec<u8>,
     waiting_lines: u64,
+    /// Where the first event of each live conference stands.
+    live: BTreeMap<ConferenceId, Place>,
+    /// The mark on disk.
+    mark: Mark,
+}
+
+/// The file that is written.
+#[derive(Debug)]
+struct Day {
+    /// The day that it holds [days since the Unix epoch].
+    day: u64,
+    file: File,
+    /// How long it is, with what waits [bytes].
+    length: u64,
 }
 
 /// Events that could not be written, and why.
@@ -33,33 +52,57 @@ pub(crate) struct Dropped {
 impl Journal {
     /// The journal in that folder.
     pub(crate) fn new(folder: &Path) -> Journal {
-        Journal { folder: folder.to_owned(), open: None, waiting: Vec::new(), waiting_lines: 0 }
+        let mark = mark::read(&folder.join(MARK));
+        Journal {
+            folder: folder.to_owned(),
+            open: None,
+            waiting: Vec::new(),
+            waiting_lines: 0,
+            live: BTreeMap::new(),
+            mark,
+        }
     }
 
     /// Takes in an event. It is written by [`Journal::write`], or here if a day ends with it.
     pub(crate) fn keep(&mut self, event: &Event) -> Result<(), Dropped> {
         let day = event.at_ms / MS_PER_DAY;
         let mut ended = Ok(());
-        if self.open.as_ref().is_none_or(|(open, _)| *open != day) {
+        if self.open.as_ref().is_none_or(|open| open.day != day) {
             ended = self.write();
             let path = self.folder.join(format!("{}.jsonl", date(day)));
             let file = lines::append_to(&path).map_err(|error| {
                 let lost = ended.as_ref().map_or_else(|dropped| dropped.events, |()| 0);
                 Dropped { events: lost + 1, error }
             })?;
-            self.open = Some((day, file));
+            let length = file.metadata().map_or(0, |file| file.len());
+            self.open = Some(Day { day, file, length });
         }
+        let place = self.place();
+        if let EventKind::Created { .. } = event.kind {
+            self.live.insert(event.conference, place);
+            if self.live.len() > CONFERENCES_MAX {
+                // The end of one was dropped.
+                self.live.pop_first();
+            }
+        }
+        if let EventKind::Ended { .. } = event.kind {
+            self.live.remove(&event.conference);
+        }
+        let begin = self.waiting.len();
         serde_json::to_writer(&mut self.waiting, event)
             .expect("an event is JSON: its keys are strings and memory takes every byte");
         self.waiting.push(b'\n');
         self.waiting_lines += 1;
+        if let Some(open) = &mut self.open {
+            open.length += (self.waiting.len() - begin) as u64;
+        }
         ended
     }
 
     /// Writes what was taken in. After an error the events taken in since the last write are lost;
     /// the file is opened anew by the next event, and so a torn line is ended.
     pub(crate) fn write(&mut self) -> Result<(), Dropped> {
-        let Some((_, file)) = &mut self.open else { return Ok(()) };
+        let Some(Day { file, .. }) = &mut self.open else { return Ok(()) };
         let written = file.write_all(&self.waiting);
         let events = std::mem::take(&mut self.waiting_lines);
         self.waiting.clear();
@@ -71,7 +114,35 @@ impl Journal {
 
     /// Forces what is written to the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.open.as_ref().map_or(Ok(()), |(_, file)| file.sync_data())
+        self.open.as_ref().map_or(Ok(()), |open| open.file.sync_data())
+    }
+
+    /// The mark that was on disk when the journal was opened, or that was written last.
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Writes from where on the next start must read, if that has changed. Until an event is kept
+    /// the old mark holds.
+    pub(crate) fn write_mark(&mut self, now_ms: u64) -> io::Result<()> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        let oldest = self.live.values().min().cloned();
+        let up_ms = oldest.is_some().then_some(now_ms);
+        let mark = Mark { place: oldest.unwrap_or_else(|| self.place()), up_ms };
+        if mark != self.mark {
+            mark::replace(&self.folder.join(MARK), &mark)?;
+            self.mark = mark;
+        }
+        Ok(())
+    }
+
+    /// Where the next event will stand.
+    fn place(&self) -> Place {
+        self.open
+            .as_ref()
+            .map_or_else(Place::default, |open| Place { day: date(open.day), offset: open.length })
     }
 }
 
@@ -142,6 +213,36 @@ mod tests {
     }
 
     #[test]
+    fn the_mark_stands_where_the_oldest_live_conference_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::new(folder.path());
+        let event =
+            |conference, kind| Event { conference: ConferenceId(conference), kind, ..event(1, 1) };
+        let created = |conference| {
+            let name = model::ConferenceName::parse("standup").unwrap();
+            let (profile, seeing) = ("open".to_owned(), Default::default());
+            event(conference, EventKind::Created { name, profile, seeing })
+        };
+        let ended = |conference| event(conference, EventKind::Ended { duration_ms: 3 });
+        let line = |event: &Event| serde_json::to_vec(event).unwrap().len() as u64 + 1;
+        let at = |offset, up_ms| Mark { place: Place { day: "1970-01-01".into(), offset }, up_ms };
+        journal.write_mark(50).unwrap();
+        assert_eq!(*journal.mark(), Mark::default(), "the old one holds until an event is kept");
+        let marks = [
+            (created(1), at(0, Some(50))),
+            (created(2), at(0, Some(50))),
+            (ended(1), at(line(&created(1)), Some(50))),
+            (ended(2), at(2 * line(&created(1)) + 2 * line(&ended(1)), None)),
+        ];
+        for (event, expected) in marks {
+            journal.keep(&event).unwrap();
+            journal.write().unwrap();
+            journal.write_mark(50).unwrap();
+            assert_eq!(*Journal::new(folder.path()).mark(), expected);
+        }
+    }
+
+    #[test]
     fn a_line_torn_by_a_crash_spoils_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("1970-01-01.jsonl");
@@ -158,7 +259,7 @@ mod tests {
         let path = folder.path().join("1970-01-01.jsonl");
         let mut journal = Journal::new(folder.path());
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        journal.open = Some((0, full));
+        journal.open = Some(Day { day: 0, file: full, length: 0 });
         journal.keep(&event(1, 1)).unwrap();
         journal.keep(&event(2, 1)).unwrap();
         assert_eq!(journal.write().unwrap_err().events, 2);

@@ -9,20 +9,24 @@
 //!
 //! Nobody waits for the disk: rings and queues are bounded, and what finds them full is counted.
 //! A recording is a valid WAV file at every instant; the header trails the data by half a second at
-//! most. A recording that a crash left open is repaired when the vault is opened again.
+//! most. A recording that a crash left open is repaired when the vault is opened again, and a
+//! conference that it left live is closed.
 #![allow(clippy::disallowed_methods, reason = "a shell owns clocks")]
 
 mod clock;
 mod index;
+mod interrupted;
 mod journal;
 pub mod limits;
 mod lines;
+mod mark;
 mod recorder;
 mod registrations;
 mod stats;
 mod wav;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +37,8 @@ use std::thread::{self, JoinHandle};
 use model::limits::RECORDINGS_MAX;
 use model::{Event, RecordingId, TapFrame, TapRate, Track};
 
+pub use crate::interrupted::Interrupted;
+use crate::interrupted::{LeftLive, Repaired};
 use crate::journal::Journal;
 use crate::limits::{EVENTS_QUEUED_MAX, FREE_BYTES_MIN, RIFF_BYTES_MAX};
 use crate::recorder::{Order, Recorder};
@@ -41,9 +47,9 @@ use crate::stats::Counters;
 pub use crate::stats::VaultStats;
 use crate::writer::Writer;
 
-/// What became of a recording. Each recording gets exactly one of `Finished` and `Failed`; one that
-/// a crash has left open gets `Recovered` or `Failed` at the next start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of a recording, or of a conference. Each recording gets exactly one of `Finished`
+/// and `Failed`; one that a crash has left open gets `Recovered` or `Failed` at the next start.
+#[derive(Debug, Clone, PartialEq)]
 pub enum VaultReport {
     /// A crash had left it open; its file now counts all that was written.
     Recovered {
@@ -70,6 +76,8 @@ pub enum VaultReport {
         /// What the world said.
         reason: String,
     },
+    /// A crash had left a conference live; the journal has its end now.
+    Interrupted(Interrupted),
 }
 
 /// Why a vault could not be opened.
@@ -124,9 +132,10 @@ struct Bounds {
 impl Vault {
     /// Opens the data folder `data`, which is made if it is not there.
     ///
-    /// Recordings that a crash has left open are repaired before this returns, and `report` is
-    /// called for each by this thread. Later reports come from the writer's thread, which writes
-    /// nothing while it reports; so `report` should not wait.
+    /// Recordings that a crash has left open are repaired, and conferences that it has left live
+    /// are closed, before this returns, and `report` is called for each by this thread. Later
+    /// reports come from the writer's thread, which writes nothing while it reports; so `report`
+    /// should not wait.
     ///
     /// # Errors
     /// [`VaultError::InUse`] if another server holds the folder, [`VaultError::Unusable`] if it
@@ -142,9 +151,9 @@ impl Vault {
     fn open_with(data: &Path, bounds: Bounds, report: Report) -> Result<Vault, VaultError> {
         let unusable = |reason| VaultError::Unusable { folder: data.to_owned(), reason };
         let recordings = data.join("recordings");
-        let journal = data.join("journal");
+        let journal_folder = data.join("journal");
         fs::create_dir_all(&recordings).map_err(unusable)?;
-        fs::create_dir_all(&journal).map_err(unusable)?;
+        fs::create_dir_all(&journal_folder).map_err(unusable)?;
         let lock = OpenOptions::new()
             .write(true)
             .create(true)
@@ -157,13 +166,18 @@ impl Vault {
             Err(TryLockError::Error(reason)) => return Err(unusable(reason)),
         }
         let counters = Arc::new(Counters::default());
-        let recorder = Recorder::open(recordings.clone(), bounds, counters.clone(), report.clone())
+        let (recorder, repaired) =
+            Recorder::open(recordings.clone(), bounds, counters.clone(), report.clone())
+                .map_err(unusable)?;
+        let mut journal = Journal::new(&journal_folder);
+        let is_there = |id| recorder::path(&recordings, id).exists();
+        close_left_live(&journal_folder, &mut journal, &repaired, is_there, &counters, &report)
             .map_err(unusable)?;
         let (orders, orders_taken) = mpsc::sync_channel(RECORDINGS_MAX);
         let (events, events_taken) = mpsc::sync_channel(EVENTS_QUEUED_MAX);
         let writer = Writer {
             recorder,
-            journal: Journal::new(&journal),
+            journal,
             orders: orders_taken,
             events: events_taken,
             counters: counters.clone(),
@@ -222,6 +236,32 @@ impl Vault {
     pub fn stats(&self) -> VaultStats {
         self.counters.read()
     }
+}
+
+/// Closes the conferences that a crash has left live: in the journal, and for whoever is told.
+fn close_left_live(
+    folder: &Path,
+    journal: &mut Journal,
+    repaired: &BTreeMap<RecordingId, Repaired>,
+    is_there: impl Fn(RecordingId) -> bool,
+    counters: &Counters,
+    report: &Report,
+) -> io::Result<()> {
+    let mark = journal.mark().clone();
+    let left_live = LeftLive::read(folder, &mark.place)?;
+    for conference in left_live.close(&mark, repaired, is_there) {
+        for event in &conference.closing {
+            if let Err(dropped) = journal.keep(event) {
+                writer::count(counters, &dropped);
+            }
+        }
+        counters.interrupted();
+        report.call(VaultReport::Interrupted(conference));
+    }
+    if let Err(dropped) = journal.write() {
+        writer::count(counters, &dropped);
+    }
+    journal.sync()
 }
 
 impl Drop for Vault {

@@ -37,6 +37,20 @@ pub const RIFF_BYTES_MAX: u64 = u32::MAX as u64;
 /// 400 bytes an event this is 3 MB.
 pub const EVENTS_QUEUED_MAX: usize = 8_192;
 
+/// Longest line of the journal that is read again: a prompt that is said to a room of 4,000 names
+/// each in 17 bytes, and a text of 4 kB is six times as long where each byte is escaped.
+pub const EVENT_LINE_BYTES_MAX: usize = 256 * 1_024;
+
+/// How much of the journal a start after a crash reads at most to find what was live: all since
+/// the oldest live conference began. At 300 bytes an event and six a call these are ten hours of
+/// sixteen calls a second; where there is more, a start that takes minutes would be worse than a
+/// conference that is not closed.
+pub const JOURNAL_READ_BYTES_MAX: u64 = 1_024 * 1_024 * 1_024;
+
+/// Events of interrupted conferences that are held at once while they are closed. At about 400
+/// bytes an event this is 100 MB, and only for as long as the start takes.
+pub const INTERRUPTED_EVENTS_MAX: usize = 262_144;
+
 /// Longest line of the recordings' index that is read: ours are about 120 bytes.
 pub const INDEX_LINE_BYTES_MAX: usize = 1_024;
 

@@ -11,6 +11,7 @@ use model::{RecordingId, TapFrame, TapRate, Track};
 
 use crate::clock;
 use crate::index::{Closing, Index};
+use crate::interrupted::Repaired;
 use crate::limits::{GAP_TICKS_MAX, SIZES_LAG, SYNC_BUDGET, SYNC_EVERY};
 use crate::stats::Counters;
 use crate::wav::{self, WavFile};
@@ -74,13 +75,14 @@ pub(crate) fn path(folder: &Path, recording: RecordingId) -> PathBuf {
 }
 
 impl Recorder {
-    /// Opens the folder's index and repairs the recordings that a crash has left open.
+    /// Opens the folder's index and repairs the recordings that a crash has left open; tells what
+    /// became of each.
     pub(crate) fn open(
         folder: PathBuf,
         bounds: Bounds,
         counters: Arc<Counters>,
         report: Report,
-    ) -> io::Result<Recorder> {
+    ) -> io::Result<(Recorder, BTreeMap<RecordingId, Repaired>)> {
         let (index, left_open) = Index::open(&folder.join("index.jsonl"))?;
         let mut recorder = Recorder {
             folder,
@@ -93,17 +95,22 @@ impl Recorder {
             counters,
             report,
         };
-        recorder.repair(left_open);
-        Ok(recorder)
+        let repaired = recorder.repair(left_open);
+        Ok((recorder, repaired))
     }
 
-    fn repair(&mut self, left_open: BTreeMap<RecordingId, TapRate>) {
+    fn repair(
+        &mut self,
+        left_open: BTreeMap<RecordingId, TapRate>,
+    ) -> BTreeMap<RecordingId, Repaired> {
+        let mut repaired = BTreeMap::new();
         for (recording, rate) in left_open {
             let path = path(&self.folder, recording);
             match wav::repair(&path, rate, self.bounds.riff_bytes_max) {
                 Ok(duration_ms) => {
                     self.note_closed(recording, Closing::Recovered, duration_ms);
                     self.counters.recovered();
+                    repaired.insert(recording, Repaired::Recovered(duration_ms));
                     self.report.call(VaultReport::Recovered { recording, path, duration_ms });
                 }
                 Err(error) => {
@@ -112,10 +119,13 @@ impl Recorder {
                     if error.kind() == io::ErrorKind::NotFound {
                         self.note_closed(recording, Closing::Failed, 0);
                     }
-                    self.report.call(VaultReport::Failed { recording, reason: error.to_string() });
+                    let reason = error.to_string();
+                    repaired.insert(recording, Repaired::Failed(reason.clone()));
+                    self.report.call(VaultReport::Failed { recording, reason });
                 }
             }
         }
+        repaired
     }
 
     /// Begins a recording, or refuses it with a report.

@@ -12,6 +12,8 @@ pub struct VaultStats {
     pub recordings_active: u64,
     /// Recordings that a crash had left open and that were repaired at the start.
     pub recordings_recovered: u64,
+    /// Conferences that a crash had left live and that were closed at the start.
+    pub conferences_interrupted: u64,
     /// Audio written to recordings \[bytes\].
     pub bytes_written: u64,
     /// Frames left out of a recording because their tick was in the file already.
@@ -28,6 +30,7 @@ pub struct VaultStats {
 pub(crate) struct Counters {
     recordings_active: AtomicU64,
     recordings_recovered: AtomicU64,
+    conferences_interrupted: AtomicU64,
     bytes_written: AtomicU64,
     frames_out_of_order: AtomicU64,
     write_stalls: AtomicU64,
@@ -42,6 +45,10 @@ impl Counters {
 
     pub(crate) fn recovered(&self) {
         self.recordings_recovered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn interrupted(&self) {
+        self.conferences_interrupted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn wrote(&self, bytes: usize) {
@@ -70,6 +77,7 @@ impl Counters {
         VaultStats {
             recordings_active: self.recordings_active.load(Ordering::Relaxed),
             recordings_recovered: self.recordings_recovered.load(Ordering::Relaxed),
+            conferences_interrupted: self.conferences_interrupted.load(Ordering::Relaxed),
             bytes_written: self.bytes_written.load(Ordering::Relaxed),
             frames_out_of_order: self.frames_out_of_order.load(Ordering::Relaxed),
             write_stalls: self.write_stalls.load(Ordering::Relaxed),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use model::Event;
 
+use crate::clock;
 use crate::journal::{Dropped, Journal};
 use crate::limits::{EVENTS_QUEUED_MAX, SYNC_EVERY, TURN};
 use crate::recorder::{Order, Recorder};
@@ -67,15 +68,17 @@ impl Writer {
         }
     }
 
-    fn sync(&self) {
+    fn sync(&mut self) {
         self.recorder.sync_index();
-        if let Err(error) = self.journal.sync() {
+        let journal = &mut self.journal;
+        // What the mark leaves out must be on the disk before it.
+        if let Err(error) = journal.sync().and_then(|()| journal.write_mark(clock::unix_ms())) {
             tracing::warn!(%error, "the journal may not have reached the disk");
         }
     }
 }
 
-fn count(counters: &Counters, dropped: &Dropped) {
+pub(crate) fn count(counters: &Counters, dropped: &Dropped) {
     if counters.dropped(dropped.events) {
         tracing::warn!(error = %dropped.error, "events are missing from the journal");
     }

@@ -10,10 +10,15 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use model::limits::{TAP_FRAMES_QUEUED_MAX, TAP_SAMPLES_MAX};
-use model::{RecordingId, TapFrame, TapRate, Track};
+use model::profile::Seeing;
+use model::{
+    Author, Codec, ConferenceId, ConferenceName, Direction, Event, EventKind, LeaveReason, PartyId,
+    RecordingId, Role, TapFrame, TapRate, Track,
+};
 use vault::{Vault, VaultReport};
 
 const RECORDING: RecordingId = RecordingId(0xfeed);
+const PARTY: PartyId = PartyId(0xada);
 const RATE: TapRate = TapRate::Hz16000;
 const SAMPLES_PER_TICK: usize = 320;
 const HEADER_BYTES: u64 = 80;
@@ -52,6 +57,44 @@ fn a_kill_at_any_moment_leaves_a_file_that_reads_and_repairs() {
         assert_eq!(read, tone(read.len()), "moment {moment}");
         assert_recovers(data.path(), &path);
     }
+}
+
+#[test]
+fn a_conference_that_was_live_at_a_kill_is_closed_by_the_next_start_and_once() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join(format!("recordings/{RECORDING}.wav"));
+    let mut child = spawn(data.path(), Some(100));
+    eventually(|| counted(&path) > 50 * SAMPLES_PER_TICK);
+    let journal = data.path().join("journal/2026-11-23.jsonl");
+    eventually(|| std::fs::read_to_string(&journal).is_ok_and(|text| text.lines().count() == 5));
+    kill(&mut child);
+
+    let (report, reports) = mpsc::channel();
+    let vault = Vault::open(data.path(), move |what| drop(report.send(what))).unwrap();
+    assert_eq!(vault.stats().conferences_interrupted, 1);
+    let told: Vec<VaultReport> = reports.try_iter().collect();
+    let [VaultReport::Recovered { duration_ms, .. }, VaultReport::Interrupted(one)] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    let kinds: Vec<EventKind> = one.closing.iter().map(|event| event.kind.clone()).collect();
+    let (recording, duration_ms) = (RECORDING, *duration_ms);
+    assert_eq!(
+        kinds[..2],
+        [
+            EventKind::RecordingRecovered { recording, duration_ms },
+            EventKind::Left { party: PARTY, reason: LeaveReason::Interrupted },
+        ]
+    );
+    assert!(matches!(kinds[2..], [EventKind::Ended { duration_ms: 2_000.. }]), "{kinds:?}");
+    drop(vault);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let kept: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let whole: Vec<Event> = one.events.iter().chain(&one.closing).cloned().collect();
+    let live = kept.iter().filter(|event| event.conference == ConferenceId(1));
+    assert_eq!(live.cloned().collect::<Vec<_>>(), whole, "the journal has it to its end");
+    let vault = Vault::open(data.path(), |_| panic!("it is closed once")).unwrap();
+    assert_eq!(vault.stats().conferences_interrupted, 0);
 }
 
 #[test]
@@ -108,6 +151,7 @@ fn a_child_that_records_until_it_is_killed() {
     let ticks = std::env::var(TICKS).map_or(u64::MAX, |ticks| ticks.parse().unwrap());
     let vault = Vault::open(&data, |_| {}).unwrap();
     let mut frames = record(&vault);
+    events().iter().for_each(|event| vault.keep(event));
     for tick in 0..ticks {
         eventually(|| frames.push(frame(tick)).is_ok());
     }
@@ -133,6 +177,38 @@ fn assert_recovers(data: &Path, path: &Path) {
     drop(vault);
     let vault = Vault::open(data, |_| panic!("it is recovered once")).unwrap();
     assert_eq!(vault.stats().recordings_recovered, 0);
+}
+
+/// A conference that is live and recorded, and one that has ended.
+fn events() -> [Event; 5] {
+    let created = |name: &str| EventKind::Created {
+        name: ConferenceName::parse(name).unwrap(),
+        profile: "open".into(),
+        seeing: Seeing::default(),
+    };
+    let joined = EventKind::Joined {
+        party: PARTY,
+        display_name: None,
+        address: "sip:ada@a".into(),
+        codec: Codec::Opus,
+        role: Role::Guest,
+        direction: Direction::Inbound,
+    };
+    let event = |conference, seq, kind| Event {
+        conference: ConferenceId(conference),
+        seq,
+        at_ms: 1_795_392_000_000 + seq,
+        by: Author::System,
+        cause: None,
+        kind,
+    };
+    [
+        event(2, 1, created("over")),
+        event(1, 1, created("live")),
+        event(1, 2, joined),
+        event(2, 2, EventKind::Ended { duration_ms: 1 }),
+        event(1, 3, EventKind::RecordingStarted { recording: RECORDING }),
+    ]
 }
 
 fn spawn(data: &Path, ticks: Option<u64>) -> Child {

@@ -92,7 +92,7 @@ impl Switch for Fake {
     fn facts(&self) -> Facts {
         let gauges =
             vec![Gauge { name: "open_descriptors", help: "Descriptors open", value: 42.0 }];
-        Facts { version: "9.9.9", started_ms: 1_500, dial: None, gauges }
+        Facts { version: "9.9.9", started_ms: 1_500, dial: None, gauges, counters: Vec::new() }
     }
 
     fn readiness(&self) -> Readiness {

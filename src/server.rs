@@ -213,6 +213,12 @@ fn tell_of_open_keys(board: &switchboard::Config, listeners: &[(Transport, Socke
         Transport::Udp | Transport::Tcp | Transport::Ws => true,
         Transport::Tls | Transport::Wss => false,
     };
+    if board.needs_tls_for_keys() && listeners.iter().all(|(kind, _)| is_open(kind)) {
+        tracing::warn!(
+            "SRTP is required, its keys go by TLS only, and there is no TLS: calls that need it \
+             are refused unless srtp_keys = \"any\""
+        );
+    }
     if board.tells_keys_openly() && listeners.iter().any(|(kind, _)| is_open(kind)) {
         tracing::warn!(
             "SRTP is required, and SIP is taken without TLS: its keys can be read there"

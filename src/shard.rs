@@ -287,6 +287,13 @@ fn hand_on(
         Output::Security(Suspicion { source, reason }) => {
             tracing::warn!(target: "security", %source, reason, "turned away");
         }
+        Output::KeysInClear { with } => {
+            tracing::warn!(
+                ?with,
+                "no call, for its keys for SRTP would be told without TLS; \
+                srtp_keys = \"any\" would have it"
+            );
+        }
         Output::Denied { conference, id, by, action, refusal } => {
             let (action, code) = (action.name(), refusal.code());
             tracing::warn!(target: "security", %conference, command = %id, ?by, action, code,

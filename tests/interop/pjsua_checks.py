@@ -21,8 +21,9 @@ conference = "$1"
 class World:
     """A server and pjsua's phones, who hear each other by their tones."""
 
-    def __init__(self, users=("ada", "ben", "cleo"), extra=None, more=ROUTES):
-        self.server = Server([(name, (extra or {}).get(name, "")) for name in users], more)
+    def __init__(self, users=("ada", "ben", "cleo"), extra=None, more=ROUTES, top=""):
+        users = [(name, (extra or {}).get(name, "")) for name in users]
+        self.server = Server(users, more, top)
         self.folder = folder()
         self.phones = Phones(self.server, self.folder / "pjsua.log")
 
@@ -208,7 +209,7 @@ def pjsua_presses_keys_by_info():
 
 @check("pjsua")
 def pjsua_has_srtp():
-    """SRTP by SDES, optional and mandatory; called by us with SRTP; refused where plain is wanted"""
+    """SRTP by SDES, mandatory (TLS) and optional (UDP: plain); called with it; refused where it is off"""
     with World(extra={"ada": 'srtp = "required"\n', "cleo": 'srtp = "off"\n'}) as world:
         ada, ben = world.phone("ada", srtp="required", transport="tls"), world.phone("ben", srtp="optional")
         one, two = world.call(ada, "room"), world.call(ben, "room")

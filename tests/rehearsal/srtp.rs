@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use audio::Codec;
 use convoke::phone::CallState;
-use model::{SrtpPolicy, Verb};
+use model::{SrtpKeys, SrtpPolicy, Verb};
 use switchboard::SrtpRules;
 use wire::sdp::Srtp;
 
@@ -14,11 +14,7 @@ use crate::world::World;
 
 fn under(seed: u64, weather: Weather, any: SrtpPolicy) -> World {
     let users = BTreeMap::from([("guest1".to_owned(), SrtpPolicy::Required)]);
-    World::with_srtp(
-        seed,
-        weather,
-        SrtpRules { any, users, secret: [9; 32], ..SrtpRules::default() },
-    )
+    World::with_srtp(seed, weather, SrtpRules { any, users, keys: SrtpKeys::Any, secret: [9; 32] })
 }
 
 /// How a guest's call ends, or that it is up.
@@ -68,7 +64,12 @@ fn plain_and_protected_phones_hear_each_other_through_loss_over_a_wrap_and_hold(
 
 #[test]
 fn a_minute_without_packets_leaves_srtp_as_it_was_and_so_does_one_that_was_lost() {
-    let rules = SrtpRules { any: SrtpPolicy::Required, secret: [9; 32], ..SrtpRules::default() };
+    let rules = SrtpRules {
+        any: SrtpPolicy::Required,
+        keys: SrtpKeys::Any,
+        secret: [9; 32],
+        ..SrtpRules::default()
+    };
     let mut world = World::with(3, FAIR, World::any_room(), |config| {
         config.srtp = rules;
         // Longer than what is tried.

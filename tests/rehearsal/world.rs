@@ -476,6 +476,7 @@ impl World {
             }
             Output::Event(event) => self.event(event),
             Output::Registered(_)
+            | Output::KeysInClear { .. }
             | Output::Security(_)
             | Output::Denied { .. }
             | Output::Trunk(_) => {}

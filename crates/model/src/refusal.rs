@@ -38,6 +38,8 @@ pub enum Refusal {
     NoPorts,
     /// No codec in common.
     NotAcceptable,
+    /// Its keys for SRTP would go by signalling that others can read.
+    KeysInClear,
     /// The user has no phone that is registered.
     NotReachable,
     /// There is no such queue.
@@ -72,7 +74,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal there is.
-    pub const ALL: [Refusal; 29] = [
+    pub const ALL: [Refusal; 30] = [
         Refusal::NoSuchConference,
         Refusal::NoSuchParty,
         Refusal::BadName,
@@ -87,6 +89,7 @@ impl Refusal {
         Refusal::LimitReached,
         Refusal::NoPorts,
         Refusal::NotAcceptable,
+        Refusal::KeysInClear,
         Refusal::NotReachable,
         Refusal::NoSuchQueue,
         Refusal::NoConsultation,
@@ -121,6 +124,7 @@ impl Refusal {
             Refusal::LimitReached => "limit_reached",
             Refusal::NoPorts => "no_ports",
             Refusal::NotAcceptable => "not_acceptable",
+            Refusal::KeysInClear => "keys_in_clear",
             Refusal::NotReachable => "not_reachable",
             Refusal::NoSuchQueue => "no_such_queue",
             Refusal::NoConsultation => "no_consultation",
@@ -163,7 +167,7 @@ impl Refusal {
             | Refusal::NotYourHold
             | Refusal::Silenced
             | Refusal::CannotRejoin => 403,
-            Refusal::NotAcceptable => 422,
+            Refusal::NotAcceptable | Refusal::KeysInClear => 422,
             Refusal::NoPorts | Refusal::NoTrunk | Refusal::Busy | Refusal::Draining => 503,
         }
     }
@@ -193,7 +197,7 @@ impl Refusal {
             | Refusal::NobodyToHear => 403,
             Refusal::CannotRejoin | Refusal::WrongPin => 603,
             Refusal::LimitReached => 486,
-            Refusal::NotAcceptable => 488,
+            Refusal::NotAcceptable | Refusal::KeysInClear => 488,
             Refusal::NoPorts | Refusal::NoTrunk | Refusal::Busy | Refusal::Draining => 503,
         }
     }
@@ -220,6 +224,7 @@ impl Refusal {
             | Refusal::LimitReached
             | Refusal::NoPorts
             | Refusal::NotAcceptable
+            | Refusal::KeysInClear
             | Refusal::NotReachable
             | Refusal::NoSuchQueue
             | Refusal::NoConsultation
@@ -263,7 +268,8 @@ impl Refusal {
             | Refusal::NobodyToHear
             | Refusal::CannotRejoin
             | Refusal::Stale
-            | Refusal::NotAcceptable => None,
+            | Refusal::NotAcceptable
+            | Refusal::KeysInClear => None,
         }
     }
 
@@ -290,6 +296,7 @@ impl Refusal {
             | Refusal::LimitReached
             | Refusal::NoPorts
             | Refusal::NotAcceptable
+            | Refusal::KeysInClear
             | Refusal::NoConsultation
             | Refusal::DialInProgress
             | Refusal::NotThreeParties
@@ -319,6 +326,7 @@ impl Refusal {
             Refusal::LimitReached => "The conference is full.",
             Refusal::NoPorts => "No port is left for the audio.",
             Refusal::NotAcceptable => "There is no codec in common.",
+            Refusal::KeysInClear => "Keys for SRTP are taken and told by TLS only.",
             Refusal::NotReachable => "No phone of that user is registered.",
             Refusal::NoSuchQueue => "There is no such queue.",
             Refusal::NoConsultation => "The party consults nobody.",

@@ -22,9 +22,9 @@ pub enum SrtpPolicy {
 #[serde(rename_all = "snake_case")]
 pub enum SrtpKeys {
     /// Along any.
-    #[default]
     Any,
     /// Along signalling by TLS only: elsewhere no key is taken, and none is told.
+    #[default]
     Secure,
 }
 

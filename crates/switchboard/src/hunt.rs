@@ -88,12 +88,21 @@ impl Switchboard {
         self.find_and_carry_out(now, command).map(|accepted| accepted.conference)
     }
 
-    /// Calls every phone of a user for one leg; false if none could be called.
-    pub(crate) fn hunt(&mut self, now: Instant, leg: LegId, user: &str, offer: &[u8]) -> bool {
+    /// Calls every phone of a user for one leg.
+    ///
+    /// # Errors
+    /// [`Refusal::NotReachable`] where it has none, else why the last could not be called.
+    pub(crate) fn hunt(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        user: &str,
+        offer: &[u8],
+    ) -> Result<(), Refusal> {
         let caller = self.caller_for(leg);
         let from = caller.at(&self.sip.access().realm);
         let confidential = self.is_confidential(leg);
-        let mut rung = Vec::new();
+        let (mut rung, mut failed) = (Vec::new(), Refusal::NotReachable);
         for binding in self.sip.bindings(now, user) {
             let invite = Invite {
                 flow: Some(binding.flow),
@@ -104,16 +113,19 @@ impl Switchboard {
                 confidential,
                 ..Invite::new(binding.contact, from.clone(), offer.to_vec())
             };
-            if let Ok(session) = self.sip.invite(now, invite) {
-                self.legs_by_session.insert(session, leg);
-                rung.push(session);
+            match self.sip.invite(now, invite) {
+                Ok(session) => {
+                    self.legs_by_session.insert(session, leg);
+                    rung.push(session);
+                }
+                Err(error) => failed = self.why_not_called(now, (leg, user), (error, failed)),
             }
         }
-        let any = !rung.is_empty();
-        if any {
-            self.hunts.insert(leg, rung);
+        if rung.is_empty() {
+            return Err(failed);
         }
-        any
+        self.hunts.insert(leg, rung);
+        Ok(())
     }
 
     /// Takes what a phone that is one of several says; true if that is all that it means.

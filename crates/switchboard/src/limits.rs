@@ -45,5 +45,9 @@ pub const CALLS_OUT_WINDOW: Duration = Duration::from_secs(3_600);
 /// is counted is remembered by 16 bytes.
 pub const CALLS_OUT_MAX: u32 = 3_600;
 
+/// How often it is told that a call is refused for its keys would go in clear: who looks finds a
+/// line, and a phone that tries again and again does not fill the log.
+pub const KEYS_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// The user part by which a phone asks for a conference of its own (RFC 4579 §5.4).
 pub const FACTORY_NAME: &str = "conference-factory";

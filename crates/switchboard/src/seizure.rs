@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use model::{LegId, TrunkRegistration, TrunkState, TrunkView};
 use sip::access::{Choice, Origin, Trunk};
 use sip::message::ExtraHeaders;
-use sip::{EndCause, Invite, Reach, Registered, SessionEvent, SessionId};
+use sip::{EndCause, Invite, Reach, Registered, SessionError, SessionEvent, SessionId};
 use wire::sdp::{self, Local};
 
 use crate::audio;
@@ -171,9 +171,16 @@ impl Switchboard {
             ..Invite::new(to, from, offer.clone().into_bytes())
         };
         self.trunk_use.count(name).tried += 1;
-        let Ok(session) = self.sip.invite(now, invite) else {
-            self.trunk_failed(leg);
-            return false;
+        let confidential = invite.confidential;
+        let session = match self.sip.invite(now, invite) {
+            Ok(session) => session,
+            Err(error) => {
+                if confidential && error == SessionError::Unreachable {
+                    self.tell_of_keys(now, name.to_owned());
+                }
+                self.trunk_failed(leg);
+                return false;
+            }
         };
         self.legs_by_session.insert(session, leg);
         if let Some(leg) = self.legs.get_mut(&leg) {

@@ -116,7 +116,12 @@ impl Switchboard {
     }
 
     fn incoming(&mut self, now: Instant, session: SessionId, incoming: Incoming) {
+        let remote = incoming.flow.remote.ip();
         if let Err(refusal) = self.take_call(now, session, incoming) {
+            if refusal == Refusal::KeysInClear {
+                *self.refusals.entry(refusal.code()).or_default() += 1;
+                self.tell_of_keys(now, remote.to_string());
+            }
             self.calls.refused(Placed::Inbound);
             self.reject(now, session, refusal);
         }
@@ -125,7 +130,9 @@ impl Switchboard {
     fn reject(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
         let status = StatusCode::new(refusal.sip_status())
             .expect("the refusals' table holds SIP statuses, which a test of it asserts");
-        if self.sip.reject(now, session, status, None, refusal.retry_after_s()).is_err() {
+        // The usual phrase of its status says nothing that helps.
+        let phrase = (refusal == Refusal::KeysInClear).then(|| refusal.sentence());
+        if self.sip.reject(now, session, status, phrase, refusal.retry_after_s()).is_err() {
             // It was withdrawn in the same instant: its end is on its way here.
         }
     }
@@ -144,7 +151,11 @@ impl Switchboard {
             }
             None => Purpose::Offer,
         };
-        let srtp = self.srtp_for_call(&incoming)?;
+        let offered = match &purpose {
+            Purpose::Answer(offer) => Some(&**offer),
+            Purpose::Offer | Purpose::Dial(_) => None,
+        };
+        let srtp = self.srtp_for_call(&incoming, offered)?;
         let leg = LegId(self.chance.draw());
         if let Some(trunk) = incoming.origin.trunk()
             && !self.take_place(now, trunk, leg)
@@ -323,8 +334,8 @@ impl Switchboard {
         );
         let flow = match way {
             Ok(Way::Routed(Destination::User(user))) => {
-                if !self.hunt(now, id, &user, &offer) {
-                    self.refuse_leg(now, id, Refusal::NotReachable);
+                if let Err(refusal) = self.hunt(now, id, &user, &offer) {
+                    self.refuse_leg(now, id, refusal);
                 }
                 return;
             }
@@ -352,7 +363,10 @@ impl Switchboard {
                     leg.session = Some(session);
                 }
             }
-            Err(_) => self.refuse_leg(now, id, Refusal::Busy),
+            Err(error) => {
+                let refusal = self.why_not_called(now, (id, target), (error, Refusal::Busy));
+                self.refuse_leg(now, id, refusal);
+            }
         }
     }
 

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Instant;
 
 use model::{LegId, Refusal, SrtpKey, SrtpKeys, SrtpPolicy, SrtpSuite};
-use sip::Incoming;
 use sip::access::{Destination, Origin};
-use wire::sdp::{Keys, Local, Negotiated, Protected, Srtp};
+use sip::{Incoming, SessionError};
+use wire::sdp::{Description, Keys, Local, Negotiated, Protected, Srtp};
 use wire::srtp::{MasterKey, Suite};
 
 use crate::config::Config;
-use crate::switchboard::Switchboard;
+use crate::limits::KEYS_TOLD_EVERY;
+use crate::switchboard::{Output, Switchboard};
 use crate::way::{KnownAs, Way};
 
 /// Who must have SRTP.
@@ -35,6 +37,12 @@ impl fmt::Debug for SrtpRules {
 }
 
 impl Config {
+    /// Whether somebody must have SRTP whose keys go by TLS only.
+    #[must_use]
+    pub fn needs_tls_for_keys(&self) -> bool {
+        self.srtp.keys == SrtpKeys::Secure && self.requires_srtp()
+    }
+
     /// Whether somebody must have SRTP whose keys may be read on their way.
     #[must_use]
     pub fn tells_keys_openly(&self) -> bool {
@@ -58,21 +66,54 @@ impl SrtpRules {
 
 impl Switchboard {
     /// What holds for a call that comes in, by who calls and whether keys may come the way that its
-    /// INVITE came.
+    /// INVITE came. `offer` is none where the caller asks for ours.
     ///
     /// # Errors
-    /// [`Refusal::NotAcceptable`]: they may not, and there is no call without.
-    pub(crate) fn srtp_for_call(&self, incoming: &Incoming) -> Result<SrtpPolicy, Refusal> {
+    /// [`Refusal::KeysInClear`]: they may not, and there is no call without.
+    /// [`Refusal::NotAcceptable`]: there is none without, and it brings no keys.
+    pub(crate) fn srtp_for_call(
+        &self,
+        incoming: &Incoming,
+        offer: Option<&Description>,
+    ) -> Result<SrtpPolicy, Refusal> {
         let policy = self.srtp_for_caller(&incoming.origin);
         match (self.config.srtp.keys, policy) {
-            (SrtpKeys::Secure, SrtpPolicy::Required) if !incoming.flow.is_secure() => {
-                Err(Refusal::NotAcceptable)
+            (SrtpKeys::Any, policy) => Ok(policy),
+            (SrtpKeys::Secure, policy) if incoming.flow.is_secure() => Ok(policy),
+            (SrtpKeys::Secure, SrtpPolicy::Required) => {
+                let has_keys = offer.is_none_or(Description::has_keys);
+                Err(if has_keys { Refusal::KeysInClear } else { Refusal::NotAcceptable })
             }
-            (SrtpKeys::Secure, SrtpPolicy::Optional) if !incoming.flow.is_secure() => {
-                Ok(SrtpPolicy::Off)
+            (SrtpKeys::Secure, SrtpPolicy::Optional) => {
+                let is_protected_only = offer.is_some_and(Description::is_protected_only);
+                if is_protected_only { Err(Refusal::KeysInClear) } else { Ok(SrtpPolicy::Off) }
             }
-            (SrtpKeys::Any | SrtpKeys::Secure, policy) => Ok(policy),
+            (SrtpKeys::Secure, SrtpPolicy::Off) => Ok(SrtpPolicy::Off),
         }
+    }
+
+    /// A call with somebody is not to be, for its keys would go in clear.
+    pub(crate) fn tell_of_keys(&mut self, now: Instant, with: String) {
+        let since = |told: Instant| now.saturating_duration_since(told);
+        if self.keys_told.is_none_or(|told| since(told) >= KEYS_TOLD_EVERY) {
+            self.keys_told = Some(now);
+            self.outputs.push_back(Output::KeysInClear { with });
+        }
+    }
+
+    /// Why a leg is not called, of what the endpoint says of it: for its keys would go in clear, or
+    /// else for that reason.
+    pub(crate) fn why_not_called(
+        &mut self,
+        now: Instant,
+        (leg, target): (LegId, &str),
+        (error, otherwise): (SessionError, Refusal),
+    ) -> Refusal {
+        if error != SessionError::Unreachable || !self.is_confidential(leg) {
+            return otherwise;
+        }
+        self.tell_of_keys(now, target.to_owned());
+        Refusal::KeysInClear
     }
 
     /// What holds for a call that we make, of what holds for whom we call. By which transport it

@@ -96,6 +96,12 @@ pub enum Output {
     Registered(Registration),
     /// Somebody tried what it may not.
     Security(Suspicion),
+    /// A call is refused, or not made, for its keys for SRTP would go by signalling that others can
+    /// read. Told now and then only, for whoever looks why a phone does not work.
+    KeysInClear {
+        /// The host that calls, or whom we would have called.
+        with: String,
+    },
     /// Somebody in a conference, or who runs it, wished what it has no right to.
     Denied {
         /// In which conference.
@@ -148,6 +154,8 @@ pub struct Switchboard {
     pub(crate) sip: Endpoint,
     pub(crate) chance: Chance,
     pub(crate) keys: KeySource,
+    /// When it was told last that keys would have gone in clear.
+    pub(crate) keys_told: Option<Instant>,
     pub(crate) conferences: BTreeMap<ConferenceId, Conference>,
     /// When conferences are due: the first call of each that is given up.
     pub(crate) ringing: Agenda<ConferenceId>,
@@ -201,6 +209,7 @@ impl Switchboard {
         let mut chance = Chance::new(seed);
         Switchboard {
             keys: KeySource::new(std::mem::take(&mut config.srtp.secret)),
+            keys_told: None,
             sip: Endpoint::new(config.sip.clone(), chance.draw()),
             config,
             chance,

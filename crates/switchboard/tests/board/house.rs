@@ -67,6 +67,8 @@ pub(crate) struct House {
     pub(crate) denied: Vec<(Author, Action, Refusal)>,
     /// Why somebody was told of in the log.
     pub(crate) suspicions: Vec<&'static str>,
+    /// With whom a call was not to be, for its keys would have been told.
+    pub(crate) keys_in_clear: Vec<String>,
 }
 
 impl House {
@@ -131,6 +133,7 @@ impl House {
             answers: Vec::new(),
             denied: Vec::new(),
             suspicions: Vec::new(),
+            keys_in_clear: Vec::new(),
         }
     }
 
@@ -186,6 +189,7 @@ impl House {
                 | Output::Quality { .. }
                 | Output::Registered(_)
                 | Output::Trunk(_) => {}
+                Output::KeysInClear { with } => self.keys_in_clear.push(with),
                 Output::Security(suspicion) => self.suspicions.push(suspicion.reason),
             }
         }

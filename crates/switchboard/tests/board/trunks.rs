@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use model::registration::Contact;
 use model::{
     Author, Command, CommandId, ConferenceName, ConferenceRef, Direction, Refusal, Registration,
-    SrtpPolicy, TrunkState, Verb,
+    SrtpKeys, SrtpPolicy, TrunkState, Verb,
 };
 use sip::access::{Access, Choice, From, Network, Pattern, Rewrite, Route, Target, Template};
 use sip::access::{Trunk, TrunkHeaders};
@@ -387,7 +387,9 @@ fn a_trunk_that_is_down_is_passed_over_and_shown_so() {
 #[test]
 fn a_trunk_that_must_have_srtp_is_called_with_it_and_not_heard_without() {
     let audio = TrunkAudio { srtp: Some(SrtpPolicy::Required), ..TrunkAudio::default() };
-    let mut house = House::agreeing(access(), BTreeMap::from([("first".to_owned(), audio)]));
+    let audio = BTreeMap::from([("first".to_owned(), audio)]);
+    let srtp = SrtpRules { keys: SrtpKeys::Any, ..SrtpRules::default() };
+    let mut house = House::protecting(access(), audio.clone(), srtp);
     Phone::new("alice", 1).dial(&mut house, "930123", "");
     let call = the_call(&mut house, 1);
     let offer = |call: &Request| String::from_utf8(call.body.clone()).unwrap();
@@ -398,6 +400,12 @@ fn a_trunk_that_must_have_srtp_is_called_with_it_and_not_heard_without() {
     assert!(plain.contains(" RTP/AVP ") && !plain.contains("crypto"), "{plain}");
     let mut caller = Phone { address: gateway(1), ..Phone::new("030999", 99) };
     assert_eq!(statuses(&caller.call(&mut house, "0307", "")).last(), Some(&488));
+
+    // Where keys go by TLS only it is not called by UDP, and the log says why.
+    let mut strict = House::protecting(access(), audio, SrtpRules::default());
+    Phone::new("alice", 1).dial(&mut strict, "930123", "");
+    assert_eq!(strict.keys_in_clear, ["first"]);
+    the_call(&mut strict, 2);
 }
 
 /// How many stand in each conference.
@@ -462,6 +470,7 @@ fn a_call_under_the_name_of_one_of_ours_is_a_strangers() {
 fn a_user_that_must_have_srtp_is_called_with_it_however_it_is_dialled() {
     let srtp = SrtpRules {
         users: BTreeMap::from([("ada".to_owned(), SrtpPolicy::Required)]),
+        keys: SrtpKeys::Any,
         ..SrtpRules::default()
     };
     let mut access = access();

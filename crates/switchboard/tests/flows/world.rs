@@ -334,6 +334,7 @@ impl World {
                 | Output::Media(_)
                 | Output::Quality { .. }
                 | Output::Trunk(_)
+                | Output::KeysInClear { .. }
                 | Output::Security(_)
                 | Output::Denied { .. } => {}
             }

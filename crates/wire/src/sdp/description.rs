@@ -150,6 +150,22 @@ impl Description {
         self.media.iter().find_map(|media| media.audio.as_ref().ok())
     }
 
+    /// Whether there is audio with keys for SRTP that we can use.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.lines_of_audio().any(|audio| !audio.crypto.is_empty())
+    }
+
+    /// Whether there is audio, and none that may be plain.
+    #[must_use]
+    pub fn is_protected_only(&self) -> bool {
+        self.lines_of_audio().next().is_some() && self.lines_of_audio().all(|audio| audio.secure)
+    }
+
+    fn lines_of_audio(&self) -> impl Iterator<Item = &Audio> {
+        self.media.iter().filter_map(|media| media.audio.as_ref().ok())
+    }
+
     /// The first audio line that we can use with its place, or why there is none.
     pub(super) fn usable(&self, srtp: &Srtp) -> Result<(usize, &Audio), NotAcceptable> {
         let mut reason = NotAcceptable::NoAudio;

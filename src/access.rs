@@ -6,7 +6,7 @@ use std::fmt;
 use model::SrtpPolicy;
 use serde::Deserialize;
 use sip::access::{
-    Access, Choice, From, Network, Pattern, PatternError, Pin, Route, Target, Template,
+    Access, CallsOut, Choice, From, Network, Pattern, PatternError, Pin, Route, Target, Template,
 };
 use sip::digest::{Algorithm, Ha1, Secrets};
 use switchboard::TrunkAudio;
@@ -54,8 +54,8 @@ pub struct User {
     password_env: Option<String>,
     /// Whether its audio is protected by SRTP, where that is not as for others.
     pub(crate) srtp: Option<SrtpPolicy>,
-    /// How many calls out by trunks it may begin in an hour, if there is a bound.
-    calls_out_per_hour: Option<u32>,
+    /// What bounds its calls out by trunks.
+    calls_out: CallsOut,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +66,7 @@ struct UserText {
     password_env: Option<String>,
     srtp: Option<SrtpPolicy>,
     calls_out_per_hour: Option<u32>,
+    calls_out_at_once: Option<u32>,
 }
 
 impl TryFrom<UserText> for User {
@@ -84,11 +85,12 @@ impl TryFrom<UserText> for User {
                     .to_owned(),
             );
         }
-        let UserText { password_env, srtp, calls_out_per_hour, .. } = text;
+        let UserText { password_env, srtp, calls_out_per_hour, calls_out_at_once, .. } = text;
         if calls_out_per_hour.is_some_and(|calls| calls > CALLS_OUT_MAX) {
             return Err(format!("calls_out_per_hour is {CALLS_OUT_MAX} at most, or left out"));
         }
-        Ok(User { md5, sha256, password_env, srtp, calls_out_per_hour })
+        let calls_out = CallsOut { per_hour: calls_out_per_hour, at_once: calls_out_at_once };
+        Ok(User { md5, sha256, password_env, srtp, calls_out })
     }
 }
 
@@ -255,10 +257,10 @@ pub(crate) fn access(
         None if plain => Network::loopback().to_vec(),
         None => Vec::new(),
     };
-    let bound = |(name, user): (&String, &User)| Some((name.clone(), user.calls_out_per_hour?));
-    let calls_out = users.iter().filter_map(bound).collect();
+    let bounded = users.iter().filter(|(_, user)| user.calls_out != CallsOut::default());
+    let calls_out = bounded.map(|(name, user)| (name.clone(), user.calls_out)).collect();
     let mut kept = BTreeMap::new();
-    for (name, User { md5, sha256, password_env, srtp: _, calls_out_per_hour: _ }) in users {
+    for (name, User { md5, sha256, password_env, srtp: _, calls_out: _ }) in users {
         let secrets = match password_env {
             None => Secrets { md5, sha256 },
             Some(at) => match variable(&at) {

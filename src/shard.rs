@@ -287,6 +287,11 @@ fn hand_on(
         Output::Security(Suspicion { source, reason }) => {
             tracing::warn!(target: "security", %source, reason, "turned away");
         }
+        // Not that somebody is turned away: nobody is to be shut out for it unasked.
+        Output::NewCountry { user, country, source } => {
+            let source = source.map(tracing::field::display);
+            tracing::warn!(target: "security", user, country, source, "first call to a country");
+        }
         Output::KeysInClear { with } => {
             tracing::warn!(
                 ?with,

@@ -477,6 +477,7 @@ impl World {
             Output::Event(event) => self.event(event),
             Output::Registered(_)
             | Output::KeysInClear { .. }
+            | Output::NewCountry { .. }
             | Output::Security(_)
             | Output::Denied { .. }
             | Output::Trunk(_) => {}

@@ -176,6 +176,11 @@ impl Reading {
             "What was refused or dropped because a limit of signalling was reached, by limit",
             signal.limits.iter().map(|(limit, count)| ([("limit", *limit)], *count)),
         )?;
+        out.counter(
+            "calls_out_new_country",
+            "Times that a user had a number called in a country that it had not called before",
+            signal.new_countries,
+        )?;
         out.counters(
             "sip_turned_away",
             "SIP requests turned away before anything was kept of them, by reason",

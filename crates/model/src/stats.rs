@@ -177,6 +177,8 @@ pub struct SignalStats {
     pub one_way: BTreeMap<OneWay, u64>,
     /// Bugs of ours that ended what they were about.
     pub panics: u64,
+    /// Times that a user had a country called for the first time.
+    pub new_countries: u64,
     /// The trunks, by name.
     pub trunks: Vec<TrunkView>,
 }

@@ -13,6 +13,7 @@ use model::{
 use sip::access::{Destination, Origin};
 use sip::message::Uri;
 
+use crate::quota::Payer;
 use crate::switchboard::{Life, Output, Switchboard};
 use crate::way::Way;
 
@@ -77,10 +78,11 @@ impl Switchboard {
             ConferenceRef::Id(conference) => Ok(conference),
             ConferenceRef::Name(name) => self.names.get(&name).copied().ok_or(name),
         };
+        let mut payer = Payer::default();
         let accepted = match (known, &verb) {
             (Ok(conference), _) => {
                 self.is_as_seen(conference, if_revision)?;
-                self.begin_call_by_desk(now, (conference, by), way.as_ref())?;
+                payer = self.begin_call_by_desk(now, (conference, by), way.as_ref())?;
                 self.conference_command(now, conference, id, by, verb)
             }
             (Err(name), Verb::Enter(_) | Verb::Invite { .. }) if if_revision.is_none() => {
@@ -89,7 +91,7 @@ impl Switchboard {
             (Err(_), _) => Err(Refusal::NoSuchConference),
         }?;
         if let Some(way) = way {
-            self.goes(&accepted, way, Origin::Trusted);
+            self.goes(&accepted, way, (Origin::Trusted, payer));
         }
         Ok(accepted)
     }

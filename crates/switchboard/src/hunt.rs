@@ -16,6 +16,7 @@ use model::{
 use sip::access::{Destination, Origin};
 use sip::{Invite, SessionEvent, SessionId};
 
+use crate::quota::Payer;
 use crate::switchboard::Switchboard;
 use crate::way::Way;
 
@@ -25,7 +26,7 @@ impl Switchboard {
     pub(crate) fn call_pair(
         &mut self,
         now: Instant,
-        destination: &Destination,
+        (destination, payer): (&Destination, Payer),
         caller: Entrant,
     ) -> Result<ConferenceId, Refusal> {
         let callee = match destination {
@@ -54,7 +55,7 @@ impl Switchboard {
         let command = CommandId(self.chance.draw());
         match self.conference_command(now, id, command, Author::System, invite) {
             Ok(accepted) => {
-                self.goes(&accepted, Way::Routed(destination.clone()), Origin::Trusted);
+                self.goes(&accepted, Way::Routed(destination.clone()), (Origin::Trusted, payer));
             }
             Err(refusal) => {
                 self.end_conference(now, id);
@@ -65,7 +66,7 @@ impl Switchboard {
     }
 
     /// The party that a command has called is called that way, for whoever had it called.
-    pub(crate) fn goes(&mut self, accepted: &Accepted, way: Way, behalf: Origin) {
+    pub(crate) fn goes(&mut self, accepted: &Accepted, way: Way, (behalf, payer): (Origin, Payer)) {
         let conference = self.conferences.get(&accepted.conference);
         let party = accepted.party.and_then(|party| conference?.party(party));
         let Some(id) = party.map(|party| party.leg) else { return };
@@ -74,6 +75,7 @@ impl Switchboard {
             leg.srtp = srtp;
         }
         self.ways.insert(id, (way, behalf));
+        self.is_paid_by(id, payer);
     }
 
     fn enter_alone(

@@ -9,6 +9,7 @@ mod caller;
 mod calls;
 mod commands;
 mod config;
+mod country;
 mod digits;
 mod early;
 mod effects;

@@ -1,50 +1,115 @@
-//! How many calls out by trunks each user has begun lately: what a stolen password may cost.
+//! How many calls out by trunks each user has and has begun lately, and to where: what a stolen
+//! password may cost.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use model::{Author, ConferenceId, Refusal};
-use sip::access::{Destination, Origin, Suspicion};
+use model::{Author, ConferenceId, LegId, Refusal};
+use sip::access::{self, Destination, Origin, Suspicion};
 
+use crate::country::country;
 use crate::limits::CALLS_OUT_WINDOW;
 use crate::switchboard::{Output, Switchboard};
 use crate::way::Way;
 
-/// By which name it is counted that a user has begun too many.
-pub(crate) const LIMIT: &str = "calls_out";
+/// Which bound a user's calls out have reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bound {
+    PerHour,
+    AtOnce,
+}
 
-/// The calls of those who may begin so many only.
+impl Bound {
+    pub(crate) const ALL: [Bound; 2] = [Bound::PerHour, Bound::AtOnce];
+
+    /// By which name it is counted that it was reached.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Bound::PerHour => "calls_out",
+            Bound::AtOnce => "calls_out_at_once",
+        }
+    }
+
+    /// What the log says of it.
+    fn reason(self) -> &'static str {
+        match self {
+            Bound::PerHour => "too many calls out",
+            Bound::AtOnce => "too many calls out at once",
+        }
+    }
+}
+
+/// A user's call out is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Over {
+    bound: Bound,
+    /// Whether that is so for the first time since there could be one more.
+    first: bool,
+}
+
+/// The user whose call out it is, if it is a user's. It is said of the leg when there is one.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Payer(Option<String>);
+
+/// The calls out of users.
 #[derive(Debug, Default)]
 pub(crate) struct CallsOut {
     by_user: BTreeMap<String, Begun>,
+    /// Whose each leg is. Legs that are gone are taken out when it is counted.
+    by_leg: BTreeMap<LegId, String>,
+    /// How often a user has called a country for the first time.
+    pub(crate) new_countries: u64,
 }
 
 #[derive(Debug, Default)]
 struct Begun {
     /// When each was, the oldest first; no more than there may be.
     calls: VecDeque<Instant>,
-    /// Whether it has been told that there may be no more, since there could be.
-    told: bool,
+    /// Of which bounds it has been told that there may be no more, since there could be.
+    told: BTreeSet<Bound>,
+    /// The countries that were called. There are some 250.
+    countries: BTreeSet<String>,
 }
 
 impl CallsOut {
-    /// Takes one of so many that there may be in [`CALLS_OUT_WINDOW`].
-    ///
-    /// # Errors
-    /// There are as many; true when that is so for the first time since there were fewer.
-    fn take(&mut self, now: Instant, user: &str, most: u32) -> Result<(), bool> {
+    /// Takes one of so many that there may be in [`CALLS_OUT_WINDOW`], and of so many of which
+    /// these are there.
+    fn take(
+        &mut self,
+        (now, there): (Instant, usize),
+        user: &str,
+        most: access::CallsOut,
+    ) -> Result<(), Over> {
         let begun = self.by_user.entry(user.to_owned()).or_default();
         let is_over = |began: &Instant| now.saturating_duration_since(*began) >= CALLS_OUT_WINDOW;
         while begun.calls.front().is_some_and(is_over) {
             begun.calls.pop_front();
         }
-        if begun.calls.len() >= most as usize {
-            return Err(!std::mem::replace(&mut begun.told, true));
+        let reached = |most: Option<u32>, count| most.is_some_and(|most| count >= most as usize);
+        let bounds = [
+            (Bound::AtOnce, reached(most.at_once, there)),
+            (Bound::PerHour, reached(most.per_hour, begun.calls.len())),
+        ];
+        for (bound, is_reached) in bounds {
+            if is_reached {
+                return Err(Over { bound, first: begun.told.insert(bound) });
+            }
+            begun.told.remove(&bound);
         }
-        begun.told = false;
-        begun.calls.push_back(now);
+        if most.per_hour.is_some() {
+            begun.calls.push_back(now);
+        }
         Ok(())
+    }
+
+    /// Whether a user calls that country for the first time.
+    fn is_new(&mut self, user: &str, country: &str) -> bool {
+        let begun = self.by_user.entry(user.to_owned()).or_default();
+        let is_new = begun.countries.insert(country.to_owned());
+        self.new_countries += u64::from(is_new);
+        is_new
     }
 }
 
@@ -52,43 +117,62 @@ impl Switchboard {
     /// Counts a call out that somebody begins, whatever becomes of it.
     ///
     /// # Errors
-    /// [`Refusal::NotAllowed`]: it has begun as many as it may.
+    /// [`Refusal::NotAllowed`]: it has begun as many as it may, or has as many.
     pub(crate) fn begin_call_out(
         &mut self,
         now: Instant,
         (origin, source): (&Origin, Option<IpAddr>),
         destination: &Destination,
-    ) -> Result<(), Refusal> {
-        let (Destination::Number { .. }, Some(user)) = (destination, origin.user()) else {
-            return Ok(());
+    ) -> Result<Payer, Refusal> {
+        let (Destination::Number { number, .. }, Some(user)) = (destination, origin.user()) else {
+            return Ok(Payer::default());
         };
-        let Some(most) = self.sip.access().calls_out.get(user).copied() else { return Ok(()) };
-        let Err(first) = self.calls_out.take(now, user, most) else { return Ok(()) };
-        *self.limits.entry(LIMIT).or_default() += 1;
-        if let Some(source) = source.filter(|_| first) {
-            let reason = "too many calls out";
-            self.outputs.push_back(Output::Security(Suspicion { source, reason }));
+        let most = self.sip.access().calls_out.get(user).copied().unwrap_or_default();
+        let legs = &self.legs;
+        self.calls_out.by_leg.retain(|leg, _| legs.contains_key(leg));
+        let there = self.calls_out.by_leg.values().filter(|payer| *payer == user).count();
+        if let Err(Over { bound, first }) = self.calls_out.take((now, there), user, most) {
+            *self.limits.entry(bound.name()).or_default() += 1;
+            if let Some(source) = source.filter(|_| first) {
+                let reason = bound.reason();
+                self.outputs.push_back(Output::Security(Suspicion { source, reason }));
+            }
+            return Err(Refusal::NotAllowed);
         }
-        Err(Refusal::NotAllowed)
+        let country = country(number).filter(|country| self.calls_out.is_new(user, country));
+        if let Some(country) = country {
+            let (user, country) = (user.to_owned(), country.to_owned());
+            self.outputs.push_back(Output::NewCountry { user, country, source });
+        }
+        Ok(Payer(Some(user.to_owned())))
     }
 
-    /// The same where a party has somebody called by its desk.
+    /// It is the call out of who began it as long as the leg is there, whoever stays with it.
+    pub(crate) fn is_paid_by(&mut self, leg: LegId, Payer(user): Payer) {
+        if let Some(user) = user {
+            self.calls_out.by_leg.insert(leg, user);
+        }
+    }
+
+    /// The same as [`Self::begin_call_out`] where a party has somebody called by its desk.
     ///
     /// # Errors
-    /// As for [`Self::begin_call_out`].
+    /// As there.
     pub(crate) fn begin_call_by_desk(
         &mut self,
         now: Instant,
         (conference, by): (ConferenceId, Author),
         way: Option<&Way>,
-    ) -> Result<(), Refusal> {
-        let Some(Way::Routed(destination)) = way else { return Ok(()) };
-        let Author::Party(party) = by else { return Ok(()) };
+    ) -> Result<Payer, Refusal> {
+        let Some(Way::Routed(destination)) = way else { return Ok(Payer::default()) };
+        let Author::Party(party) = by else { return Ok(Payer::default()) };
         let party = self.conferences.get(&conference).and_then(|found| found.party(party));
-        let Some(leg) = party.and_then(|party| self.legs.get(&party.leg)) else { return Ok(()) };
+        let Some(leg) = party.and_then(|party| self.legs.get(&party.leg)) else {
+            return Ok(Payer::default());
+        };
         let source = leg.signalling;
         let Some(origin) = leg.session.and_then(|session| self.sip.origin(session)) else {
-            return Ok(());
+            return Ok(Payer::default());
         };
         self.begin_call_out(now, (&origin, source), destination)
     }
@@ -100,20 +184,42 @@ mod tests {
 
     use super::*;
 
+    const fn per_hour(most: u32) -> access::CallsOut {
+        access::CallsOut { per_hour: Some(most), at_once: None }
+    }
+
+    const fn over(bound: Bound, first: bool) -> Result<(), Over> {
+        Err(Over { bound, first })
+    }
+
     #[test]
     #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
     fn so_many_calls_begin_in_any_hour_and_each_user_has_its_own() {
         let (mut calls, start) = (CallsOut::default(), Instant::now());
-        let minutes = |count: u64| start + Duration::from_secs(60 * count);
-        assert_eq!(calls.take(minutes(0), "ada", 2), Ok(()));
-        assert_eq!(calls.take(minutes(30), "ada", 2), Ok(()));
-        assert_eq!(calls.take(minutes(59), "ada", 2), Err(true), "told once");
-        assert_eq!(calls.take(minutes(59), "ada", 2), Err(false));
-        assert_eq!(calls.take(minutes(59), "ben", 2), Ok(()));
-        assert_eq!(calls.take(minutes(60), "ada", 2), Ok(()));
-        assert_eq!(calls.take(minutes(89), "ada", 2), Err(true));
-        assert_eq!(calls.take(minutes(90), "ada", 2), Ok(()));
-        assert_eq!(calls.take(minutes(90), "cleo", 0), Err(true), "none at all");
+        let minutes = |count: u64| (start + Duration::from_secs(60 * count), 9);
+        assert_eq!(calls.take(minutes(0), "ada", per_hour(2)), Ok(()));
+        assert_eq!(calls.take(minutes(30), "ada", per_hour(2)), Ok(()));
+        let told = calls.take(minutes(59), "ada", per_hour(2));
+        assert_eq!(told, over(Bound::PerHour, true), "told once");
+        assert_eq!(calls.take(minutes(59), "ada", per_hour(2)), over(Bound::PerHour, false));
+        assert_eq!(calls.take(minutes(59), "ben", per_hour(2)), Ok(()));
+        assert_eq!(calls.take(minutes(60), "ada", per_hour(2)), Ok(()));
+        assert_eq!(calls.take(minutes(89), "ada", per_hour(2)), over(Bound::PerHour, true));
+        assert_eq!(calls.take(minutes(90), "ada", per_hour(2)), Ok(()));
+        let none = calls.take(minutes(90), "cleo", per_hour(0));
+        assert_eq!(none, over(Bound::PerHour, true), "none at all");
         assert!(calls.by_user["ada"].calls.len() <= 2);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
+    fn who_has_as_many_calls_out_as_it_may_begins_none_and_that_costs_none_of_the_hour() {
+        let (mut calls, now) = (CallsOut::default(), Instant::now());
+        let most = access::CallsOut { per_hour: Some(2), at_once: Some(1) };
+        assert_eq!(calls.take((now, 0), "ada", most), Ok(()));
+        assert_eq!(calls.take((now, 1), "ada", most), over(Bound::AtOnce, true));
+        assert_eq!(calls.take((now, 1), "ada", most), over(Bound::AtOnce, false));
+        assert_eq!(calls.take((now, 0), "ada", most), Ok(()));
+        assert_eq!(calls.take((now, 0), "ada", most), over(Bound::PerHour, true));
     }
 }

@@ -23,6 +23,7 @@ use sip::message::{Method, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Referred, SessionId, SubscriptionEvent, SubscriptionId};
 
 use crate::moving::Union;
+use crate::quota::Payer;
 use crate::switchboard::Switchboard;
 use crate::way::Way;
 
@@ -136,12 +137,13 @@ impl Switchboard {
                 let (origin, known_as) = self.dialler(session);
                 let way = self.may_dial((&origin, &known_as), target)?;
                 Self::leads_elsewhere(&way, self.name_of(conference))?;
+                let mut payer = Payer::default();
                 if let Way::Routed(destination) = &way {
                     let leg = self.legs_by_session.get(&session);
                     let source = leg.and_then(|leg| self.legs.get(leg)?.signalling);
-                    self.begin_call_out(now, (&origin, source), destination)?;
+                    payer = self.begin_call_out(now, (&origin, source), destination)?;
                 }
-                Some((way, origin))
+                Some((way, (origin, payer)))
             }
             None => None,
         };
@@ -152,8 +154,8 @@ impl Switchboard {
         let command = CommandId(self.chance.draw());
         let by = Author::Party(party);
         let accepted = self.conference_command(now, conference, command, by, verb)?;
-        if let Some((way, behalf)) = way {
-            self.goes(&accepted, way, behalf);
+        if let Some((way, for_whom)) = way {
+            self.goes(&accepted, way, for_whom);
         }
         Ok(accepted)
     }

@@ -223,8 +223,9 @@ impl Switchboard {
             }
             (_, destination @ (Destination::User(_) | Destination::Number { .. })) => {
                 let source = incoming.flow.remote.ip();
-                self.begin_call_out(now, (&incoming.origin, Some(source)), destination)?;
-                return Ok((self.call_pair(now, destination, entrant)?, party));
+                let payer =
+                    self.begin_call_out(now, (&incoming.origin, Some(source)), destination)?;
+                return Ok((self.call_pair(now, (destination, payer), entrant)?, party));
             }
         };
         // Who comes back may be the party that it was.

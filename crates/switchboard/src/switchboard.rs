@@ -1,6 +1,7 @@
 //! The switchboard: one shard's machines, and what goes in and out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use call::{Conference, LegChange};
@@ -22,7 +23,7 @@ use crate::keypad::Keypads;
 use crate::leg::Leg;
 use crate::lobby::Lobby;
 use crate::negotiation;
-use crate::quota::{CallsOut, LIMIT};
+use crate::quota::{Bound, CallsOut};
 use crate::referral::Referrals;
 use crate::roster::Watchers;
 use crate::seizure::{Seizure, TrunkUse};
@@ -96,6 +97,16 @@ pub enum Output {
     Registered(Registration),
     /// Somebody tried what it may not.
     Security(Suspicion),
+    /// A user has a number called in a country that it had none called in before, since the server
+    /// began: what its owner does, or who has its password.
+    NewCountry {
+        /// Who.
+        user: String,
+        /// The country's code, as `+49`.
+        country: String,
+        /// The host that its call comes from, where one does.
+        source: Option<IpAddr>,
+    },
     /// A call is refused, or not made, for its keys for SRTP would go by signalling that others can
     /// read. Told now and then only, for whoever looks why a phone does not work.
     KeysInClear {
@@ -183,7 +194,7 @@ pub struct Switchboard {
     pub(crate) calls: Calls,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
     pub(crate) denials: BTreeMap<(&'static str, &'static str), u64>,
-    /// What users have begun of the calls out that they may.
+    /// What users have of the calls out that they may.
     pub(crate) calls_out: CallsOut,
     /// How often a limit of session descriptions, or of calls out, was reached.
     pub(crate) limits: BTreeMap<&'static str, u64>,
@@ -238,7 +249,7 @@ impl Switchboard {
             limits: negotiation::LIMITS
                 .map(|name| (name, 0))
                 .into_iter()
-                .chain([(LIMIT, 0)])
+                .chain(Bound::ALL.map(|bound| (bound.name(), 0)))
                 .collect(),
             quality: QualityStats::default(),
             one_way: BTreeMap::new(),
@@ -374,6 +385,7 @@ impl Switchboard {
             quality: self.quality,
             one_way: self.one_way.clone(),
             panics: 0,
+            new_countries: self.calls_out.new_countries,
             trunks: self.trunk_views(),
         }
     }

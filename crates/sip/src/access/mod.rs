@@ -32,6 +32,15 @@ pub use pin::{BadPin, Pin};
 pub use route::{Choice, Denied, Destination, From, Route, Target};
 pub use trunk::{NumberScheme, Rewrite, Trunk, TrunkHeaders, dialled, is_number, is_of_trust};
 
+/// What bounds a user's calls out by trunks; nothing does where there is no figure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallsOut {
+    /// How many it may begin in an hour.
+    pub per_hour: Option<u32>,
+    /// How many it may have at once.
+    pub at_once: Option<u32>,
+}
+
 /// Who may do what.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -41,9 +50,8 @@ pub struct Access {
     pub md5: bool,
     /// By name, what is kept of each password.
     pub users: BTreeMap<String, Secrets>,
-    /// By user, how many calls out by trunks it may begin in an hour; of who is not named, any
-    /// number.
-    pub calls_out: BTreeMap<String, u32>,
+    /// By user, what bounds its calls out by trunks; of who is not named, nothing does.
+    pub calls_out: BTreeMap<String, CallsOut>,
     /// Other SIP systems, by name.
     pub trunks: BTreeMap<String, Trunk>,
     /// Networks whose hosts are asked for no password, and are not held to a rate.

@@ -67,6 +67,8 @@ pub(crate) struct House {
     pub(crate) denied: Vec<(Author, Action, Refusal)>,
     /// Why somebody was told of in the log.
     pub(crate) suspicions: Vec<&'static str>,
+    /// Who had a country called that it had not called before.
+    pub(crate) countries: Vec<(String, String)>,
     /// With whom a call was not to be, for its keys would have been told.
     pub(crate) keys_in_clear: Vec<String>,
 }
@@ -133,6 +135,7 @@ impl House {
             answers: Vec::new(),
             denied: Vec::new(),
             suspicions: Vec::new(),
+            countries: Vec::new(),
             keys_in_clear: Vec::new(),
         }
     }
@@ -189,6 +192,7 @@ impl House {
                 | Output::Quality { .. }
                 | Output::Registered(_)
                 | Output::Trunk(_) => {}
+                Output::NewCountry { user, country, .. } => self.countries.push((user, country)),
                 Output::KeysInClear { with } => self.keys_in_clear.push(with),
                 Output::Security(suspicion) => self.suspicions.push(suspicion.reason),
             }

@@ -1,9 +1,10 @@
-//! How many calls out a user may begin in an hour.
+//! How many calls out a user may begin in an hour and have at once, and where it has not called
+//! before.
 
 use std::collections::BTreeMap;
 
 use model::{Author, Command, CommandId, ConferenceRef, Refusal, Verb};
-use sip::access::{Access, Choice, From, Pattern, Route, Target, Template, Trunk};
+use sip::access::{Access, CallsOut, Choice, From, Pattern, Route, Target, Template, Trunk};
 use sip::digest::{Account, Challenge, Password, Secrets};
 use sip::message::{HeaderName, Message, NameAddr, Uri};
 
@@ -24,8 +25,11 @@ fn access() -> Access {
     let carrier = Trunk { calls_per_second_max: 100, ..Trunk::at(Some(proxy)) };
     let secrets = |user: &str| (user.to_owned(), Secrets::of(user, "convoke", "wonder"));
     Access {
-        users: ["alice", "ben"].map(secrets).into(),
-        calls_out: BTreeMap::from([("alice".to_owned(), CALLS)]),
+        users: ["alice", "ben", "dora"].map(secrets).into(),
+        calls_out: BTreeMap::from([
+            ("alice".to_owned(), CallsOut { per_hour: Some(CALLS), at_once: None }),
+            ("dora".to_owned(), CallsOut { per_hour: None, at_once: Some(CALLS) }),
+        ]),
         trunks: BTreeMap::from([("carrier".to_owned(), carrier)]),
         trusted: Vec::new(),
         routes: vec![route(any, out), route(room, to_room)],
@@ -118,4 +122,56 @@ fn whom_a_user_has_called_counts_as_its_own_call() {
         assert_eq!(house.command(command), Err(Refusal::NotAllowed));
     }
     assert_eq!(house.board.stats().limits["calls_out"], 3);
+}
+
+/// A user calls a number outside: the final status.
+fn dials(house: &mut House, phone: &mut Phone, number: &str) -> u16 {
+    house.take(phone.address);
+    let answers = show(house, phone, "INVITE", number);
+    let Some(Message::Response(answer)) = answers.last() else { panic!("{answers:?}") };
+    let to: NameAddr = text(&answer.headers, HeaderName::To).parse().unwrap();
+    phone.tag = to.tag().unwrap().to_owned();
+    answer.status.code()
+}
+
+fn phone(name: &'static str, call: usize) -> Phone {
+    Phone { call_id: format!("call-{call}"), ..Phone::new(name, 100) }
+}
+
+#[test]
+fn a_user_has_as_many_calls_out_at_once_as_it_may() {
+    let mut house = House::letting_in(access());
+    let [mut one, mut two, mut three] = [1, 2, 3].map(|call| phone("dora", call));
+    assert_eq!(dials(&mut house, &mut one, "+49301"), 200);
+    assert_eq!(dials(&mut house, &mut two, "+49301"), 200);
+    assert_eq!(dials(&mut house, &mut three, "+49301"), 403);
+    assert_eq!(dials(&mut house, &mut phone("dora", 4), "+49301"), 403);
+    assert_eq!(house.board.stats().limits["calls_out_at_once"], 2);
+    assert_eq!(house.suspicions, ["too many calls out at once"], "told once");
+    // It gives one up: there is room for one again.
+    assert_eq!(statuses(&one.send(&mut house, "BYE", "")), [200]);
+    assert_eq!(dials(&mut house, &mut phone("dora", 5), "+49301"), 200);
+    assert_eq!(dials(&mut house, &mut phone("dora", 6), "+49301"), 403);
+    assert_eq!(house.suspicions.len(), 2);
+    assert_eq!(dials(&mut house, &mut phone("ben", 7), "+49301"), 200, "others have their own");
+}
+
+#[test]
+fn a_country_that_a_user_has_not_called_before_is_told_of_once() {
+    let mut house = House::letting_in(access());
+    let calls = [
+        ("ben", "+49301"),
+        ("ben", "+49302"),
+        ("ben", "+18765550100"),
+        ("ben", "+25290"),
+        ("dora", "+49301"),
+    ];
+    for (call, (name, number)) in calls.into_iter().enumerate() {
+        assert_eq!(dials(&mut house, &mut phone(name, call), number), 200);
+    }
+    let told: Vec<(&str, &str)> =
+        house.countries.iter().map(|(user, country)| (user.as_str(), country.as_str())).collect();
+    assert_eq!(told, [("ben", "+49"), ("ben", "+1876"), ("ben", "+252"), ("dora", "+49")]);
+    assert_eq!(house.board.stats().new_countries, 4);
+    assert!(house.suspicions.is_empty(), "nobody is turned away for it");
 }

@@ -335,6 +335,7 @@ impl World {
                 | Output::Quality { .. }
                 | Output::Trunk(_)
                 | Output::KeysInClear { .. }
+                | Output::NewCountry { .. }
                 | Output::Security(_)
                 | Output::Denied { .. } => {}
             }

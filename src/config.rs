@@ -50,6 +50,8 @@ pub struct Config {
     pub session_expires_s: SessionInterval,
     /// How long a call stays up of which nothing comes.
     pub rtp_timeouts: RtpTimeouts,
+    /// How long calls that are up may go on at SIGTERM \[s\].
+    pub drain_s: u32,
     /// The host names under which browsers and Prometheus reach the page, besides addresses and
     /// `localhost`; a request for any other name is refused.
     pub http_names: Vec<String>,
@@ -77,6 +79,11 @@ pub struct Config {
     /// The settings of named rooms.
     pub rooms: BTreeMap<ConferenceName, Room>,
 }
+
+/// How long calls that are up may go on at SIGTERM unless the configuration says otherwise \[s\]:
+/// whoever says goodbye can, and with the two seconds for BYE the program has ended before
+/// `docker stop` kills it after ten.
+const DRAIN_S: u32 = 5;
 
 /// How audio goes in and out of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -224,6 +231,7 @@ struct File {
     session_expires_s: SessionInterval,
     rtp_timeout_s: Option<u32>,
     rtp_timeout_hold_s: Option<u32>,
+    drain_s: Option<u32>,
     #[serde(default)]
     http_names: Vec<String>,
     #[serde(default)]
@@ -356,6 +364,7 @@ impl Config {
                 talking_s: file.rtp_timeout_s.unwrap_or(RTP_TIMEOUT_TALKING_S),
                 held_s: file.rtp_timeout_hold_s.unwrap_or(RTP_TIMEOUT_HELD_S),
             },
+            drain_s: file.drain_s.unwrap_or(DRAIN_S),
             http_names: file.http_names,
             http_trusted: file.http_trusted.into_iter().map(|NetworkText(one)| one).collect(),
             profiles,

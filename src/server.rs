@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use api::{Counter, Doors, Facts, Feed, Gauge, Neighbours, Readiness, Reply, Switch};
@@ -25,7 +25,8 @@ use crate::config::{Config, ConfigError, Number, WebSocket};
 use crate::prompts::Prompts;
 use crate::shard::{self, Asked, Inlet, Shells};
 
-/// Serves until the process is asked to end (SIGINT or SIGTERM), then ends all calls in order.
+/// Serves until the process is asked to end. At SIGTERM it takes no more calls and ends with the
+/// last one, or when `drain_s` is over; at SIGINT, or a second signal, it ends all calls at once.
 ///
 /// `started` is told, once all doors are open, in a few lines how to come in. `read` reads the
 /// configuration anew, at each SIGHUP.
@@ -58,22 +59,22 @@ pub async fn serve(
     board.restore(Instant::now(), registered);
     board.watch_trunks(Instant::now());
 
-    let (stopping, stopped) = watch::channel(false);
+    let (phase, phases) = watch::channel(Phase::Serving);
     let switch = Arc::new(Server {
         inlet: inlet.clone(),
         workers: Arc::clone(&workers),
         vault: Arc::clone(&vault),
         dial: sip_address,
         started_ms: unix_ms(),
-        stopping: stopped.clone(),
+        phase: phases.clone(),
     });
     let doors = doors(&config);
     tell_of_closed_api(&config, http_address);
     let pages = api::router(switch, Arc::clone(&feed), doors);
     let until_stopped = {
-        let mut stopped = stopped;
+        let mut phases = phases;
         async move {
-            if stopped.wait_for(|stop| *stop).await.is_err() {
+            if phases.wait_for(|phase| *phase == Phase::Closing).await.is_err() {
                 tracing::debug!("the program has ended before its pages");
             }
         }
@@ -94,21 +95,33 @@ pub async fn serve(
     let mut shard = tokio::spawn(shard::run(board, outlet, shells));
 
     started(&ways);
-    let asked_to_end = asked_to_end()?;
-    tokio::select! {
+    let mut signals = Signals::new()?;
+    let wish = tokio::select! {
         ended = &mut shard => {
             ended.context("the switchboard has failed")??;
             anyhow::bail!("the switchboard has ended without being asked to");
         }
-        () = asked_to_end => {}
+        wish = signals.next() => wish,
+    };
+    phase.send_replace(Phase::Draining);
+    match wish {
+        Wish::Drain => {
+            let most = Duration::from_secs(config.drain_s.into());
+            tracing::info!(?most, "taking no more calls, and waiting for those that are up");
+            inlet.drain(Instant::now() + most).await;
+        }
+        Wish::Stop => inlet.stop().await,
     }
-    tracing::info!("ending all calls");
-    inlet.stop().await;
-    shard.await.context("the switchboard has failed while it ended")??;
+    let ended = tokio::select! {
+        ended = &mut shard => ended,
+        _ = signals.next() => {
+            inlet.stop().await;
+            shard.await
+        }
+    };
+    ended.context("the switchboard has failed while it ended")??;
     feed.close();
-    if stopping.send(true).is_err() {
-        tracing::debug!("the pages have ended already");
-    }
+    phase.send_replace(Phase::Closing);
     web.await.context("the pages have failed")?;
     Ok(())
 }
@@ -334,16 +347,45 @@ async fn read_anew_on_hangup(
     }
 }
 
-fn asked_to_end() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+/// Whether the server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It does.
+    Serving,
+    /// It takes no more calls.
+    Draining,
+    /// All calls have ended, and the pages are to.
+    Closing,
+}
+
+/// How whoever runs the server wants it to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// With the last call, or when the time for that is over: what supervisors ask for (SIGTERM).
+    Drain,
+    /// At once: what people ask for (SIGINT, Ctrl-C).
+    Stop,
+}
+
+/// The signals by which it is asked to end.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Signals { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.terminate.recv() => Wish::Drain,
         }
-    })
+    }
 }
 
 fn unix_ms() -> u64 {
@@ -363,7 +405,7 @@ struct Server {
     vault: Arc<Vault>,
     dial: SocketAddr,
     started_ms: u64,
-    stopping: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl Switch for Server {
@@ -442,10 +484,10 @@ impl Switch for Server {
     }
 
     fn readiness(&self) -> Readiness {
-        if *self.stopping.borrow() {
-            return Readiness::NotReady("the server is shutting down".into());
+        match *self.phase.borrow() {
+            Phase::Serving => Readiness::Ready,
+            Phase::Draining | Phase::Closing => Readiness::NotReady("draining".into()),
         }
-        Readiness::Ready
     }
 
     fn recording_path(&self, id: RecordingId) -> Option<PathBuf> {

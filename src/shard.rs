@@ -33,6 +33,8 @@ pub enum Request {
     RecordingFailed(RecordingId, String),
     /// Go by these rules from now on.
     Rules(Box<HouseRules>),
+    /// Take no more calls; end yourself when the last one has ended, or all of them at that time.
+    Drain(Instant),
     /// End all calls, then yourself.
     Stop,
 }
@@ -92,6 +94,13 @@ impl Inlet {
         }
     }
 
+    /// Asks the shard to take no more calls, and to end after the last one or at that time.
+    pub async fn drain(&self, by: Instant) {
+        if self.0.send(Request::Drain(by)).await.is_err() {
+            tracing::debug!("the shard has ended already");
+        }
+    }
+
     /// Asks the shard to end. Safe to be called from any thread but a task's.
     pub async fn stop(&self) {
         if self.0.send(Request::Stop).await.is_err() {
@@ -125,6 +134,26 @@ pub struct Shells {
     pub feed: Arc<Feed>,
 }
 
+/// When a shard ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// Not before it is asked to.
+    Unasked,
+    /// With the last call; at this time all that are up are ended.
+    Draining(Instant),
+    /// When everybody has heard that it ended; at this time whether they have or not.
+    Stopping(Instant),
+}
+
+impl End {
+    fn wake(self) -> Option<Instant> {
+        match self {
+            End::Unasked => None,
+            End::Draining(by) | End::Stopping(by) => Some(by),
+        }
+    }
+}
+
 /// Runs a shard until it is asked to stop and its last session has ended, or two seconds after it
 /// was asked.
 ///
@@ -138,11 +167,11 @@ pub async fn run(
     let mut board = Fenced { board, fence: Fence::default() };
     let mut asked: BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>> =
         BTreeMap::new();
-    let mut stop_by: Option<Instant> = None;
+    let mut end = End::Unasked;
     let mut shedding = Shedding::default();
     loop {
         let wake =
-            [board.board.next_deadline().map(|due| due.at), stop_by].into_iter().flatten().min();
+            [board.board.next_deadline().map(|due| due.at), end.wake()].into_iter().flatten().min();
         tokio::select! {
             Some(inbound) = shells.inbound.recv() => {
                 if let Inbound::Message { at, .. } = &inbound {
@@ -187,17 +216,25 @@ pub async fn run(
                 Request::Rules(rules) => {
                     board.handle(Input::Rules(rules))?;
                 }
-                Request::Stop => {
-                    stop_by = Some(Instant::now() + STOPPING_MAX);
-                    board.handle(Input::Stop)?;
+                Request::Drain(by) => {
+                    end = End::Draining(by);
+                    board.handle(Input::Drain)?;
                 }
+                Request::Stop => end = board.stop()?,
             },
             () = sleep_until(wake) => board.handle_timeout()?,
+        }
+        if let End::Draining(by) = end
+            && (!board.board.has_calls() || Instant::now() >= by)
+        {
+            end = board.stop()?;
         }
         while let Some(output) = board.board.poll() {
             hand_on(output, &shells, &mut asked);
         }
-        if stop_by.is_some_and(|by| board.board.is_idle() || Instant::now() >= by) {
+        if let End::Stopping(by) = end
+            && (board.board.is_idle() || Instant::now() >= by)
+        {
             return Ok(());
         }
     }
@@ -220,6 +257,13 @@ impl Fenced {
     fn allowed(&mut self, asked: Asked) -> Result<Option<Result<Allowed, Refusal>>, Broken> {
         let (now, Asked { conference, by, party }) = (Instant::now(), asked);
         self.fence.within(now, || self.board.allowed(now, conference, by, party))
+    }
+
+    /// Ends all calls; tells when to wait no longer.
+    fn stop(&mut self) -> Result<End, Broken> {
+        tracing::info!("ending all calls");
+        self.handle(Input::Stop)?;
+        Ok(End::Stopping(Instant::now() + STOPPING_MAX))
     }
 
     fn handle_timeout(&mut self) -> Result<(), Broken> {

@@ -180,6 +180,12 @@ impl Server {
 
     /// Whether it answers an OPTIONS with 200. Asked once a second, for UDP may lose one.
     pub(crate) fn assert_answers_options(&self) {
+        let answer = self.options();
+        assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
+    }
+
+    /// How it answers an OPTIONS outside of any call.
+    pub(crate) fn options(&self) -> String {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         let (own, sip) = (socket.local_addr().unwrap(), self.sip);
@@ -188,13 +194,12 @@ impl Server {
              From: <sip:ping@{own}>;tag=1\r\nTo: <sip:{sip}>\r\nCall-ID: {own}\r\n\
              CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         );
-        let answer = until("an answer to OPTIONS", || {
+        until("an answer to OPTIONS", || {
             socket.send_to(ping.as_bytes(), sip).unwrap();
             let mut answer = [0; 2_048];
             let length = socket.recv(&mut answer).ok()?;
             Some(String::from_utf8_lossy(&answer[..length]).into_owned())
-        });
-        assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
+        })
     }
 
     pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {

@@ -5,23 +5,117 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::baresip::{Caller, Codec, listen};
 use crate::ear::{Heard, Sound};
 use crate::line::Line;
-use crate::program::{ended, signal};
+use crate::program::{Folder, ended, signal};
 use crate::server::Server;
 use crate::sipp::Sipp;
 use crate::{shared_machine, until, whole_machine};
 
+/// A server that lets calls go on for that long at SIGTERM.
+fn draining(folder: &Folder, drain_s: u32, ports: &str) -> Server {
+    let path = folder.join("convoke.toml");
+    std::fs::write(&path, format!("drain_s = {drain_s}\n")).unwrap();
+    Server::start(&["--rtp-ports", ports, "--config", path.to_str().unwrap()])
+}
+
+fn two_phones(server: &Server) -> [Line; 2] {
+    let lines = [("ada", 437.0), ("ben", 577.0)];
+    let lines = lines.map(|(name, hz)| Line::new(server, name, audio::Codec::Pcmu, hz));
+    lines.iter().for_each(|line| line.call("quay"));
+    server.connected("quay", 2);
+    lines
+}
+
 #[test]
-fn calls_are_ended_with_bye_when_the_program_is_asked_to_end() {
+fn asked_to_end_it_takes_no_more_calls_and_those_that_are_up_lose_nothing() {
+    let _machine = shared_machine();
+    let folder = Folder::new();
+    let mut server = draining(&folder, 60, "64300-64399");
+    let lines = two_phones(&server);
+    signal(&server.process, "TERM");
+    until("a server that drains", || {
+        let (status, why) = server.request("GET", "/readyz", "");
+        (status == 503 && why == "draining").then_some(())
+    });
+    Sipp::call(server.sip, "full", &["-m", "1", "-s", "quay"]).succeeds();
+    Sipp::call(server.sip, "full", &["-m", "1", "-s", "pier", "-t", "t1"]).succeeds();
+    let answer = server.options();
+    assert!(answer.starts_with("SIP/2.0 503 ") && answer.contains("Retry-After: "), "{answer}");
+    let (status, _) = server.ask_with(&[], "POST", "conferences/quay/parties", INVITE);
+    assert_eq!(status, 503);
+
+    let before = lines.each_ref().map(|line| line.wire().packets.len());
+    lines[0].with(|phone, now| phone.hold(now, true));
+    until("a party on hold", || {
+        let view = server.conference("quay")?;
+        let parties = view["parties"].as_array()?;
+        parties.iter().any(|party| party["state"] == "held").then_some(())
+    });
+    lines[0].with(|phone, now| phone.hold(now, false));
+    server.connected("quay", 2);
+    until("three more seconds of sound", || {
+        let ben = lines[1].wire().packets.len();
+        (ben >= before[1] + 150).then_some(())
+    });
+    // The one that was not on hold.
+    let packets = lines[1].wire().packets;
+    let follows = |pair: &[(u32, u16, u32)]| pair[1].1 == pair[0].1.wrapping_add(1);
+    assert!(packets.windows(2).all(follows), "{packets:?}");
+    assert!(lines.iter().all(Line::is_up));
+
+    drop(lines);
+    let left = Instant::now();
+    assert_eq!(ended("the server", &mut server.process).code(), Some(0));
+    assert!(left.elapsed() <= Duration::from_secs(5), "{:?}", left.elapsed());
+}
+
+#[test]
+fn calls_that_go_on_for_longer_than_they_may_are_ended_with_bye() {
+    let _machine = shared_machine();
+    let folder = Folder::new();
+    let mut server = draining(&folder, 2, "64400-64499");
+    let lines = two_phones(&server);
+    let asked = Instant::now();
+    signal(&server.process, "TERM");
+    until("the calls' end", || lines.iter().all(|line| !line.is_up()).then_some(()));
+    let (least, most) = (Duration::from_secs(2), Duration::from_secs(4));
+    assert!((least..most).contains(&asked.elapsed()), "{:?}", asked.elapsed());
+    for line in &lines {
+        assert_eq!(line.wire().requests, ["BYE"]);
+    }
+    assert_eq!(ended("the server", &mut server.process).code(), Some(0));
+}
+
+#[test]
+fn asked_to_end_once_more_it_ends_all_calls_at_once() {
+    let _machine = shared_machine();
+    let folder = Folder::new();
+    let mut server = draining(&folder, 60, "64800-64899");
+    let lines = two_phones(&server);
+    signal(&server.process, "TERM");
+    until("a server that drains", || server.log().contains("no more calls").then_some(()));
+    assert!(lines.iter().all(Line::is_up));
+    signal(&server.process, "TERM");
+    let asked = Instant::now();
+    assert_eq!(ended("the server", &mut server.process).code(), Some(0));
+    assert!(asked.elapsed() <= Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(lines.iter().all(|line| line.wire().requests == ["BYE"]));
+}
+
+#[test]
+fn calls_are_ended_with_bye_when_the_program_is_interrupted() {
     let _machine = shared_machine();
     let mut server = Server::start(&["--rtp-ports", "64500-64599"]);
     let udp = Sipp::call(server.sip, "stay", &["-m", "3", "-r", "100", "-s", "room"]);
     let tcp = Sipp::call(server.sip, "stay", &["-m", "1", "-s", "room", "-t", "t1"]);
     server.connected("room", 4);
-    signal(&server.process, "TERM");
+    signal(&server.process, "INT");
     udp.succeeds();
     tcp.succeeds();
     assert_eq!(ended("the server", &mut server.process).code(), Some(0));
 }
+
+/// Somebody to be called.
+const INVITE: &str = "{\"target\": \"sip:eve@127.0.0.1:9\"}";
 
 #[test]
 fn what_was_live_at_a_kill_is_closed_and_told_by_the_next_start() {

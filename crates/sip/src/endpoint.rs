@@ -55,6 +55,8 @@ pub struct Endpoint {
     pub(crate) referrals: BTreeMap<SessionId, Referral>,
     pub(crate) trunks: Trunks,
     pub(crate) overload: Overload,
+    /// Whether who asks if calls are taken is told that they are not.
+    pub(crate) drains: bool,
     pub(crate) sessions_opened: u64,
     pub(crate) lookups_asked: u64,
 }
@@ -83,6 +85,7 @@ impl Endpoint {
             texts_taken: 0,
             referrals: BTreeMap::new(),
             overload: Overload::default(),
+            drains: false,
             sessions_opened: 0,
             lookups_asked: 0,
         }
@@ -98,6 +101,13 @@ impl Endpoint {
     #[must_use]
     pub fn sheds(&self) -> bool {
         self.overload.sheds()
+    }
+
+    /// From now on whoever asks by OPTIONS whether calls are taken here is told that they are not
+    /// (503): proxies and peers that probe go elsewhere. Which calls are taken is decided by who
+    /// uses the endpoint.
+    pub fn drain(&mut self) {
+        self.drains = true;
     }
 
     /// Takes one whole message: a datagram, or what [`crate::framing::Splitter`] cut from a stream.

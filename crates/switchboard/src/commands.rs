@@ -142,7 +142,8 @@ impl Switchboard {
     /// What must hold of a verb whatever the conference says.
     pub(crate) fn check(&self, verb: &Verb) -> Result<(), Refusal> {
         match (verb, verb.target()) {
-            (Verb::Enter(_) | Verb::TakeOver { .. }, _) => self.takes_calls(),
+            (Verb::Enter(_), _) => self.takes_calls(),
+            (Verb::TakeOver { .. }, _) => self.takes_legs(),
             (_, Some(Target::Queue(_))) => Err(Refusal::NoSuchQueue),
             (_, Some(Target::Address(target) | Target::Colleague(target))) => {
                 crate::signal::callable(target, &self.config.sip.listeners)?;
@@ -190,9 +191,19 @@ impl Switchboard {
 
     fn takes_calls(&self) -> Result<(), Refusal> {
         match self.life {
+            Life::Draining => Err(Refusal::Draining),
+            Life::Open | Life::Stopping => self.takes_legs(),
+        }
+    }
+
+    /// While the server drains a call that is up may still pass to another phone.
+    fn takes_legs(&self) -> Result<(), Refusal> {
+        match self.life {
             Life::Stopping => Err(Refusal::Draining),
-            Life::Open if self.legs.len() >= model::limits::LEGS_MAX => Err(Refusal::NoPorts),
-            Life::Open => Ok(()),
+            Life::Open | Life::Draining if self.legs.len() >= model::limits::LEGS_MAX => {
+                Err(Refusal::NoPorts)
+            }
+            Life::Open | Life::Draining => Ok(()),
         }
     }
 

@@ -67,6 +67,8 @@ pub enum Input<'a> {
     },
     /// The rules were read anew.
     Rules(Box<HouseRules>),
+    /// The server is to stop once the calls that are up have ended: no more come in.
+    Drain,
     /// The server is to stop: no more calls come in, and all that are up end.
     Stop,
 }
@@ -209,6 +211,8 @@ pub struct Switchboard {
 pub(crate) enum Life {
     /// They are.
     Open,
+    /// New ones are not: the server is to stop once those that are up have ended.
+    Draining,
     /// They are not: the server is to stop.
     Stopping,
 }
@@ -291,6 +295,10 @@ impl Switchboard {
                 self.recording_failed(now, recording, reason);
             }
             Input::Rules(rules) => self.rule_anew(now, *rules),
+            Input::Drain => {
+                self.life = Life::Draining;
+                self.sip.drain();
+            }
             Input::Stop => self.stop(now),
         }
         self.drain_sip(now);
@@ -351,6 +359,11 @@ impl Switchboard {
     /// Conferences that are live.
     pub fn conferences(&self) -> impl Iterator<Item = &Conference> {
         self.conferences.values()
+    }
+
+    /// Whether somebody is in a call, or comes into one.
+    pub fn has_calls(&self) -> bool {
+        !self.legs.is_empty()
     }
 
     /// Whether nothing is left to be done for anybody: no session, no transaction.
@@ -452,6 +465,7 @@ impl Switchboard {
 
     fn stop(&mut self, now: Instant) {
         self.life = Life::Stopping;
+        self.sip.drain();
         let live: Vec<ConferenceId> = self.conferences.keys().copied().collect();
         for id in live {
             let command = CommandId(self.chance.draw());

@@ -5,11 +5,14 @@ use std::time::Instant;
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::message::{HeaderName, Headers, Response, StatusCode};
-use crate::reply::{ACCEPT, ALLOW, ALLOW_EVENTS, SUPPORTED, response};
+use crate::reply::{ACCEPT, ALLOW, ALLOW_EVENTS, Refusal, SUPPORTED, response};
 
 impl Endpoint {
     /// Nothing is changed by it, so a copy may be answered afresh and nothing is kept.
     pub(crate) fn answer_options(&mut self, arrival: &Arrival) {
+        if self.drains {
+            return self.refuse(arrival, &Refusal::of(StatusCode::SERVICE_UNAVAILABLE));
+        }
         let ok = self.options_answer(self.stateless_echo(arrival));
         self.reply(arrival, &ok);
     }

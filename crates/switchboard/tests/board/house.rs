@@ -160,6 +160,12 @@ impl House {
         self.drain();
     }
 
+    /// Has the shell say something.
+    pub(crate) fn input(&mut self, input: Input<'_>) {
+        self.board.handle(self.now, input);
+        self.drain();
+    }
+
     /// Has a command carried out; gives its answer.
     pub(crate) fn command(&mut self, command: Command) -> Result<Accepted, Refusal> {
         self.board.handle(self.now, Input::Command(command));

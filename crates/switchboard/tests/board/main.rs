@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
+mod drain;
 mod focus;
 mod house;
 mod keys;

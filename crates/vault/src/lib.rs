@@ -22,6 +22,7 @@ mod lines;
 mod mark;
 mod recorder;
 mod registrations;
+mod rounds;
 mod stats;
 mod wav;
 mod writer;

@@ -13,6 +13,11 @@ pub const SIZES_LAG: Duration = Duration::from_millis(500);
 /// How often data is forced to the disk: what a power cut may cost (acceptance, recorder).
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
 
+/// How long data waits before it is due to be forced to the disk. The other half of [`SYNC_EVERY`]
+/// is for the others' turn: a thousand recordings that begin at the same instant at a millisecond
+/// each, or one on a disk that stalls for two seconds.
+pub const SYNC_AFTER: Duration = Duration::from_millis(2_500);
+
 /// Time that one turn may spend on forcing data to the disk; the files that are left wait for the
 /// next turn. Half a turn, so that a slow disk delays syncs and never the writing.
 pub const SYNC_BUDGET: Duration = Duration::from_millis(50);

@@ -1,6 +1,7 @@
 //! The recordings that are being written: from rings into files.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use model::{RecordingId, TapFrame, TapRate, Track};
 use crate::clock;
 use crate::index::{Closing, Index};
 use crate::interrupted::Repaired;
-use crate::limits::{GAP_TICKS_MAX, SIZES_LAG, SYNC_BUDGET, SYNC_EVERY};
+use crate::limits::{GAP_TICKS_MAX, SIZES_LAG, SYNC_BUDGET};
+use crate::rounds::{Rounds, Unsynced};
 use crate::stats::Counters;
 use crate::wav::{self, WavFile};
 use crate::{Bounds, Report, VaultReport};
@@ -33,8 +35,7 @@ pub(crate) struct Recorder {
     recordings: Vec<Recording>,
     /// Files that are complete and not yet forced to the disk.
     finished: VecDeque<WavFile>,
-    /// Where the round of syncs goes on.
-    sync_next: usize,
+    rounds: Rounds,
     /// Frames of one recording on their way from its ring to its file.
     block: Vec<u8>,
     counters: Arc<Counters>,
@@ -65,7 +66,10 @@ struct Growing {
     begin: Option<u64>,
     /// The tick that follows what is in the file; none before the first frame.
     tick_next: Option<u64>,
-    synced_at: Instant,
+    /// Since when data waits to be forced to the disk.
+    waits_since: Instant,
+    /// What the disk said when it could not be forced there.
+    sync_failed: Option<io::Error>,
 }
 
 /// Where a recording's file is. The name comes from the id alone, so nothing outside the folder
@@ -90,7 +94,7 @@ impl Recorder {
             index,
             recordings: Vec::new(),
             finished: VecDeque::new(),
-            sync_next: 0,
+            rounds: Rounds::default(),
             block: Vec::with_capacity(TAP_FRAMES_QUEUED_MAX * TAP_SAMPLES_MAX * 2),
             counters,
             report,
@@ -165,8 +169,9 @@ impl Recorder {
         self.index.opened(id, clock::unix_ms(), rate, track)?;
         match WavFile::create(&path, rate, self.bounds.riff_bytes_max) {
             Ok(wav) => {
-                let synced_at = Instant::now();
-                Ok(Growing { wav, rate, begin: None, tick_next: None, synced_at })
+                let waits_since = Instant::now();
+                let (begin, tick_next, sync_failed) = (None, None, None);
+                Ok(Growing { wav, rate, begin, tick_next, waits_since, sync_failed })
             }
             Err(error) => {
                 self.note_closed(id, Closing::Failed, 0);
@@ -289,26 +294,21 @@ impl Recorder {
         {
             warn_if_not_synced(wav.sync());
         }
-        for _ in 0..self.recordings.len() {
-            if begin.elapsed() >= SYNC_BUDGET {
-                return;
-            }
-            let position = self.sync_next % self.recordings.len();
-            self.sync_next = position + 1;
+        self.rounds.turn(begin, &mut self.recordings, Instant::now);
+        for position in 0..self.recordings.len() {
             if let State::Writing(growing) = &mut self.recordings[position].state
-                && growing.synced_at.elapsed() >= SYNC_EVERY
+                && let Some(error) = growing.sync_failed.take()
             {
-                growing.synced_at = Instant::now();
-                if let Err(error) = growing.wav.sync() {
-                    self.fail(position, &error);
-                }
+                self.fail(position, &error);
             }
         }
     }
 
-    /// Forces the index to the disk.
+    /// Forces the index to the disk, and the names of new files.
     pub(crate) fn sync_index(&self) {
         warn_if_not_synced(self.index.sync());
+        let names = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        warn_if_not_synced(names);
     }
 
     fn note_closed(&mut self, recording: RecordingId, how: Closing, duration_ms: u64) {
@@ -332,6 +332,22 @@ impl Recording {
             State::Writing(growing) => growing.begin,
             State::Discarding => None,
         }
+    }
+}
+
+impl Unsynced for Recording {
+    fn waits_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Writing(growing) => Some(growing.waits_since),
+            State::Discarding => None,
+        }
+    }
+
+    /// The header goes first: what is forced to the disk is seen by every reader.
+    fn sync(&mut self, now: Instant) {
+        let State::Writing(growing) = &mut self.state else { return };
+        growing.waits_since = now;
+        growing.sync_failed = growing.wav.count().and_then(|()| growing.wav.sync()).err();
     }
 }
 

@@ -8,7 +8,7 @@ use model::Event;
 
 use crate::clock;
 use crate::journal::{Dropped, Journal};
-use crate::limits::{EVENTS_QUEUED_MAX, SYNC_EVERY, TURN};
+use crate::limits::{EVENTS_QUEUED_MAX, SYNC_AFTER, TURN};
 use crate::recorder::{Order, Recorder};
 use crate::stats::Counters;
 
@@ -30,7 +30,7 @@ impl Writer {
             let begin = Instant::now();
             self.recorder.turn();
             self.write_journal();
-            if synced_at.elapsed() >= SYNC_EVERY {
+            if synced_at.elapsed() >= SYNC_AFTER {
                 synced_at = Instant::now();
                 self.sync();
             }

@@ -3,6 +3,7 @@
 
 mod announce;
 mod control;
+mod flood;
 mod forward;
 mod hearing;
 mod moving;

@@ -33,6 +33,9 @@ pub struct Config {
     /// The session interval that is asked for \[s\], within [`SESSION_INTERVAL_S_MIN`] and
     /// [`SESSION_INTERVAL_S_MAX`] (RFC 4028): so long at most a session outlives its other side.
     pub session_expires_s: u32,
+    /// When the server began, by the clock of the wall \[s\]: what is told to others of an overload
+    /// is newer than what was told before a restart (RFC 7339 §4.4).
+    pub started_s: u64,
 }
 
 impl Config {
@@ -49,6 +52,7 @@ impl Config {
             session_expires_s: SESSION_INTERVAL_S,
             subscriptions_max: SUBSCRIPTIONS_MAX,
             focus: false,
+            started_s: 0,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::agenda::Agenda;
 use crate::arrival::{Arrival, note_source};
 use crate::config::Config;
 use crate::event::{Deadline, Output, ResolveId};
+use crate::feedback::Feedback;
 use crate::flow::{ConnectionId, Flow};
 use crate::inspect::{description, inspect};
 use crate::limits::{Limit, RESPONSE_BYTES_MAX};
@@ -57,6 +58,7 @@ pub struct Endpoint {
     pub(crate) overload: Overload,
     /// Whether who asks if calls are taken is told that they are not.
     pub(crate) drains: bool,
+    pub(crate) feedback: Feedback,
     pub(crate) sessions_opened: u64,
     pub(crate) lookups_asked: u64,
 }
@@ -69,6 +71,7 @@ impl Endpoint {
         let tokens = Tokens::new(seed);
         Endpoint {
             trunks: Trunks::new(&config.access.trunks),
+            feedback: Feedback::new(config.started_s),
             config,
             gate: Gate::new(&tokens),
             servers: Servers::new(&tokens),
@@ -95,6 +98,7 @@ impl Endpoint {
     /// all of them wait for long, requests for new calls are answered 503.
     pub fn waited(&mut self, now: Instant, delay: Duration, behind: usize) {
         self.overload.waited(now, delay, behind);
+        self.feedback.at(now);
     }
 
     /// Whether new calls are refused because there is no time for them.
@@ -281,8 +285,12 @@ impl Endpoint {
             Ok(admitted) => admitted,
             Err(refusal) => return self.refuse(&arrival, &refusal),
         };
-        if self.overload.sheds() && is_new_call(&arrival.request) {
-            return self.shed(&arrival, Limit::QueueDelay);
+        if is_new_call(&arrival.request) {
+            let sheds = self.overload.sheds();
+            self.feedback.came(&arrival.via, sheds);
+            if sheds {
+                return self.shed(&arrival, Limit::QueueDelay);
+            }
         }
         if let Err(refusal) = inspect(&arrival) {
             return self.refuse(&arrival, &refusal);

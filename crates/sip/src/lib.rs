@@ -23,6 +23,7 @@ mod config;
 mod dialog;
 mod endpoint;
 mod event;
+mod feedback;
 mod flow;
 mod inspect;
 mod locate;

@@ -242,6 +242,21 @@ pub const OVERLOAD_BORNE: Duration = Duration::from_millis(100);
 /// wait, so that the wait is bounded by [`QUEUE_DELAY_MAX`] and not by [`OVERLOAD_BORNE`].
 pub const OVERLOAD_REMEMBERED: Duration = Duration::from_secs(1);
 
+/// Over how long it is reckoned how many calls others should keep back (RFC 7339): a few hundred
+/// calls where there are too many, and long beside the way to them and back.
+pub const FEEDBACK_PERIOD: Duration = Duration::from_millis(500);
+
+/// How long they are to keep them back if they are not told anew: two periods.
+pub const FEEDBACK_VALIDITY: Duration = Duration::from_secs(1);
+
+/// Of a hundred calls those that may come more after each period in which none was refused: from
+/// nothing to all in ten seconds, and one in twenty is refused while the bound is felt for.
+pub const FEEDBACK_RECOVERS_BY: u32 = 5;
+
+/// Of a hundred calls those that may always come: without any it would not be seen that there is
+/// room again.
+pub const FEEDBACK_KEPT_MIN: u32 = 5;
+
 /// A bound that others can run into. Each time is counted, in one place: where it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Limit {

@@ -1,6 +1,5 @@
 //! Responses: what they echo of their request, and what they add (RFC 3261 §8.2.6).
 
-use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::flow::Flow;
 use crate::limits::{Limit, RETRY_AFTER_S};
@@ -82,7 +81,7 @@ impl Endpoint {
         if let Some(limit) = limit {
             self.outbox.stats.limits.count(limit);
         }
-        let mut response = response(echo, refusal.status, refusal.phrase, &self.config);
+        let mut response = self.response(echo, refusal.status, refusal.phrase);
         for (name, value) in &refusal.headers {
             response.headers.push(name.clone(), value.as_str());
         }
@@ -91,6 +90,22 @@ impl Endpoint {
             response.headers.push(HeaderName::RetryAfter, seconds.to_string());
         }
         response
+    }
+
+    /// A response with the echo of its request; the phrase is the usual one unless given.
+    pub(crate) fn response(
+        &self,
+        echo: Headers,
+        status: StatusCode,
+        phrase: Option<&str>,
+    ) -> Response {
+        let mut headers = echo;
+        if status != StatusCode::TRYING {
+            headers.push(HeaderName::Server, self.config.server_name.as_str());
+        }
+        self.feedback.write(&mut headers);
+        let reason = phrase.unwrap_or_else(|| status.phrase()).to_owned();
+        Response { status, reason, headers, body: Vec::new() }
     }
 
     /// A wait of about that many seconds, from 1 to twice as many: those who were sent away
@@ -139,21 +154,6 @@ pub(crate) fn echo(request: &Request, tag: Option<&str>) -> Headers {
         echo.set(To, [to, b";tag=", tag.as_bytes()].concat());
     }
     echo
-}
-
-/// A response with the echo of its request; the phrase is the usual one unless given.
-pub(crate) fn response(
-    echo: Headers,
-    status: StatusCode,
-    phrase: Option<&str>,
-    config: &Config,
-) -> Response {
-    let mut headers = echo;
-    if status != StatusCode::TRYING {
-        headers.push(HeaderName::Server, config.server_name.as_str());
-    }
-    let reason = phrase.unwrap_or_else(|| status.phrase()).to_owned();
-    Response { status, reason, headers, body: Vec::new() }
 }
 
 /// Puts a session description into a message.

@@ -225,7 +225,10 @@ impl Switchboard {
         Switchboard {
             keys: KeySource::new(std::mem::take(&mut config.srtp.secret)),
             keys_told: None,
-            sip: Endpoint::new(config.sip.clone(), chance.draw()),
+            sip: Endpoint::new(
+                sip::Config { started_s: config.started_ms / 1_000, ..config.sip.clone() },
+                chance.draw(),
+            ),
             config,
             chance,
             conferences: BTreeMap::new(),

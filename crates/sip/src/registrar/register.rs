@@ -11,7 +11,7 @@ use crate::limits::{
     REGISTRATION_S_MIN,
 };
 use crate::message::{HeaderName, Headers, NameAddr, Response, StatusCode};
-use crate::reply::{Refusal, response};
+use crate::reply::Refusal;
 
 /// One Contact of a REGISTER.
 struct Wish {
@@ -98,7 +98,7 @@ impl Endpoint {
 
     /// The 200, with all bindings that hold (§10.3 step 8).
     fn registered(&self, now: Instant, echo: Headers, user: &str, asked: &Headers) -> Response {
-        let mut ok = response(echo, StatusCode::OK, None, &self.config);
+        let mut ok = self.response(echo, StatusCode::OK, None);
         for binding in self.registrar.of(now, user) {
             let left_ms = binding.expires_at.saturating_duration_since(now).as_millis();
             let left_s = left_ms.div_ceil(1_000);

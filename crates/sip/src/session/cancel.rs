@@ -7,7 +7,7 @@ use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::message::{HeaderName, Headers, Method, Reason, Request, StatusCode};
-use crate::reply::{Pending, Refusal, echo, response};
+use crate::reply::{Pending, Refusal, echo};
 use crate::transaction::{TRANSACTION_TIMEOUT, TransactionId};
 
 impl Endpoint {
@@ -25,7 +25,7 @@ impl Endpoint {
         let tag = self.servers.tag(invite).unwrap_or("").to_owned();
         let missing = arrival.to.tag().is_none();
         let echo = echo(&arrival.request, missing.then_some(tag.as_str()));
-        let ok = response(echo, StatusCode::OK, None, &self.config);
+        let ok = self.response(echo, StatusCode::OK, None);
         self.reply(arrival, &ok);
         let key = (arrival.call_id.clone(), tag);
         let Some(&id) = self.ids_by_dialog.get(&key) else { return };

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::flow::{Flow, Transport};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Via};
-use crate::reply::{ALLOW, ALLOW_EVENTS, Pending, SUPPORTED, attach, response};
+use crate::reply::{ALLOW, ALLOW_EVENTS, Pending, SUPPORTED, attach};
 use crate::session::{BySize, SessionId, State};
 use crate::transaction::TransactionId;
 
@@ -125,7 +125,7 @@ impl Endpoint {
         phrase: Option<&str>,
         sdp: Option<Vec<u8>>,
     ) -> Response {
-        let mut response = response(pending.echo.clone(), status, phrase, &self.config);
+        let mut response = self.response(pending.echo.clone(), status, phrase);
         let forms_dialog = status != StatusCode::TRYING && status.code() < 300;
         if forms_dialog && opens_or_keeps_a_dialog(&pending.method) {
             let (headers, flow, secure) = (&mut response.headers, &pending.flow, pending.secure);

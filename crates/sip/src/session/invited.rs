@@ -13,7 +13,7 @@ use crate::event::{EndCause, Incoming, SessionEvent};
 use crate::inspect::{accepts_sdp, description, hops_left};
 use crate::limits::{EXPIRES_MAX, Limit, PROGRESS_INTERVAL};
 use crate::message::{HeaderName, Request, StatusCode, Uri};
-use crate::reply::{Refusal, response};
+use crate::reply::Refusal;
 
 impl Endpoint {
     pub(crate) fn receive_invite(&mut self, now: Instant, arrival: Arrival, admitted: Admitted) {
@@ -43,7 +43,7 @@ impl Endpoint {
         for route in arrival.request.headers.all(&HeaderName::RecordRoute) {
             invite.echo.push(HeaderName::RecordRoute, route);
         }
-        let trying = response(invite.echo.clone(), StatusCode::TRYING, None, &self.config);
+        let trying = self.response(invite.echo.clone(), StatusCode::TRYING, None);
         self.respond(now, &invite, &trying);
         let id =
             self.open_session(dialog, State::Invited { invite, progress: Progress::default() });

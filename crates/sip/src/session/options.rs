@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::message::{HeaderName, Headers, Response, StatusCode};
-use crate::reply::{ACCEPT, ALLOW, ALLOW_EVENTS, Refusal, SUPPORTED, response};
+use crate::reply::{ACCEPT, ALLOW, ALLOW_EVENTS, Refusal, SUPPORTED};
 
 impl Endpoint {
     /// Nothing is changed by it, so a copy may be answered afresh and nothing is kept.
@@ -26,7 +26,7 @@ impl Endpoint {
     }
 
     fn options_answer(&self, echo: Headers) -> Response {
-        let mut ok = response(echo, StatusCode::OK, None, &self.config);
+        let mut ok = self.response(echo, StatusCode::OK, None);
         ok.headers.push(HeaderName::Allow, ALLOW);
         ok.headers.push(HeaderName::AllowEvents, ALLOW_EVENTS);
         ok.headers.push(HeaderName::Accept, ACCEPT);

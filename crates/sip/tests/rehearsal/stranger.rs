@@ -481,6 +481,48 @@ fn while_messages_wait_new_calls_are_refused_and_what_belongs_to_calls_is_not() 
 }
 
 #[test]
+fn who_supports_overload_control_is_told_in_each_answer_how_much_to_keep_back() {
+    let address = "10.0.0.1:5060".parse().expect("address");
+    let mut config = Config::new(vec![(Transport::Udp, address)]);
+    config.access = Access::everybody();
+    let mut world = World::new(1, 1);
+    world.nodes[0].endpoint = sip::Endpoint::new(config, 1);
+    let mut number = 0;
+    let mut ask = |world: &mut World, method: &str, params: &str, ms: u64| {
+        number += 1;
+        let now = world.now;
+        world.nodes[0].endpoint.waited(now, Duration::from_millis(ms), 100);
+        let text = format!(
+            "{method} sip:b@x SIP/2.0\r\n\
+             Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKo{number}{params}\r\n\
+             From: <sip:p@x>;tag={number}\r\nTo: <sip:b@x>\r\nCall-ID: {number}\r\n\
+             CSeq: 1 {method}\r\n\r\n"
+        );
+        world.caught.clear();
+        world.inject(0, ADDRESS, text.as_bytes());
+        let last = world.caught.last().map(|(_, bytes)| parse(bytes));
+        let Some(Ok(Message::Response(answer))) = last else { panic!("no answer to {text}") };
+        (answer.status.code(), answer.headers.text(&HeaderName::Via).unwrap().into_owned())
+    };
+    let supports = ";oc;oc-algo=\"loss\"";
+    let (_, calm) = ask(&mut world, "OPTIONS", supports, 0);
+    assert!(calm.contains(";oc=0;oc-algo=\"loss\";oc-validity=0;oc-seq=0."), "{calm}");
+    for _ in 0..20 {
+        world.run_ms(50);
+        ask(&mut world, "INVITE", supports, 50);
+    }
+    for method in ["INVITE", "OPTIONS", "REGISTER"] {
+        let (_, loaded) = ask(&mut world, method, supports, 50);
+        assert!(loaded.contains(";oc=95;oc-algo=\"loss\";oc-validity=1000;"), "{loaded}");
+    }
+    let (status, other) = ask(&mut world, "INVITE", "", 50);
+    assert!(status == 503 && !other.contains("oc="), "{other}");
+    world.run_ms(11_000);
+    let (_, calm) = ask(&mut world, "OPTIONS", supports, 0);
+    assert!(calm.contains(";oc=0;"), "{calm}");
+}
+
+#[test]
 fn calls_over_the_limit_are_refused_and_nothing_is_kept() {
     let address = "10.0.0.1:5060".parse().expect("address");
     let mut config = Config::new(vec![(Transport::Udp, address)]);

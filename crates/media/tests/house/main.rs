@@ -11,6 +11,7 @@ mod network;
 mod onset;
 mod pressing;
 mod seams;
+mod sides;
 mod speech;
 mod srtp;
 mod tick;

@@ -80,8 +80,10 @@ impl DelayEstimate {
         Some(now - least - self.target())
     }
 
-    /// The delay to keep \[samples\]: a tick, because a tick's sound is taken at once, and the
-    /// jitter on top.
+    /// The delay to keep at most \[samples\]: a tick, because a tick's sound is taken at once, and
+    /// the jitter on top. Where packets begin with ticks less will do ([`Slack`]).
+    ///
+    /// [`Slack`]: crate::slack::Slack
     pub(crate) fn target(&self) -> i64 {
         let (least, most) = self.extremes.unwrap_or_default();
         let needed = most - least + (TICK_MS.cast_signed() + MARGIN_MS) * self.per_ms;

@@ -63,6 +63,7 @@ mod pressing;
 mod quality;
 mod rate;
 mod reception;
+mod slack;
 mod sounding;
 mod source;
 mod spared;

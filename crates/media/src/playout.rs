@@ -19,8 +19,9 @@ use crate::fifo::Fifo;
 use crate::hush::Hush;
 use crate::jitter::{Inserted, JitterBuffer, Waiting};
 use crate::ledger::Ledger;
-use crate::limits::{BUFFERED_MS_MAX, CONCEAL_MS_MAX, DELAY_MS_MAX};
+use crate::limits::{BUFFERED_MS_MAX, CONCEAL_MS_MAX, DELAY_MS_MAX, TICK_MS};
 use crate::passing::Passing;
+use crate::slack::{self, Slack};
 use crate::stretch;
 use crate::timeline::Position;
 
@@ -96,6 +97,8 @@ enum State {
 /// One leg's way from packets to frames.
 pub(crate) struct PlayoutBuffer {
     per_ms: i64,
+    /// What packets, as long as the last one, and ticks have in common \[samples\].
+    step: i64,
     decoder: Decoder,
     packets: JitterBuffer,
     delay: DelayEstimate,
@@ -117,6 +120,8 @@ pub(crate) struct PlayoutBuffer {
     /// Ticks for which the delay was too long, and too short.
     long_ticks: u32,
     short_ticks: u32,
+    /// The delay that is kept \[samples\].
+    kept: i64,
     hush: Hush,
     passing: Passing,
 }
@@ -128,6 +133,7 @@ impl PlayoutBuffer {
         let per_ms = codec.rate_hz() as usize / 1_000;
         PlayoutBuffer {
             per_ms: per_ms as i64,
+            step: TICK_MS.cast_signed() * per_ms as i64,
             packets: JitterBuffer::new(codec),
             decoder,
             delay: DelayEstimate::new(per_ms as i64),
@@ -142,6 +148,7 @@ impl PlayoutBuffer {
             mute: false,
             long_ticks: 0,
             short_ticks: 0,
+            kept: 0,
             hush: Hush::new(codec),
             passing: Passing::new(),
         }
@@ -170,6 +177,7 @@ impl PlayoutBuffer {
         match inserted {
             Inserted::Kept if samples > 0 => {
                 self.delay.push(arrival, position.at);
+                self.step = slack::step(TICK_MS.cast_signed() * self.per_ms, samples);
                 self.mute = false;
             }
             Inserted::Kept => self.mute = true,
@@ -218,12 +226,13 @@ impl PlayoutBuffer {
     ) -> bool {
         let Some(packet) = self.packets.first() else { return false };
         // A delay that is longer by less than a stretch needs is shortened in silence only.
-        let steady = -SHORT_MS * self.per_ms..stretch::NEEDED_MS as i64 * self.per_ms;
+        let (late, early) = (SHORT_MS * self.per_ms, stretch::NEEDED_MS as i64 * self.per_ms);
+        let steady = self.slack(now, 0).is_some_and(|slack| slack.is_within(late, early));
         let goes_on = self.state == State::Playing
             && packet.position.at == self.cursor
             && packet.samples == frame as i64
             && !self.hush.rests()
-            && self.lag(now).is_some_and(|lag| steady.contains(&lag));
+            && steady;
         let payload = self.packets.payload(&packet);
         if !goes_on || packet.silent || !self.passing.may_pass(payload, speaking) {
             return false;
@@ -253,7 +262,7 @@ impl PlayoutBuffer {
 
     /// The delay that it keeps \[samples\].
     pub(crate) fn delay(&self) -> i64 {
-        self.delay.target()
+        if self.kept > 0 { self.kept } else { self.delay.target() }
     }
 
     /// Reads a word of each piece of memory that a packet or a tick needs.
@@ -305,7 +314,8 @@ impl PlayoutBuffer {
                 self.take(&packet, ledger);
                 continue;
             }
-            let wait = packet.position.at - due;
+            let slack = Slack::new(self.step, due - packet.position.at, 0);
+            let wait = slack.shortage(0);
             if wait >= frame {
                 return false;
             }
@@ -314,7 +324,7 @@ impl PlayoutBuffer {
             self.count_lost(&packet, ledger);
             self.played = Some(packet.position.sequence - 1);
             (self.made_up, self.long_ticks, self.short_ticks) = (0, 0, 0);
-            self.fifo.push_silence(wait.max(0) as usize);
+            self.fifo.push_silence(wait as usize);
             return true;
         }
         false
@@ -344,12 +354,17 @@ impl PlayoutBuffer {
         let missing = self.played.is_none_or(|played| packet.position.sequence > played + 1);
         if !missing || gap > BUFFERED_MS_MAX * self.per_ms {
             // In silence the delay is set right for nothing.
-            let lag = self.lag(now).unwrap_or(0).min(gap);
-            if lag != 0 {
-                self.cursor += lag.max(0);
-                self.fifo.push_silence((-lag).clamp(0, room) as usize);
+            let slack = self.slack(now, gap);
+            let (early, late) = (LONG_SILENT_MS * self.per_ms, SHORT_QUIET_MS * self.per_ms);
+            let excess = slack.map_or(0, |slack| slack.excess(early)).min(gap);
+            let shortage = slack.map_or(0, |slack| slack.shortage(late));
+            if shortage > 0 {
+                self.fifo.push_silence(shortage.min(room) as usize);
+            } else {
+                self.cursor += excess;
             }
-            let silence = (gap - lag.max(0)).min((wanted - self.fifo.len()) as i64);
+            let gap = packet.position.at - self.cursor;
+            let silence = gap.min((wanted - self.fifo.len()) as i64);
             self.fifo.push_silence(silence as usize);
             self.cursor += silence;
             return;
@@ -455,25 +470,33 @@ impl PlayoutBuffer {
         Some(self.delay.due(now)? - (self.cursor - self.fifo.len() as i64))
     }
 
+    /// How the delay differs from the least, if the next packet begins so much after the cursor.
+    fn slack(&self, now: i64, gap: i64) -> Option<Slack> {
+        Some(Slack::new(self.step, self.lag(now)?, self.fifo.len() as i64 + gap))
+    }
+
     /// Brings the delay back to what is needed: in silence at once, between words by a few
     /// milliseconds a tick, in speech late, and by a period of its pitch at a time.
     fn steer(&mut self, now: i64, frame: usize, ledger: &mut Ledger) {
         let Some(lag) = self.lag(now).filter(|_| self.state == State::Playing) else { return };
-        let silent = self.fifo.is_silent();
-        let long = if silent { LONG_SILENT_MS } else { LONG_MS };
-        let (long, short) = (long * self.per_ms, -SHORT_QUIET_MS * self.per_ms);
-        self.long_ticks = if lag > long { self.long_ticks + 1 } else { 0 };
-        self.short_ticks = if lag < short { self.short_ticks + 1 } else { 0 };
-        if (short..=long).contains(&lag) {
+        self.kept = self.delay.target() + lag;
+        let slack = Slack::new(self.step, lag, self.fifo.len() as i64);
+        let shortage = slack.shortage(SHORT_QUIET_MS * self.per_ms);
+        let excess = slack.excess(LONG_SILENT_MS * self.per_ms);
+        let longest = LONG_MS * self.per_ms;
+        let long = slack.excess(longest) > longest;
+        self.long_ticks = if long { self.long_ticks + 1 } else { 0 };
+        self.short_ticks = if shortage > 0 { self.short_ticks + 1 } else { 0 };
+        if self.fifo.is_silent() {
+            self.steer_silence(now, (excess, shortage), frame, ledger);
             return;
         }
-        if silent {
-            self.steer_silence(now, lag, frame, ledger);
+        if shortage == 0 && excess <= longest {
             return;
         }
         let quiet = self.fifo.level_dbov() >= QUIET_DBOV;
-        if lag > 0 {
-            let urgent = lag > PATIENCE_MS_MAX * self.per_ms;
+        if shortage == 0 {
+            let urgent = excess > PATIENCE_MS_MAX * self.per_ms;
             if quiet || urgent || self.long_ticks >= PATIENCE_TICKS {
                 let wanted = frame + stretch::NEEDED_MS * self.per_ms as usize;
                 self.fill_from_packets(now, wanted, ledger);
@@ -482,7 +505,9 @@ impl PlayoutBuffer {
                     self.long_ticks = 0;
                 }
             }
-        } else if quiet || lag < -SHORT_MS * self.per_ms && self.short_ticks >= LENGTHEN_TICKS {
+        } else if quiet
+            || slack.shortage(SHORT_MS * self.per_ms) > 0 && self.short_ticks >= LENGTHEN_TICKS
+        {
             let wanted = stretch::NEEDED_MS * self.per_ms as usize;
             self.fill_from_packets(now, wanted, ledger);
             self.fifo.lengthen();
@@ -490,15 +515,24 @@ impl PlayoutBuffer {
         }
     }
 
-    fn steer_silence(&mut self, now: i64, lag: i64, frame: usize, ledger: &mut Ledger) {
-        if lag < 0 {
-            self.fifo.push_silence((-lag).min(frame as i64) as usize);
+    fn steer_silence(
+        &mut self,
+        now: i64,
+        (excess, shortage): (i64, i64),
+        frame: usize,
+        ledger: &mut Ledger,
+    ) {
+        if shortage > 0 {
+            self.fifo.push_silence(shortage.min(frame as i64) as usize);
             return;
         }
-        self.fill_from_packets(now, frame + lag.min(frame as i64) as usize, ledger);
+        if excess == 0 {
+            return;
+        }
+        self.fill_from_packets(now, frame + excess.min(frame as i64) as usize, ledger);
         if self.fifo.is_silent() {
             let spare = self.fifo.len().saturating_sub(frame);
-            self.fifo.drop_front(spare.min(lag as usize));
+            self.fifo.drop_front(spare.min(excess as usize));
         }
     }
 

@@ -180,7 +180,8 @@ fn who_asks_in_sdp_is_told_how_it_is_heard_by_rtcp_xr() {
     assert!((24..=30).contains(&metrics.burst_density), "{metrics:?}");
     assert!((20_000..=30_000).contains(&metrics.burst_duration_ms), "{metrics:?}");
     assert_eq!((metrics.gap_density, metrics.discard_rate, metrics.round_trip_ms), (0, 0, 0));
-    assert_eq!((metrics.buffer_nominal_ms, metrics.end_system_delay_ms), (24, 44));
+    assert!((4..=40).contains(&metrics.buffer_nominal_ms), "{metrics:?}");
+    assert_eq!(metrics.end_system_delay_ms, metrics.buffer_nominal_ms + 20);
     assert!(metrics.mos_listening.is_some_and(|mos| (33..=36).contains(&mos)), "{metrics:?}");
     assert_eq!(metrics_told(&mut world, 1), None, "nobody asked");
 }

@@ -80,10 +80,47 @@ fn the_first_syllable_after_a_pause_is_heard_from_its_first_sample_and_reported_
 }
 
 #[test]
-fn a_line_that_stands_still_now_and_then_keeps_the_delay_that_it_needs() {
+fn whenever_in_a_tick_a_phone_sends_its_packets_are_heard_whole_and_within_a_tick_and_a_bit() {
+    for leg in 0..21 {
+        let mut chance = Chance::new(leg);
+        let mut world = World::new();
+        let noise = |_| chance.draw() as i16 / 4;
+        let words: Vec<i16> =
+            std::iter::repeat_n(0, 3 * 8_000).chain((0..16_000).map(noise)).collect();
+        world.enter(leg, Phone::new(leg, Codec::Pcmu).saying(words.clone()));
+        world.enter(100, Phone::new(100, Codec::Pcmu));
+        world.route(all_together([leg, 100]));
+        world.run_ms(6_000);
+        let said = through_pcmu(&words[3 * 8_000..]);
+        let heard = world.phone(100).heard.clone();
+        let at = position(&said, &heard).expect("what is said is heard, sample by sample");
+        assert_eq!(at % 160, 0, "leg {leg}: a packet is made of parts of two");
+        // A packet comes as it ends, at some instant of a tick.
+        let phase_us = 1_000 + leg * 3_777 % 20_000;
+        let delay_us = at as u64 * 1_000 / 8 - 3_000_000 - phase_us;
+        assert!((4_000..=28_000).contains(&delay_us), "leg {leg}: {delay_us} µs");
+    }
+}
+
+/// What a phone hears that is sent some samples in PCMU.
+fn through_pcmu(pcm: &[i16]) -> Vec<i16> {
+    let settings = audio::EncoderSettings::of(audio::Codec::Pcmu);
+    let mut payload = vec![0; pcm.len()];
+    audio::Encoder::new(settings).unwrap().encode(pcm, &mut payload);
+    let mut heard = vec![0; pcm.len()];
+    let mut decoder = audio::Decoder::new(audio::Codec::Pcmu).unwrap();
+    for (packet, heard) in payload.chunks(160).zip(heard.chunks_mut(160)) {
+        decoder.decode(packet, heard).unwrap();
+    }
+    heard
+}
+
+/// Frames made up within a minute on a line that stands still for 30 to 40 ms each 2.4 s, by when
+/// in a tick packets come; the steady tone on it must be heard without a click.
+fn made_up_on_a_line_that_stands_still(leg: u64) -> u64 {
     let mut chance = Chance::new(9);
     let mut released_us = 0;
-    let mut phone = Phone::new(0, Codec::Pcmu).speaking(0);
+    let mut phone = Phone::new(leg, Codec::Pcmu).speaking(0);
     phone.network = Box::new(move |n| {
         let now_us = n * 20_000;
         if n % 120 == 60 {
@@ -92,15 +129,22 @@ fn a_line_that_stands_still_now_and_then_keeps_the_delay_that_it_needs() {
         vec![released_us.saturating_sub(now_us)]
     });
     let mut world = World::new();
-    world.enter(0, phone);
-    world.enter(1, Phone::new(1, Codec::Pcmu));
-    world.route(all_together(0..2));
+    world.enter(leg, phone);
+    world.enter(100, Phone::new(100, Codec::Pcmu));
+    world.route(all_together([leg, 100]));
     world.run_ms(10_000);
     let concealed = world.stats().frames_concealed;
-    world.phone(1).heard.clear();
+    world.phone(100).heard.clear();
     world.run_ms(60_000);
-    assert_eq!(world.stats().frames_concealed, concealed, "the delay was given up too early");
     // A steady tone is never stretched: its phase goes on as it began.
-    let heard = &world.phone(1).heard;
+    let heard = &world.phone(100).heard;
     assert!(largest_bend(heard) < 1_600, "a click of {}", largest_bend(heard));
+    world.stats().frames_concealed - concealed
+}
+
+#[test]
+fn a_line_that_stands_still_now_and_then_keeps_the_delay_that_it_needs() {
+    // Once in a while it stands still for longer than ever before.
+    let made_up: Vec<u64> = (0..10).map(made_up_on_a_line_that_stands_still).collect();
+    assert!(made_up.iter().sum::<u64>() <= 2, "given up too early: {made_up:?}");
 }

@@ -4,7 +4,7 @@ import sys
 
 import checks
 
-for name in ["pjsua", "linphone", "baresip", "sipp", "kamailio", "asterisk", "jssip"]:
+for name in ["pjsua", "linphone", "baresip", "sipp", "kamailio", "asterisk", "jssip", "svcrack"]:
     try:
         __import__(f"{name}_checks")
     except ModuleNotFoundError as error:

@@ -5,6 +5,12 @@ use std::time::Duration;
 /// Largest datagram that is read: what UDP can carry, and what `sip` parses.
 pub const DATAGRAM_BYTES_MAX: usize = 65_535;
 
+/// Bytes of datagrams that the kernel keeps for each socket until they are read, which take there
+/// about twice their length: some 2,000 requests. What it keeps unasked is filled by a hundred,
+/// which come while a core does something else for 10 ms, and SIP repeats what is lost after half
+/// a second.
+pub const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
 /// Messages that wait for the endpoint. Two seconds of 1,000 messages each; if every one is as
 /// large as can be, 128 MB. When it is full datagrams are dropped, for SIP repeats them, and
 /// streams wait.

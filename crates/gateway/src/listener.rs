@@ -5,10 +5,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use sip::Transport;
+use socket2::SockRef;
 use tokio::net::{TcpListener, UdpSocket};
 
 use crate::BindError;
-use crate::limits::PORT_CHOICES_MAX;
+use crate::limits::{PORT_CHOICES_MAX, RECEIVE_BUFFER_BYTES};
 
 /// One address, with both of its sockets.
 #[derive(Debug)]
@@ -104,6 +105,10 @@ async fn bind_once(wanted: SocketAddr) -> Result<Listener, BindError> {
     let error = |transport, address| move |source| BindError { transport, address, source };
     let udp = UdpSocket::bind(wanted).await.map_err(error(Transport::Udp, wanted))?;
     let address = udp.local_addr().map_err(error(Transport::Udp, wanted))?;
+    // Asked for and not insisted on: the system has a most of its own (`net.core.rmem_max`).
+    if let Err(error) = SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER_BYTES) {
+        tracing::debug!(%address, %error, "a socket goes without a larger buffer");
+    }
     // The first send does not wait: the socket must be known to be writable before it.
     udp.writable().await.map_err(error(Transport::Udp, address))?;
     let tcp = TcpListener::bind(address).await.map_err(error(Transport::Tcp, address))?;
@@ -124,6 +129,14 @@ mod tests {
             .map(|ip| ip.parse().unwrap());
         let addresses = expand(wildcard.parse().unwrap(), &interfaces.into());
         addresses.iter().map(SocketAddr::to_string).collect()
+    }
+
+    #[tokio::test]
+    async fn the_kernel_keeps_more_of_a_burst_than_it_does_for_any_socket() {
+        let any = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let ours = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let bytes = |udp: &UdpSocket| SockRef::from(udp).recv_buffer_size().unwrap();
+        assert!(bytes(&ours.udp) > bytes(&any), "{} and {}", bytes(&ours.udp), bytes(&any));
     }
 
     #[test]

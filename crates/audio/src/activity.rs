@@ -42,6 +42,8 @@ static MEAN_SQUARE_BOUNDS: [f64; 127] = {
 pub struct Level {
     /// Loudness as in RFC 6464 §3: 0 is a square wave at full scale, 127 is silence, in \[-dBov\].
     pub dbov: u8,
+    /// Whether there is speech in this very frame.
+    pub loud: bool,
     /// Whether the speaker counts as speaking.
     pub speaking: bool,
 }
@@ -77,7 +79,7 @@ impl Activity {
         } else {
             self.hangover.saturating_sub(frame.len())
         };
-        Level { dbov, speaking }
+        Level { dbov, loud, speaking }
     }
 }
 

@@ -51,6 +51,7 @@ mod keys;
 mod ledger;
 pub mod limits;
 mod link;
+mod lull;
 mod mixer;
 mod music;
 mod outbox;

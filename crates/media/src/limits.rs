@@ -130,6 +130,14 @@ pub const SILENT_TICKS: u32 = 3;
 /// sound: 120 ms, in which the voice before it has died away in the far decoder.
 pub const ALONE_TICKS: u32 = 6;
 
+/// Ticks alone in the mix after which payloads take over though somebody speaks just then: a
+/// second, within which most close their lips.
+pub const LULL_TICKS: u32 = 50;
+
+/// Ticks for which a sound is as loud as before, to a decibel, until it counts as one that does not
+/// change: 120 ms. Within a word it changes sooner.
+pub const EVEN_TICKS: u32 = 6;
+
 /// Ticks between two such changes: a second, so that two who talk at once make no more than two
 /// changes a second.
 pub const TAKEN_OVER_TICKS: u32 = 50;

@@ -13,6 +13,7 @@ use crate::control::{Control, Spoilt};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limits::{PTIME_MS_MAX, TICK_MS};
+use crate::lull::Lull;
 use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
 use crate::pressing::Pressing;
@@ -57,6 +58,7 @@ pub struct Link {
     gain: AutomaticGain,
     /// As it was last reported.
     talking: bool,
+    pub(crate) lull: Lull,
     /// Whether it ever sounded.
     sounded: bool,
     /// To the rates that are not its own.
@@ -98,6 +100,7 @@ impl Link {
             activity: Activity::new(rate.hz()),
             gain: AutomaticGain::new(rate.hz()),
             talking: false,
+            lull: Lull::new(),
             sounded: false,
             resamplers: Rate::ALL.map(resampler),
             frames: Rate::ALL.map(|rate| vec![0; rate.per_tick()].into_boxed_slice()),
@@ -389,7 +392,9 @@ impl Link {
             return;
         }
         self.sounded |= sounds;
-        let talking = self.activity.push(&self.frames[self.rate().index()]).speaking;
+        let level = self.activity.push(&self.frames[self.rate().index()]);
+        let talking = level.speaking;
+        self.lull.push(level);
         if talking != self.talking && ledger.report(MediaReport::Talking { leg, talking }) {
             self.talking = talking;
         }

@@ -12,13 +12,13 @@
 //! A far decoder remembers. From silence a voice's payloads begin at once; from the mix they take
 //! over when the voice was alone for a moment, so that the mix was nearly the same sound; back to
 //! the mix goes a payload that needs no memory. What is mixed is encoded once more and so comes
-//! some milliseconds later: where payloads take over, those are skipped. That belongs into the
-//! change of talkers, not into the sentence after it.
+//! some milliseconds later: where payloads take over, those are skipped. That belongs between two
+//! words ([`Lull`](crate::lull::Lull)), and into the change of talkers.
 
 use model::LegId;
 
 use crate::crowd::Crowd;
-use crate::limits::{ALONE_TICKS, SILENT_TICKS, TAKEN_OVER_TICKS, TICK_MS};
+use crate::limits::{ALONE_TICKS, LULL_TICKS, SILENT_TICKS, TAKEN_OVER_TICKS, TICK_MS};
 use crate::link::Link;
 use crate::plan::{Bus, Member, Plan};
 use crate::playout::Parcel;
@@ -67,7 +67,7 @@ impl Way {
     }
 
     /// Goes a tick on.
-    fn step(&mut self, crowd: &Crowd, moved: bool, parcel: Option<Parcel<'_>>) {
+    fn step(&mut self, crowd: &Crowd, moved: bool, lull: bool, parcel: Option<Parcel<'_>>) {
         self.before = self.given;
         let only = crowd.only();
         self.silent_ticks = if crowd.is_nobody() { self.silent_ticks.saturating_add(1) } else { 0 };
@@ -78,10 +78,10 @@ impl Way {
             _ if moved => Given::Mix,
             (None, _) if crowd.is_nobody() => self.silence(),
             (Some((port, leg)), Some(Parcel::Payload { bytes, .. })) if is_mono(bytes) => {
-                self.own(port, leg)
+                self.own(port, leg, lull)
             }
             (Some((port, leg)), Some(Parcel::Lost | Parcel::Late)) if self.given != Given::Mix => {
-                self.own(port, leg)
+                self.own(port, leg, lull)
             }
             (Some(_) | None, _) => Given::Mix,
         };
@@ -97,13 +97,14 @@ impl Way {
         }
     }
 
-    fn own(&self, port: PortKey, leg: LegId) -> Given {
+    fn own(&self, port: PortKey, leg: LegId, lull: bool) -> Given {
         let own = Given::Own(port, leg);
         match self.given {
             Given::Silence => own,
             Given::Own(..) if self.given == own => own,
             Given::Own(..) => Given::Mix,
             Given::Mix if self.alone_ticks < ALONE_TICKS => Given::Mix,
+            Given::Mix if self.alone_ticks < LULL_TICKS && !lull => Given::Mix,
             Given::Mix if self.taken_over_ticks < TAKEN_OVER_TICKS => Given::Mix,
             Given::Mix => own,
         }
@@ -144,8 +145,9 @@ pub(crate) fn decide(
     let codec = link.terms.codec;
     let speaker = crowd.only().and_then(|(port, leg)| ports.link(port, leg));
     let mut way = link.voice.way;
+    let lull = speaker.is_some_and(|speaker| speaker.lull.is_now());
     let parcel = speaker.filter(|speaker| speaker.terms.codec == codec).map(Link::parcel);
-    way.step(&crowd, moved, parcel);
+    way.step(&crowd, moved, lull, parcel);
     if let Some(link) = ports.link_mut(member.port, member.leg) {
         link.voice.way = way;
     }

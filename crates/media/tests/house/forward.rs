@@ -217,6 +217,37 @@ fn a_second_talker_who_comes_and_goes_makes_no_click() {
     }
 }
 
+#[test]
+fn payloads_take_over_from_the_mix_between_two_words() {
+    for before in 0..7_usize {
+        // Words of 300 ms whose loudness goes up and down, and 100 ms between them.
+        let loudness = |ms: usize| if ms % 400 < 300 { 6_000 + ms % 60 * 100 } else { 20 };
+        let tone = |at: usize| (TAU * LOW_HZ * at as f64 / 48_000.0).sin();
+        let words = (0..48_000 * 10).map(|at| (tone(at) * loudness(at / 48) as f64) as i16);
+        let words: Vec<i16> = words.collect();
+        let mut world = World::new();
+        world.enter(0, Phone::new(0, Codec::Opus).saying(words));
+        world.enter(1, Phone::new(1, Codec::Opus).speaking_hz(LOW_HZ * 3.0, 4_000));
+        world.enter(2, Phone::new(2, Codec::Opus));
+        world.route(all_together(0..3));
+        world.run_ms(4_000 + 60 * before as u64);
+        world.phone(1).sine = None;
+        let mut waited = 0;
+        loop {
+            let encodes = world.stats().encodes;
+            world.phone(2).heard.clear();
+            world.run_ms(20);
+            if world.stats().encodes == encodes {
+                break;
+            }
+            waited += 1;
+        }
+        let loudest = world.phone(2).heard.iter().map(|sample| sample.unsigned_abs()).max();
+        assert!(loudest < Some(600), "{loudest:?} in tick {waited}");
+        assert!((6..40).contains(&waited), "{waited} ticks");
+    }
+}
+
 /// How much of 20 ms stands between 1.5 and 7.5 kHz at most, where no tone is \[dB of full scale\].
 fn splash_db(pcm: &[i16]) -> f64 {
     const WINDOW: usize = 960;

@@ -12,6 +12,7 @@ use crate::feed::Feed;
 use crate::limits::{ANSWER_WAIT_MAX, EFFECT_WAIT_MAX};
 use crate::problem::Problem;
 use crate::switch::Switch;
+use crate::tally::Tally;
 use crate::terms::Terms;
 
 /// What every route has at hand.
@@ -19,6 +20,7 @@ use crate::terms::Terms;
 pub(crate) struct Api {
     pub(crate) switch: Arc<dyn Switch>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) tally: Arc<Tally>,
 }
 
 impl Api {

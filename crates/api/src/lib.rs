@@ -34,6 +34,7 @@ mod serve;
 mod sight;
 mod socket;
 mod switch;
+mod tally;
 mod terms;
 mod throttle;
 mod trunks;

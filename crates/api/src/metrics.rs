@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use model::stats::{
@@ -22,7 +22,9 @@ use prometheus_client::registry::Registry;
 
 use crate::command::Api;
 use crate::problem::Problem;
+use crate::serve::Seat;
 use crate::switch::{Facts, Readiness};
+use crate::tally::Limit;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -56,8 +58,13 @@ const METHODS: [&str; 14] = [
     responses((status = 200, description = "OpenMetrics text.", body = String,
         content_type = "application/openmetrics-text")),
 )]
-pub(crate) async fn scrape(State(api): State<Api>) -> Result<Response, Problem> {
+pub(crate) async fn scrape(
+    State(api): State<Api>,
+    seat: Option<Extension<Seat>>,
+) -> Result<Response, Problem> {
+    let of_seats = |limit| seat.as_ref().map_or(0, |Extension(seat)| seat.tally().of(limit));
     let reading = Reading {
+        limits: Limit::ALL.map(|limit| (limit, api.tally.of(limit) + of_seats(limit))),
         facts: api.switch.facts(),
         ready: api.switch.readiness() == Readiness::Ready,
         signal: api.switch.signal_stats().await,
@@ -72,6 +79,7 @@ pub(crate) async fn scrape(State(api): State<Api>) -> Result<Response, Problem> 
 /// All counters at one moment.
 #[derive(Debug)]
 struct Reading {
+    limits: [(Limit, u64); Limit::ALL.len()],
     facts: Facts,
     ready: bool,
     signal: SignalStats,
@@ -114,6 +122,11 @@ impl Reading {
             started_s,
         )?;
         out.gauge("ready", "1 while calls are taken", f64::from(u8::from(self.ready)))?;
+        out.counters(
+            "http_limit_hit",
+            "How often a limit of the API was reached, by limit",
+            self.limits.map(|(limit, count)| ([("limit", limit.name())], count)),
+        )?;
         for gauge in &self.facts.gauges {
             out.gauge(gauge.name, gauge.help, gauge.value)?;
         }

@@ -11,6 +11,7 @@ use utoipa::openapi::{self, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::grant::Scope;
+use crate::tally::Limit;
 
 /// The media type of problem details (RFC 9457 §3).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -362,6 +363,9 @@ impl IntoResponse for Problem {
         let headers = [(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON))];
         let body = serde_json::to_vec(&self).expect("strings and numbers are always JSON");
         let mut response = (status, headers, body).into_response();
+        if let Some(limit) = Limit::of_problem(self.code) {
+            response.extensions_mut().insert(limit);
+        }
         let mut more = |name: HeaderName, value| response.headers_mut().insert(name, value);
         if let Some(seconds) = self.retry_after_s {
             more(RETRY_AFTER, HeaderValue::from(seconds));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 
@@ -20,6 +20,7 @@ use crate::keyring::Keyring;
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::switch::Switch;
+use crate::tally::{Limit, Tally};
 use crate::{
     actions, announcements, conferences, control, events, metrics, openapi, page, parties, probes,
     recordings, registrations, trunks,
@@ -42,6 +43,7 @@ pub struct Doors {
 pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: Doors) -> Router {
     let names = Names::from(doors.names);
     let doorkeeper = Arc::new(Doorkeeper::new(doors.keyring, doors.neighbours));
+    let tally = Arc::new(Tally::default());
     let open = Router::new()
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
@@ -54,8 +56,8 @@ pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: Doors) -> Router 
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(map_response(finish))
-        .with_state(Api { switch, feed })
+        .layer(map_response_with_state(Arc::clone(&tally), finish))
+        .with_state(Api { switch, feed, tally })
 }
 
 fn rest() -> Router<Api> {
@@ -99,7 +101,10 @@ fn pages() -> Router<Api> {
 }
 
 /// What every answer has in common: an error is a problem, nothing is sniffed, framed or kept.
-async fn finish(response: Response) -> Response {
+async fn finish(State(tally): State<Arc<Tally>>, response: Response) -> Response {
+    if let Some(limit) = response.extensions().get::<Limit>() {
+        tally.count(*limit);
+    }
     let status = response.status();
     let is_problem = response
         .headers()

@@ -20,6 +20,7 @@ use crate::admit::Peer;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HEADER_WAIT_MAX, SHUTDOWN_WAIT_MAX,
 };
+use crate::tally::{Limit, Tally};
 
 /// Serves the router until `shutdown` is done; then takes no more connections, lets requests end
 /// for a few seconds, and returns. WebSockets end when the feed is closed
@@ -80,6 +81,9 @@ async fn converse(stream: TcpStream, seat: Seat, router: Router, mut closing: wa
 /// The next connection that may have a seat.
 async fn accept(listener: &TcpListener, seats: &Seats) -> (TcpStream, Seat) {
     loop {
+        if seats.free.available_permits() == 0 {
+            seats.tally.count(Limit::Connections);
+        }
         let permit = Arc::clone(&seats.free).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
         match listener.accept().await {
@@ -105,19 +109,28 @@ pub(crate) struct Seat(Arc<Taken>);
 struct Taken {
     address: IpAddr,
     by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    tally: Arc<Tally>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    /// What was counted of all connections.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.0.tally
+    }
 }
 
 #[derive(Debug)]
 struct Seats {
     free: Arc<Semaphore>,
     by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    tally: Arc<Tally>,
 }
 
 impl Default for Seats {
     fn default() -> Seats {
         let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Seats { free, by_address: Arc::default() }
+        Seats { free, by_address: Arc::default(), tally: Arc::default() }
     }
 }
 
@@ -127,11 +140,12 @@ impl Seats {
         let taken = by_address.entry(address).or_default();
         // A reverse proxy or a test of load on this machine speaks for many.
         if *taken >= CONNECTIONS_PER_ADDRESS_MAX && !address.to_canonical().is_loopback() {
+            self.tally.count(Limit::ConnectionsPerAddress);
             return None;
         }
         *taken += 1;
-        let by_address = Arc::clone(&self.by_address);
-        Some(Seat(Arc::new(Taken { address, by_address, _permit: permit })))
+        let (by_address, tally) = (Arc::clone(&self.by_address), Arc::clone(&self.tally));
+        Some(Seat(Arc::new(Taken { address, by_address, tally, _permit: permit })))
     }
 }
 
@@ -161,6 +175,7 @@ mod tests {
         let mut taken: Vec<_> =
             (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| take(greedy).unwrap()).collect();
         assert!(take(greedy).is_none());
+        assert_eq!(seats.tally.of(Limit::ConnectionsPerAddress), 1);
         assert!(take("192.0.2.2".parse().unwrap()).is_some());
         taken.pop();
         assert!(take(greedy).is_some());

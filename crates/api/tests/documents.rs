@@ -175,6 +175,22 @@ async fn metrics_show_what_was_counted() {
 }
 
 #[tokio::test]
+async fn what_is_over_a_limit_of_the_api_is_counted() {
+    let world = World::standup();
+    let large = "x".repeat(65 * 1_024);
+    for _ in 0..2 {
+        let invite = request(Method::POST, "/api/v1/conferences/standup/parties", Some(&large));
+        assert_eq!(world.send(invite).await.status(), 413);
+    }
+    let series = scrape(&world).await;
+    let hit = |limit: &str| series[&format!("convoke_http_limit_hit_total{{limit=\"{limit}\"}}")];
+    assert_eq!(hit("body_bytes"), 2.0);
+    let others =
+        ["connections", "connections_per_address", "body_wait", "wrong_tokens", "answer_wait"];
+    assert_eq!(others.map(hit), [0.0; 5]);
+}
+
+#[tokio::test]
 async fn metrics_are_well_formed_when_nothing_has_happened() {
     let series = scrape(&World::empty()).await;
     assert_eq!(series["convoke_conferences"], 0.0);

@@ -15,7 +15,10 @@ use model::{
 };
 use tokio::sync::watch;
 
-use crate::limits::{AUDIENCES_PER_CONFERENCE_MAX, EVENTS_KEPT_MAX, EVENTS_PER_BATCH_MAX};
+use crate::limits::{
+    AUDIENCES_PER_CONFERENCE_MAX, EVENTS_FOLLOWED_MAX, EVENTS_KEPT_MAX, EVENTS_PASSED_OVER_MAX,
+    EVENTS_PER_BATCH_MAX,
+};
 
 /// Views and latest events of all conferences, live ones and those that ended lately.
 #[derive(Debug)]
@@ -46,13 +49,28 @@ struct Shelves {
     live_by_name: BTreeMap<ConferenceName, ConferenceId>,
     /// In the order of their ends.
     ended: VecDeque<ConferenceId>,
-    /// Events of all conferences in the order in which they came.
+    /// The latest events of all conferences in the order in which they came, for those who follow
+    /// all.
     log: VecDeque<Arc<Event>>,
     /// How many events came before the log's first one.
     log_start: u64,
-    kept_per_conference: usize,
-    kept_max: usize,
+    /// Events that conferences hold.
+    kept: usize,
+    /// Which leaves first; those that have left already are passed over.
+    order: VecDeque<(ConferenceId, u64)>,
+    bounds: Bounds,
     closed: bool,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Events of one conference.
+    per_conference: usize,
+    /// Events of all of them together.
+    kept: usize,
+    /// Events for those who follow all.
+    followed: usize,
 }
 
 /// One conference.
@@ -83,10 +101,14 @@ impl Default for Feed {
 impl Feed {
     /// A feed that knows of nothing yet.
     pub fn new() -> Feed {
-        Feed::with_bounds(EVENTS_KEPT_PER_CONFERENCE, EVENTS_KEPT_MAX)
+        Feed::with_bounds(Bounds {
+            per_conference: EVENTS_KEPT_PER_CONFERENCE,
+            kept: EVENTS_KEPT_MAX,
+            followed: EVENTS_FOLLOWED_MAX,
+        })
     }
 
-    fn with_bounds(kept_per_conference: usize, kept_max: usize) -> Feed {
+    fn with_bounds(bounds: Bounds) -> Feed {
         Feed {
             shelves: Mutex::new(Shelves {
                 by_conference: BTreeMap::new(),
@@ -94,8 +116,9 @@ impl Feed {
                 ended: VecDeque::new(),
                 log: VecDeque::new(),
                 log_start: 0,
-                kept_per_conference,
-                kept_max,
+                kept: 0,
+                order: VecDeque::new(),
+                bounds,
                 closed: false,
             }),
             changed: watch::Sender::new(()),
@@ -302,6 +325,8 @@ impl Shelves {
                 self.by_conference.insert(id, shelf);
             }
         }
+        self.kept += 1;
+        self.order.push_back((id, event.seq));
         if let EventKind::Ended { .. } = &event.kind {
             self.end(id);
         }
@@ -331,32 +356,44 @@ impl Shelves {
         self.ended.push_back(id);
         if self.ended.len() > ENDED_CONFERENCES_KEPT
             && let Some(oldest) = self.ended.pop_front()
+            && let Some(forgotten) = self.by_conference.remove(&oldest)
         {
-            self.by_conference.remove(&oldest);
+            self.kept -= forgotten.told.events.len();
         }
     }
 
     /// Lets go of what is beyond the bounds.
     fn trim(&mut self, id: ConferenceId) {
         if let Some(shelf) = self.by_conference.get_mut(&id) {
-            if shelf.told.events.len() > self.kept_per_conference {
+            if shelf.told.events.len() > self.bounds.per_conference {
                 shelf.forget_oldest();
+                self.kept -= 1;
             }
             for (_, told) in shelf.audiences.values_mut() {
-                while told.events.len() > self.kept_per_conference {
+                while told.events.len() > self.bounds.per_conference {
                     told.events.pop_front();
                 }
             }
         }
-        if self.log.len() > self.kept_max
-            && let Some(oldest) = self.log.pop_front()
+        while self.kept > self.bounds.kept
+            && let Some((id, seq)) = self.order.pop_front()
         {
-            self.log_start += 1;
-            if let Some(shelf) = self.by_conference.get_mut(&oldest.conference)
-                && shelf.told.events.front().is_some_and(|event| event.seq == oldest.seq)
+            if let Some(shelf) = self.by_conference.get_mut(&id)
+                && shelf.told.events.front().is_some_and(|event| event.seq == seq)
             {
                 shelf.forget_oldest();
+                self.kept -= 1;
             }
+        }
+        if self.order.len() > 2 * self.kept + EVENTS_PASSED_OVER_MAX {
+            let shelves = &self.by_conference;
+            self.order.retain(|(id, seq)| {
+                shelves.get(id).is_some_and(|shelf| *seq >= shelf.told.oldest_seq())
+            });
+        }
+        if self.log.len() > self.bounds.followed {
+            self.log.pop_front();
+            self.log_start += 1;
         }
     }
 

@@ -23,6 +23,10 @@ fn at(conference: u64, seq: u64, kind: EventKind) -> Event {
     Event { conference, seq, at_ms: seq, by: Author::System, cause: None, kind }
 }
 
+fn bounded(per_conference: usize, kept: usize, followed: usize) -> Feed {
+    Feed::with_bounds(Bounds { per_conference, kept, followed })
+}
+
 fn name(conference: u64) -> ConferenceName {
     ConferenceName::parse(&format!("room-{conference}")).unwrap()
 }
@@ -52,7 +56,7 @@ fn what_comes_after_a_number_is_told_once_and_in_order() {
 
 #[test]
 fn the_oldest_events_of_a_conference_leave_first() {
-    let feed = Feed::with_bounds(3, 100);
+    let feed = bounded(3, 100, 100);
     for seq in 1..=5 {
         feed.publish(event(1, seq));
     }
@@ -62,7 +66,7 @@ fn the_oldest_events_of_a_conference_leave_first() {
 
 #[test]
 fn the_oldest_events_of_all_conferences_leave_first() {
-    let feed = Feed::with_bounds(100, 4);
+    let feed = bounded(100, 4, 4);
     for seq in 1..=3 {
         feed.publish(event(1, seq));
         feed.publish(event(2, seq));
@@ -121,6 +125,24 @@ fn a_conference_of_before_the_start_is_told_from_what_is_kept_on() {
     assert_eq!(seqs(feed.batch(ConferenceId(2), ALL, 0)), [1, 2]);
     let ended: Vec<_> = feed.views().iter().map(|view| view.ended_ms).collect();
     assert_eq!(ended, [Some(3), Some(2)]);
+}
+
+#[test]
+fn of_conferences_that_are_forgotten_no_event_stays() {
+    let feed = Feed::new();
+    let (calls, long) = (20_000, 1_000_000);
+    feed.publish(event(long, 1));
+    for id in 1..=calls {
+        feed.publish(event(id, 1));
+        feed.publish(at(id, 2, EventKind::Ended { duration_ms: 1 }));
+        feed.publish(event(long, id + 1));
+    }
+    let shelves = feed.shelves();
+    let held: usize = shelves.by_conference.values().map(|shelf| shelf.told.events.len()).sum();
+    assert_eq!(held, 2 * ENDED_CONFERENCES_KEPT + EVENTS_KEPT_PER_CONFERENCE);
+    assert_eq!(shelves.kept, held);
+    assert!(shelves.order.len() <= 2 * held + EVENTS_PASSED_OVER_MAX, "{}", shelves.order.len());
+    assert_eq!(shelves.log.len(), EVENTS_FOLLOWED_MAX);
 }
 
 #[test]

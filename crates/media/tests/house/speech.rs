@@ -13,7 +13,7 @@ const VOICES: [&[u8]; 3] = [
 ];
 
 /// A voice at a rate, so much louder.
-fn voice(number: usize, rate_hz: u32, gain: f32) -> Vec<i16> {
+pub(crate) fn voice(number: usize, rate_hz: u32, gain: f32) -> Vec<i16> {
     let samples = VOICES[number][44..].as_chunks::<2>().0.iter();
     let mut pcm: Vec<i16> = samples.map(|pair| i16::from_le_bytes(*pair)).collect();
     pcm.truncate(pcm.len() / 320 * 320);

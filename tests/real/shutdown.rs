@@ -50,8 +50,13 @@ fn asked_to_end_it_takes_no_more_calls_and_those_that_are_up_lose_nothing() {
         let parties = view["parties"].as_array()?;
         parties.iter().any(|party| party["state"] == "held").then_some(())
     });
-    lines[0].with(|phone, now| phone.hold(now, false));
-    server.connected("quay", 2);
+    // Until the answer to the first change has come a phone makes no second one: it is pressed again.
+    until("nobody on hold", || {
+        lines[0].with(|phone, now| phone.hold(now, false));
+        let view = server.conference("quay")?;
+        let parties = view["parties"].as_array()?;
+        parties.iter().all(|party| party["state"] == "connected").then_some(())
+    });
     until("three more seconds of sound", || {
         let ben = lines[1].wire().packets.len();
         (ben >= before[1] + 150).then_some(())

@@ -50,7 +50,7 @@ fn asked_to_end_it_takes_no_more_calls_and_those_that_are_up_lose_nothing() {
         let parties = view["parties"].as_array()?;
         parties.iter().any(|party| party["state"] == "held").then_some(())
     });
-    // Until the answer to the first change has come a phone makes no second one: it is pressed again.
+    // A phone makes no second change before the answer to the first: it is pressed again.
     until("nobody on hold", || {
         lines[0].with(|phone, now| phone.hold(now, false));
         let view = server.conference("quay")?;

@@ -38,7 +38,9 @@ impl DialogName {
         let (call_id, params) = value.split_once(';').ok_or(DialogNameError)?;
         let call_id = lexis::trim(call_id);
         let params = Params::parse(params).ok_or(DialogNameError)?;
-        let tag = |name: &str| params.value(name).filter(|tag| !tag.is_empty());
+        // A tag is a token (RFC 3261 §25.1); what would not be read again as it is written is none.
+        let is_tag = |tag: &&str| !tag.is_empty() && !tag.contains(['"', ';', ',', ' ', '\t']);
+        let tag = |name: &str| params.value(name).filter(is_tag);
         if call_id.is_empty() || call_id.contains([' ', '\t', ',']) {
             return Err(DialogNameError);
         }
@@ -83,8 +85,10 @@ mod tests {
 
     #[test]
     fn a_name_without_both_tags_is_none() {
-        for text in ["", "a", "a;to-tag=1", "a;from-tag=1", ";to-tag=1;from-tag=2", "a b;to-tag=1"]
-        {
+        let quoted = "a;to-tag=7;from-tag=\";b;to-tag=7;from-tag=\";early-tnly";
+        let halves =
+            ["", "a", "a;to-tag=1", "a;from-tag=1", ";to-tag=1;from-tag=2", "a b;to-tag=1"];
+        for text in halves.into_iter().chain([quoted]) {
             assert!(text.parse::<DialogName>().is_err(), "{text}");
         }
     }

@@ -9,7 +9,8 @@ use model::limits::CONFERENCES_MAX;
 use model::{ConferenceId, Event, EventKind};
 
 use crate::lines;
-use crate::mark::{self, Mark, Place};
+use crate::mark::{Mark, Place};
+use crate::whole;
 
 /// The file of the [`Mark`].
 const MARK: &str = "mark.json";
@@ -52,7 +53,7 @@ pub(crate) struct Dropped {
 impl Journal {
     /// The journal in that folder.
     pub(crate) fn new(folder: &Path) -> Journal {
-        let mark = mark::read(&folder.join(MARK));
+        let mark = whole::read(&folder.join(MARK));
         Journal {
             folder: folder.to_owned(),
             open: None,
@@ -132,7 +133,7 @@ impl Journal {
         let up_ms = oldest.is_some().then_some(now_ms);
         let mark = Mark { place: oldest.unwrap_or_else(|| self.place()), up_ms };
         if mark != self.mark {
-            mark::replace(&self.folder.join(MARK), &mark)?;
+            whole::replace(&self.folder.join(MARK), &mark)?;
             self.mark = mark;
         }
         Ok(())

@@ -25,6 +25,7 @@ mod registrations;
 mod rounds;
 mod stats;
 mod wav;
+mod whole;
 mod writer;
 
 use std::collections::BTreeMap;

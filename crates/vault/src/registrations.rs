@@ -1,9 +1,8 @@
 //! Where users can be reached, kept over a restart: one JSON file that is replaced as a whole.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use model::Registration;
 
 use crate::limits::{REGISTRATIONS_LAG, REGISTRATIONS_QUEUED_MAX};
+use crate::whole;
 
 /// The file, written by a thread of its own, so that a slow disk delays no call. Dropping it
 /// writes what was taken in.
@@ -29,7 +29,7 @@ impl Registrations {
     /// No thread could be started.
     pub fn open(data: &Path) -> io::Result<(Registrations, Vec<Registration>)> {
         let path = data.join("registrations.json");
-        let kept = read(&path);
+        let kept: Vec<Registration> = whole::read(&path);
         let (changes, changed) = mpsc::sync_channel(REGISTRATIONS_QUEUED_MAX);
         let by_user = kept.iter().map(|one| (one.user.clone(), one.clone())).collect();
         let writer = thread::Builder::new()
@@ -59,21 +59,6 @@ impl Drop for Registrations {
     }
 }
 
-fn read(path: &Path) -> Vec<Registration> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "registrations cannot be read");
-            return Vec::new();
-        }
-    };
-    serde_json::from_slice(&text).unwrap_or_else(|error| {
-        tracing::warn!(path = %path.display(), %error, "registrations cannot be understood");
-        Vec::new()
-    })
-}
-
 /// Takes in changes until there can be no more, and writes them when they have waited for long
 /// enough: a thousand phones that register together make a few files, not a thousand.
 fn write_changes(
@@ -93,12 +78,12 @@ fn write_changes(
                 due.get_or_insert(Instant::now() + REGISTRATIONS_LAG);
             }
             Err(RecvTimeoutError::Timeout) => {
-                tell(path, replace(path, &by_user));
+                replace(path, &by_user);
                 due = None;
             }
             Err(RecvTimeoutError::Disconnected) => {
                 if due.is_some() {
-                    tell(path, replace(path, &by_user));
+                    replace(path, &by_user);
                 }
                 return;
             }
@@ -106,22 +91,11 @@ fn write_changes(
     }
 }
 
-fn tell(path: &Path, written: io::Result<()>) {
-    if let Err(error) = written {
+fn replace(path: &Path, by_user: &BTreeMap<String, Registration>) {
+    let all: Vec<&Registration> = by_user.values().collect();
+    if let Err(error) = whole::replace(path, &all) {
         tracing::warn!(path = %path.display(), %error, "registrations cannot be written");
     }
-}
-
-/// Writes a file beside the old one and puts it in its place: whenever the power fails, one of the
-/// two is whole.
-fn replace(path: &Path, by_user: &BTreeMap<String, Registration>) -> io::Result<()> {
-    let beside: PathBuf = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
-    let all: Vec<&Registration> = by_user.values().collect();
-    serde_json::to_writer_pretty(&mut file, &all)?;
-    file.write_all(b"\n")?;
-    file.sync_data()?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]
@@ -162,7 +136,7 @@ mod tests {
     #[test]
     fn a_file_that_is_torn_stops_nothing() {
         let data = tempfile::tempdir().unwrap();
-        fs::write(data.path().join("registrations.json"), "[{\"user\":").unwrap();
+        std::fs::write(data.path().join("registrations.json"), "[{\"user\":").unwrap();
         let (file, kept) = Registrations::open(data.path()).unwrap();
         assert_eq!(kept, []);
         file.keep(registration("alice", 1));

@@ -179,12 +179,13 @@ impl Phone {
     /// Presses the hold key, or presses it again.
     pub fn hold(&mut self, now: Instant, held: bool) {
         let Some(session) = self.session else { return };
+        let before = (self.local.version, self.local.direction);
         self.local.version += 1;
         self.local.direction = if held { Direction::SendOnly } else { Direction::SendRecv };
         let offer = sdp::offer(&self.local).into_bytes();
         if self.sip.reinvite(now, session, offer).is_err() {
             // Another change is under way; a person presses again.
-            self.local.version -= 1;
+            (self.local.version, self.local.direction) = before;
         }
         self.drain(now);
     }

@@ -120,8 +120,8 @@ pub(crate) struct PlayoutBuffer {
     /// Ticks for which the delay was too long, and too short.
     long_ticks: u32,
     short_ticks: u32,
-    /// The delay that is kept \[samples\].
-    kept: i64,
+    /// The delay in the tick that played last \[samples\]: between two ticks it cannot be told.
+    kept: Option<i64>,
     hush: Hush,
     passing: Passing,
 }
@@ -148,7 +148,7 @@ impl PlayoutBuffer {
             mute: false,
             long_ticks: 0,
             short_ticks: 0,
-            kept: 0,
+            kept: None,
             hush: Hush::new(codec),
             passing: Passing::new(),
         }
@@ -262,7 +262,7 @@ impl PlayoutBuffer {
 
     /// The delay that it keeps \[samples\].
     pub(crate) fn delay(&self) -> i64 {
-        if self.kept > 0 { self.kept } else { self.delay.target() }
+        self.kept.unwrap_or_else(|| self.delay.target())
     }
 
     /// Reads a word of each piece of memory that a packet or a tick needs.
@@ -479,7 +479,7 @@ impl PlayoutBuffer {
     /// milliseconds a tick, in speech late, and by a period of its pitch at a time.
     fn steer(&mut self, now: i64, frame: usize, ledger: &mut Ledger) {
         let Some(lag) = self.lag(now).filter(|_| self.state == State::Playing) else { return };
-        self.kept = self.delay.target() + lag;
+        self.kept = Some(self.delay.target() + lag);
         let slack = Slack::new(self.step, lag, self.fifo.len() as i64);
         let shortage = slack.shortage(SHORT_QUIET_MS * self.per_ms);
         let excess = slack.excess(LONG_SILENT_MS * self.per_ms);

@@ -90,13 +90,13 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, Refusal
     if SINGLE.iter().any(|name| request.headers.all(name).count() > 1) {
         return Err("Header Repeated".into());
     }
-    let (via, reply_flow) = note_source(request, source).ok_or("Missing Or Bad Via")?;
-    // A hop further back cannot be checked by anyone but us (RFC 4475 §3.1.2.1).
     let hops = request.headers.values(&HeaderName::Via);
+    let (via, reply_flow) = note_at(&hops, request, source).ok_or("Missing Or Bad Via")?;
+    // A hop further back cannot be checked by anyone but us (RFC 4475 §3.1.2.1).
     if hops.len() == HEADER_VALUES_MAX {
         return Err(Refusal::bad_request("Too Many Via").over(Limit::HeaderValues));
     }
-    if !hops.iter().all(|hop| hop.parse::<Via>().is_ok()) {
+    if !hops.iter().skip(1).all(|hop| hop.parse::<Via>().is_ok()) {
         return Err("Bad Via".into());
     }
     let text = |name: &HeaderName| request.headers.text(name);
@@ -118,17 +118,25 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, Refusal
 /// Writes the source into the top Via, and tells where responses go: back along the connection, or
 /// where the Via says (RFC 3261 §18.2.2, RFC 3581 §4).
 pub(crate) fn note_source(request: &mut Request, source: Flow) -> Option<(Via, Flow)> {
-    let mut hops = request.headers.values(&HeaderName::Via);
+    let hops = request.headers.values(&HeaderName::Via);
+    note_at(&hops, request, source)
+}
+
+/// The same for who has read already which hops its Via lines hold.
+fn note_at(hops: &[String], request: &mut Request, source: Flow) -> Option<(Via, Flow)> {
     let mut via: Via = hops.first()?.parse().ok()?;
     via.note_source(source.remote);
+    let mut line = via.to_string();
     // The first line may hold several hops; the others keep their lines.
     if hops.len() > 1 {
-        let mut line = Headers::new();
-        line.push(HeaderName::Via, request.headers.text(&HeaderName::Via)?.as_bytes());
-        hops.truncate(line.values(&HeaderName::Via).len());
+        let mut first = Headers::new();
+        first.push(HeaderName::Via, request.headers.first(&HeaderName::Via)?);
+        for hop in hops.get(1..first.values(&HeaderName::Via).len())? {
+            line.push_str(", ");
+            line.push_str(hop);
+        }
     }
-    *hops.first_mut()? = via.to_string();
-    request.headers.set(HeaderName::Via, hops.join(", "));
+    request.headers.set(HeaderName::Via, line);
     let remote: SocketAddr = match source.connection {
         Some(_) => source.remote,
         None => via.reply_address(source.remote),

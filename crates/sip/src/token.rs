@@ -97,7 +97,8 @@ impl Fingerprints {
 
 /// The parts in one, so that no two lists of them look alike.
 fn joined(parts: &[&[u8]]) -> Vec<u8> {
-    let mut joined = Vec::new();
+    let bytes: usize = parts.iter().map(|part| size_of::<usize>() + part.len()).sum();
+    let mut joined = Vec::with_capacity(bytes);
     for part in parts {
         joined.extend_from_slice(&part.len().to_le_bytes());
         joined.extend_from_slice(part);
@@ -113,13 +114,13 @@ fn siphash(key: (u64, u64), data: &[u8]) -> u64 {
         key.0 ^ 0x6c79_6765_6e65_7261,
         key.1 ^ 0x7465_6462_7974_6573,
     ];
-    let blocks = data.chunks_exact(8);
+    let (blocks, rest) = data.as_chunks();
     let mut last = [0_u8; 8];
-    last[..blocks.remainder().len()].copy_from_slice(blocks.remainder());
+    last[..rest.len()].copy_from_slice(rest);
     // The algorithm takes the length modulo 256.
     last[7] = data.len().to_le_bytes()[0];
-    for block in blocks.chain(std::iter::once(&last[..])) {
-        let word = block.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    for block in blocks.iter().chain(std::iter::once(&last)) {
+        let word = u64::from_le_bytes(*block);
         v[3] ^= word;
         round(&mut v);
         round(&mut v);

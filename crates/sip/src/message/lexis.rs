@@ -23,6 +23,9 @@ pub(crate) fn trim(text: &str) -> &str {
 /// Cuts at each separator that stands outside quotes and angle brackets.
 /// Text with an unclosed quote comes back whole from there on; its own parser then refuses it.
 pub(crate) fn split(text: &str, separator: u8) -> Vec<&str> {
+    if !text.bytes().any(|byte| matches!(byte, b'"' | b'<')) {
+        return text.split(char::from(separator)).collect();
+    }
     let mut parts = Vec::new();
     let mut start = 0;
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);

@@ -20,6 +20,9 @@ impl Endpoint {
         flow: Flow,
         response: &Response,
     ) {
+        if user.is_none() && response.status.is_provisional() {
+            return self.cancel_disowned(now, invite);
+        }
         let known = user.and_then(|id| self.sessions.get_mut(&id).map(|session| (id, session)));
         let Some((id, session)) = known else {
             return self.refuse_fork(now, (invite, user), flow, response);

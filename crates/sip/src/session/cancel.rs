@@ -75,6 +75,16 @@ impl Endpoint {
         self.close(id, EndCause::LocalEnd, Closing::Cancelled { invite });
     }
 
+    /// An INVITE that was left for another server shows a sign of life (§9.1).
+    pub(super) fn cancel_disowned(&mut self, now: Instant, invite: TransactionId) {
+        if let Some((request, flow)) = self.clients.request(invite)
+            && let Some((cancel, branch)) = cancel_for(request, None)
+            && !self.clients.is_under_way(&branch, Method::Cancel)
+        {
+            self.clients.start(now, &mut self.outbox, (cancel, branch), flow, None);
+        }
+    }
+
     /// The INVITE is to be forgotten if nothing comes in 64·T1 after the CANCEL (§9.1).
     pub(super) fn give_up_on_cancelled(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else { return };

@@ -236,6 +236,23 @@ impl Endpoint {
         true
     }
 
+    /// Nothing was heard of a call for as long as it waits, or no answer. A server that says
+    /// nothing is left for the next one.
+    pub(super) fn patience_is_over(&mut self, now: Instant, id: SessionId) {
+        let silent = self.sessions.get(&id).and_then(|session| match &session.state {
+            State::Calling { invite, heard: false, .. } => Some(*invite),
+            State::Calling { heard: true, .. }
+            | State::Resolving(_)
+            | State::Invited { .. }
+            | State::Up(_)
+            | State::Closing(_) => None,
+        });
+        match silent {
+            Some(silent) if self.call_next_address(now, id) => self.clients.disown(silent),
+            Some(_) | None => self.end_as(now, id, None, EndCause::TimedOut),
+        }
+    }
+
     pub(super) fn send_invite(
         &mut self,
         now: Instant,

@@ -364,7 +364,7 @@ impl Endpoint {
 
     pub(crate) fn session_timeout(&mut self, now: Instant, id: SessionId, timer: SessionTimer) {
         match timer {
-            SessionTimer::NoAnswer => self.end_as(now, id, None, EndCause::TimedOut),
+            SessionTimer::NoAnswer => self.patience_is_over(now, id),
             SessionTimer::Progress => self.repeat_progress(now, id),
             SessionTimer::Expires => self.expire(now, id),
             SessionTimer::AnswerAgain => self.repeat_answer(now, id),

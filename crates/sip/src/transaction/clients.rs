@@ -251,6 +251,18 @@ impl Clients {
         self.alive.get(&id).map(|client| (&client.request, client.flow))
     }
 
+    /// Nobody waits for its response any more.
+    pub(crate) fn disown(&mut self, id: TransactionId) {
+        if let Some(client) = self.alive.get_mut(&id) {
+            client.user = None;
+        }
+    }
+
+    /// Whether a request with that branch and method is under way.
+    pub(crate) fn is_under_way(&self, branch: &str, method: Method) -> bool {
+        self.ids.contains_key(&(branch.to_owned(), method))
+    }
+
     /// Ends a transaction without waiting (RFC 3261 §9.1).
     pub(crate) fn forget(&mut self, id: TransactionId) {
         if let Some(client) = self.alive.remove(&id) {

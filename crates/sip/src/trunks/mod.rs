@@ -10,7 +10,7 @@ mod probe;
 mod register;
 mod standing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 pub use standing::{Reach, Registered, Standing};
@@ -21,8 +21,9 @@ use crate::dialog::{Dialog, literal};
 use crate::endpoint::Endpoint;
 use crate::event::{Output, ResolveId};
 use crate::flow::Flow;
+use crate::limits::TARGETS_MAX;
 use crate::locate::Server;
-use crate::message::{Host, NameAddr, Response, Uri};
+use crate::message::{Host, NameAddr, Response, StatusCode, Uri};
 use crate::session::authorize::{Showing, is_same_host};
 use crate::transaction::TransactionId;
 
@@ -42,6 +43,8 @@ struct Course {
     /// Call-ID, tag and number: one course for as long as the server runs (§10.2.4).
     dialog: Dialog,
     showing: Option<Showing>,
+    /// Servers of the trunk's name that have not been asked this time, best first.
+    left: VecDeque<Flow>,
     /// How long a registration is asked for \[s\].
     expires_s: u32,
 }
@@ -145,10 +148,18 @@ impl Endpoint {
 
     fn errand_resolved(&mut self, now: Instant, errand: Errand, servers: &[Server]) {
         let flow = |server: &Server| self.config.flow_to(server.transport, server.address);
-        let flow = servers.iter().find_map(flow);
-        let Some(flow) = flow else { return self.errand_failed(now, errand) };
-        let fresh = self.course(errand, flow);
-        let course = self.trunks.courses.entry(errand).or_insert(fresh);
+        let flows: VecDeque<Flow> = servers.iter().filter_map(flow).take(TARGETS_MAX).collect();
+        let Some(first) = flows.front() else { return self.errand_failed(now, errand) };
+        let fresh = self.course(errand, *first);
+        self.trunks.courses.entry(errand).or_insert(fresh).left = flows;
+        self.ask_next_server(now, errand);
+    }
+
+    /// Sends the request to the next server that was not asked (RFC 3263 §4.3): what a call may
+    /// take the trunk may stand by. False when there is none.
+    fn ask_next_server(&mut self, now: Instant, errand: Errand) -> bool {
+        let Some(course) = self.trunks.courses.get_mut(&errand) else { return false };
+        let Some(flow) = course.left.pop_front() else { return false };
         if !is_same_host(&course.dialog.flow, &flow)
             && let Some(showing) = &mut course.showing
         {
@@ -156,6 +167,7 @@ impl Endpoint {
         }
         course.dialog.flow = flow;
         self.send_errand(now, errand);
+        true
     }
 
     /// The course of an errand as it begins.
@@ -186,6 +198,7 @@ impl Endpoint {
         Course {
             dialog,
             showing: trunk.account.clone().map(Showing::new),
+            left: VecDeque::new(),
             expires_s: trunk.register_s.unwrap_or(0),
         }
     }
@@ -217,7 +230,9 @@ impl Endpoint {
         let Some(&errand) = self.trunks.by_transaction.get(&transaction) else { return false };
         let Some((from, response)) = answer else {
             self.trunks.by_transaction.remove(&transaction);
-            self.errand_failed(now, errand);
+            if !self.ask_next_server(now, errand) {
+                self.errand_failed(now, errand);
+            }
             return true;
         };
         if response.status.is_provisional() {
@@ -229,6 +244,10 @@ impl Endpoint {
         let showing = course.showing.as_mut().filter(|_| is_theirs);
         if showing.is_some_and(|showing| showing.take(response)) {
             self.send_errand(now, errand);
+            return true;
+        }
+        let is_out = response.status == StatusCode::SERVICE_UNAVAILABLE;
+        if is_out && self.ask_next_server(now, errand) {
             return true;
         }
         match errand.1 {

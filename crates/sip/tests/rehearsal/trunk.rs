@@ -7,7 +7,8 @@ use sip::access::{Access, Choice, Destination, From, Origin, Pattern, Rewrite, R
 use sip::access::{Template, Trunk};
 use sip::digest::{Account, Algorithm, Challenge, Credentials, Ha1, Password};
 use sip::message::{HeaderName, Message, Request, Uri, parse};
-use sip::{Alive, EndCause, Invite, Reach, Registered, SessionEvent, SessionId, Standing};
+use sip::{Alive, EndCause, Invite, Output, Reach, Registered, Server, SessionEvent, SessionId};
+use sip::{Standing, Transport};
 
 use crate::knock::{Knocker, codes, guarded};
 
@@ -313,4 +314,98 @@ fn we_register_with_our_password_and_again_before_it_is_over() {
     assert_eq!(asked(&mut knocker, "REGISTER"), []);
     knocker.world.run_ms(2_000);
     assert_eq!(shown(&register(&mut knocker)), None);
+}
+
+const BACKUP: &str = "198.51.100.2:5060";
+
+/// A name with two servers, the first of which says nothing.
+fn two_servers() -> [Server; 2] {
+    [TRUNK, BACKUP]
+        .map(|at| Server { transport: Transport::Udp, address: at.parse().expect("an address") })
+}
+
+/// Those of a method that were sent to an address.
+fn sent_to(knocker: &mut Knocker, to: &str, method: &str) -> Vec<Request> {
+    let to: std::net::SocketAddr = to.parse().expect("an address");
+    let caught = std::mem::take(&mut knocker.world.caught);
+    let requests =
+        caught.iter().filter(|(flow, _)| flow.remote == to).map(|(_, bytes)| parse(bytes));
+    let of_method = |message| match message {
+        Ok(Message::Request(request)) if request.method.name() == method => Some(request),
+        Ok(Message::Request(_) | Message::Response(_)) | Err(_) => None,
+    };
+    requests.filter_map(of_method).collect()
+}
+
+/// RFC 3263 section 4.3: a server that does not answer is as good as one that says 503.
+#[test]
+fn a_call_whose_patience_is_over_goes_to_the_names_next_server() {
+    let mut knocker = Knocker::at(with_trunk());
+    let to = "sip:0044123@carrier.example".parse().expect("uri");
+    let from = "<sip:alice@10.0.0.1>".parse().expect("address");
+    let patience = Duration::from_secs(4);
+    let invite = Invite { patience, ..Invite::new(to, from, b"offer".to_vec()) };
+    let now = knocker.world.now;
+    let endpoint = &mut knocker.world.nodes[0].endpoint;
+    endpoint.invite(now, invite).expect("a way");
+    let Some(Output::Resolve { id, .. }) = endpoint.poll() else { panic!("a lookup") };
+    endpoint.resolved(now, id, &two_servers());
+    knocker.world.wake(0);
+    knocker.world.run_ms(3_900);
+    let [first, ..] = &sent_to(&mut knocker, TRUNK, "INVITE")[..] else { panic!("a call") };
+    let first = first.clone();
+    knocker.world.run_ms(200);
+    let calls = sent_to(&mut knocker, BACKUP, "INVITE");
+    assert_eq!(calls.len(), 1);
+    // The first server speaks after all, too late: it is told that nobody waits for it (section 9).
+    knocker.world.inject(0, TRUNK, answer(&first, "180 Ringing", "").as_bytes());
+    assert_eq!(sent_to(&mut knocker, TRUNK, "CANCEL").len(), 1);
+    knocker.world.inject(0, TRUNK, answer(&first, "180 Ringing", "").as_bytes());
+    assert_eq!(sent_to(&mut knocker, TRUNK, "CANCEL"), []);
+    knocker.world.run_ms(4_000);
+    assert_eq!(
+        knocker.world.nodes[0].told.last().map(|(_, event)| event.clone()),
+        Some(SessionEvent::Ended { cause: EndCause::TimedOut }),
+        "there is no third"
+    );
+}
+
+#[test]
+fn a_trunk_is_up_while_one_of_its_names_servers_answers() {
+    let mut access = with_trunk();
+    let proxy = match "sip:carrier.example".parse() {
+        Ok(Uri::Sip(uri)) => Some(uri),
+        other => panic!("{other:?}"),
+    };
+    let trunk = Trunk { account: Some(account()), register_s: Some(600), ..Trunk::at(proxy) };
+    access.trunks.insert("carrier".to_owned(), trunk);
+    let mut knocker = Knocker::at(access);
+    let now = knocker.world.now;
+    let endpoint = &mut knocker.world.nodes[0].endpoint;
+    endpoint.watch_trunks(now);
+    endpoint.handle_timeout(now);
+    let mut lookups = Vec::new();
+    while let Some(output) = endpoint.poll() {
+        if let Output::Resolve { id, .. } = output {
+            lookups.push(id);
+        }
+    }
+    for lookup in lookups {
+        endpoint.resolved(now, lookup, &two_servers());
+    }
+    knocker.world.wake(0);
+    knocker.world.run_ms(33_000);
+    assert_eq!(standing(&knocker).reach, Reach::Unknown, "one is left to be asked");
+    let caught = std::mem::take(&mut knocker.world.caught);
+    for (flow, bytes) in caught {
+        let Ok(Message::Request(request)) = parse(&bytes) else { panic!("a request") };
+        if flow.remote == two_servers()[1].address {
+            knocker.world.inject(0, BACKUP, answer(&request, "200 OK", "").as_bytes());
+        }
+    }
+    assert_eq!(
+        standing(&knocker),
+        Standing { reach: Reach::Up, registered: Registered::Yes },
+        "by the second"
+    );
 }

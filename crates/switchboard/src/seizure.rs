@@ -109,20 +109,25 @@ impl Switchboard {
         self.seize_next(now, leg)
     }
 
-    /// The order of RFC 2782: by priority, and among equals by lot, those with more weight earlier
-    /// the more often.
+    /// By priority, and among equals by lot, those with more weight earlier the more often: as
+    /// RFC 2782, but that one without weight never comes before one that has some.
     fn in_drawn_order(&mut self, choices: &[Choice]) -> Vec<String> {
         let mut left = choices.to_vec();
         let mut order = Vec::new();
         while let Some(best) = left.iter().map(|choice| choice.priority).min() {
             let equals = |choice: &&Choice| choice.priority == best;
             let total: u64 = left.iter().filter(equals).map(|one| u64::from(one.weight)).sum();
-            let mut drawn = self.chance.draw() % total.max(1);
+            // Those of no weight are left until there is no other; then each weighs the same.
+            let weight = |choice: &Choice| match total {
+                0 => 1,
+                _ => u64::from(choice.weight),
+            };
+            let weights: u64 = left.iter().filter(equals).map(weight).sum();
+            let mut drawn = self.chance.draw() % weights;
             let hit = left.iter().position(|choice| {
-                let is_hit = choice.priority == best && drawn < u64::from(choice.weight.max(1));
-                if choice.priority == best {
-                    drawn = drawn.saturating_sub(u64::from(choice.weight));
-                }
+                let weight = if choice.priority == best { weight(choice) } else { 0 };
+                let is_hit = drawn < weight;
+                drawn = drawn.saturating_sub(weight);
                 is_hit
             });
             order.push(left.remove(hit.unwrap_or(0)).trunk);

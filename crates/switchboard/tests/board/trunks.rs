@@ -205,6 +205,32 @@ fn among_equals_trunks_are_chosen_by_lot_with_their_weights() {
 }
 
 #[test]
+fn a_trunk_of_no_weight_waits_for_the_others_wherever_it_is_named() {
+    for weights in [[0, 1, 0], [1, 0, 1]] {
+        let mut access = access();
+        for route in &mut access.routes {
+            if let Target::Number(choices, _) = &mut route.to {
+                for (choice, weight) in choices.iter_mut().zip(weights) {
+                    (choice.priority, choice.weight) = (0, weight);
+                }
+            }
+        }
+        let mut house = House::letting_in(access);
+        for number in 0..30 {
+            let mut phone = Phone::new("phone", 2);
+            phone.call_id = format!("call-{number}");
+            phone.dial(&mut house, "930123", "");
+            let tried: Vec<u8> = (1..=3).filter(|at| !calls(&mut house, *at).is_empty()).collect();
+            let [first] = tried[..] else { panic!("{tried:?}: one at a time") };
+            assert_ne!(weights[usize::from(first) - 1], 0, "{weights:?}");
+            phone.send(&mut house, "BYE", "");
+            house.run(1_000);
+            (1..=3).for_each(|at| drop(house.take(gateway(at))));
+        }
+    }
+}
+
+#[test]
 fn who_has_no_number_calls_by_a_trunks_own_and_who_has_one_keeps_it() {
     for (caller, said, expected) in [
         ("alice", "", "<sip:+4930999@convoke>"),

@@ -1,6 +1,6 @@
 //! Calling out by trunks: one after the other until one takes the call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use model::{LegId, TrunkRegistration, TrunkState, TrunkView};
@@ -29,8 +29,8 @@ pub(crate) struct Seizure {
 pub(crate) struct TrunkUse {
     /// By which trunk a leg goes. Legs that are gone are taken out when it is counted.
     by_leg: BTreeMap<LegId, String>,
-    /// Calls with each trunk since a second began.
-    in_second: BTreeMap<String, (Instant, u32)>,
+    /// When each call with a trunk began of the last second, the oldest first: no more than may.
+    lately: BTreeMap<String, VecDeque<Instant>>,
     /// What has become of the calls with each trunk.
     counts: BTreeMap<String, TrunkCounts>,
 }
@@ -59,17 +59,15 @@ impl TrunkUse {
     /// Whether a trunk has room for one more call.
     fn has_room(&self, now: Instant, name: &str, trunk: &Trunk) -> bool {
         let calls = self.by_leg.values().filter(|used| *used == name).count();
-        let lately = self.in_second.get(name).filter(|(began, _)| !is_over(now, *began));
-        calls < trunk.calls_max
-            && lately.is_none_or(|(_, count)| *count < trunk.calls_per_second_max)
+        let lately = self.lately.get(name).into_iter().flatten();
+        let lately = lately.filter(|began| !is_over(now, **began)).count();
+        calls < trunk.calls_max && lately < trunk.calls_per_second_max as usize
     }
 
     fn take(&mut self, now: Instant, name: &str, leg: LegId) {
-        let second = self.in_second.entry(name.to_owned()).or_insert((now, 0));
-        if is_over(now, second.0) {
-            *second = (now, 0);
-        }
-        second.1 += 1;
+        let lately = self.lately.entry(name.to_owned()).or_default();
+        lately.retain(|began| !is_over(now, *began));
+        lately.push_back(now);
         self.by_leg.insert(leg, name.to_owned());
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
+mod capacity;
 mod drain;
 mod focus;
 mod house;

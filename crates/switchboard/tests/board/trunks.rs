@@ -78,14 +78,14 @@ fn access() -> Access {
     }
 }
 
-fn with(change: impl FnOnce(&mut BTreeMap<String, Trunk>)) -> House {
+pub(crate) fn with(change: impl FnOnce(&mut BTreeMap<String, Trunk>)) -> House {
     let mut access = access();
     change(&mut access.trunks);
     House::letting_in(access)
 }
 
 /// The calls that have come to a gateway.
-fn calls(house: &mut House, number: u8) -> Vec<Request> {
+pub(crate) fn calls(house: &mut House, number: u8) -> Vec<Request> {
     let invite = |message| match message {
         Message::Request(request) if request.method.name() == "INVITE" => Some(request),
         Message::Request(_) | Message::Response(_) => None,
@@ -148,31 +148,6 @@ fn a_trunk_that_says_nothing_is_left_for_the_next_and_one_that_rings_is_not() {
     house.run(10_000);
     refuse(&mut house, 2, &call, "503 Gone");
     assert_eq!(calls(&mut house, 3), []);
-}
-
-#[test]
-fn a_trunk_takes_as_many_calls_as_it_may_and_the_next_takes_the_rest() {
-    let mut house = with(|trunks| {
-        trunks.get_mut("first").unwrap().calls_max = 1;
-        trunks.get_mut("second").unwrap().calls_per_second_max = 1;
-        trunks.remove("third");
-    });
-    let mut answers = Vec::new();
-    for number in [1, 2, 3, 4] {
-        let mut phone = Phone::new("phone", number);
-        phone.call_id = format!("call-{}", phone.address);
-        answers.extend(statuses(&phone.call(&mut house, "930123", "")).pop());
-    }
-    assert_eq!(answers, [200, 200, 480, 480]);
-    assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (1, 1));
-    assert_eq!(house.board.stats().refusals.get("no_trunk"), Some(&2));
-    house.run(1_000);
-    // The calls that wait for an answer have been repeated.
-    calls(&mut house, 1);
-    calls(&mut house, 2);
-    let mut later = Phone::new("later", 5);
-    later.dial(&mut house, "930123", "");
-    assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (0, 1));
 }
 
 /// Three quarters of the calls go where three quarters of the weight are, and one of no weight is

@@ -227,8 +227,8 @@ pub const REGISTER_S_MAX: u32 = 86_400;
 pub const DATAGRAM_BYTES_MAX: usize = 1_300;
 
 /// How long messages may wait before they are looked at: nobody who calls notices it, and it is
-/// long beside what is done with a message (a third of a millisecond).
-pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(10);
+/// long beside what is done with a message (a tenth of a millisecond). RFC 8289 §4.2 has the same.
+pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(5);
 
 /// Messages behind one that has waited that are a queue. Where fewer are, it was the machine that
 /// came late (a neighbour had the core), and not too many that came.

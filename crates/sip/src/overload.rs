@@ -134,7 +134,7 @@ mod tests {
             let mut delays_us = server.delays_us.split_off(server.delays_us.len() / 10);
             delays_us.sort_unstable();
             let p99_us = delays_us[delays_us.len() * 99 / 100];
-            assert!(p99_us < 15_000, "{times} times: {p99_us} µs");
+            assert!(p99_us < 8_000, "{times} times: {p99_us} µs");
         }
     }
 

@@ -83,6 +83,10 @@ pub const TRANSPORTS_MAX: usize = 3;
 /// Attempts to find a port that is free for UDP and TCP when the system chooses it.
 pub const PORT_CHOICES_MAX: usize = 16;
 
+/// Longest time that a datagram is believed to have waited for us to read it: what
+/// [`RECEIVE_BUFFER_BYTES`] keep is read within a second. More is a wall clock that was set.
+pub const DATAGRAM_WAITED_MAX: Duration = Duration::from_secs(2);
+
 /// Wait after an accept or a read from a socket failed, so that a lasting error (no descriptors)
 /// does not spin.
 pub const ERROR_PAUSE: Duration = Duration::from_millis(100);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::ReceiveTimestampns;
 use sip::Transport;
 use socket2::SockRef;
 use tokio::net::{TcpListener, UdpSocket};
@@ -108,6 +110,9 @@ async fn bind_once(wanted: SocketAddr) -> Result<Listener, BindError> {
     // Asked for and not insisted on: the system has a most of its own (`net.core.rmem_max`).
     if let Err(error) = SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER_BYTES) {
         tracing::debug!(%address, %error, "a socket goes without a larger buffer");
+    }
+    if let Err(error) = setsockopt(&udp, ReceiveTimestampns, &true) {
+        tracing::debug!(%address, %error, "datagrams are not stamped with when they came");
     }
     // The first send does not wait: the socket must be known to be writable before it.
     udp.writable().await.map_err(error(Transport::Udp, address))?;

@@ -43,6 +43,19 @@ async fn a_datagram_comes_with_its_flow_and_its_answer_goes_back() {
 }
 
 #[tokio::test]
+async fn a_message_has_waited_since_the_kernel_took_it() {
+    const WAIT: Duration = Duration::from_millis(50);
+    let mut house = house(Settings::default()).await;
+    let phone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    phone.send_to(OPTIONS, house.address).unwrap();
+    // The one thread of this runtime, and so whoever reads the socket.
+    std::thread::sleep(WAIT);
+    let next = tokio::time::timeout(PATIENCE, house.inbound.recv()).await.unwrap();
+    let Some(Inbound::Message { at, .. }) = next else { panic!("{next:?}") };
+    assert!(at.elapsed() >= WAIT, "{:?}", at.elapsed());
+}
+
+#[tokio::test]
 async fn keepalives_over_udp_are_counted_and_go_no_further() {
     let mut house = house(Settings::default()).await;
     let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();

@@ -48,8 +48,10 @@ def shown(results):
     if not results:
         return "– | – | –"
     values = [value for value, _ in results]
-    delays = [d for _, t in results for d in t["delays_before_ms"] + t["delays_after_ms"]]
-    delay = f"{statistics.median(delays):.0f}" if delays else "–"
+    before, after = ([d for _, t in results for d in t[f"delays_{when}_ms"]] for when in ("before", "after"))
+    delay = f"{statistics.median(before + after):.0f}" if before + after else "–"
+    if "drift" in results[0][1]["line"] and before and after:
+        delay = f"{statistics.median(before):.0f}, then {statistics.median(after):.0f}"
     mean = statistics.mean(values)
     return f"{mean:.2f} | {min(values):.2f} | {delay}"
 

@@ -11,6 +11,13 @@ const EVENT_MS: usize = 3_000;
 /// A spike holds packets back every so often \[ms\].
 const SPIKE_EVERY_MS: u64 = 2_000;
 
+/// No sample of a pause is louder.
+const PAUSE_PEAK: u16 = 64;
+/// Packets that are still sent once it is quiet, as senders do that leave pauses out.
+const HANGOVER_PACKETS: usize = 10;
+/// The payload type of comfort noise (RFC 3551 §6), and a level that nobody hears \[-dBov\].
+const COMFORT_NOISE: (u8, u8) = (13, 80);
+
 /// How likely a hiccup begins with a packet, of 2³¹: one in fifty.
 const HICCUP_CHANCE: u64 = (1 << 31) / 50;
 
@@ -25,6 +32,17 @@ pub(crate) enum Turn {
     Jump,
     /// Another SSRC with other counters.
     Source,
+}
+
+/// What a sender does while nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pauses {
+    /// It sends them as anything else.
+    Sent,
+    /// It sends nothing.
+    Unsent,
+    /// It says once how loud the noise is (RFC 3389), then sends nothing.
+    Described,
 }
 
 /// One kind of bad line.
@@ -49,6 +67,19 @@ pub(crate) struct Line {
     /// Packet time \[ms\].
     ptime_ms: u32,
     turn: Turn,
+    pauses: Pauses,
+    /// How much faster than ours the talker's clock runs \[millionths\].
+    pub(crate) drift_ppm: i32,
+    /// For so long the sentence is said over and over before it is scored \[min\]; such lines are
+    /// for virtual time only.
+    pub(crate) after_min: u32,
+}
+
+impl Line {
+    /// When the talker sends what its clock says is to be sent then \[ms\].
+    pub(crate) fn sent_ms(&self, said_ms: f64) -> f64 {
+        said_ms / (1.0 + f64::from(self.drift_ppm) / 1e6)
+    }
 }
 
 /// A line on which nothing happens.
@@ -63,10 +94,13 @@ const CLEAN: Line = Line {
     duplicated: 0.0,
     ptime_ms: 20,
     turn: Turn::None,
+    pauses: Pauses::Sent,
+    drift_ppm: 0,
+    after_min: 0,
 };
 
 /// All that is measured.
-pub(crate) const LINES: [Line; 27] = [
+pub(crate) const LINES: [Line; 31] = [
     CLEAN,
     Line { name: "loss 1 %", loss: 1.0, ..CLEAN },
     Line { name: "loss 3 %", loss: 3.0, ..CLEAN },
@@ -94,6 +128,10 @@ pub(crate) const LINES: [Line; 27] = [
     Line { name: "SSRC change", turn: Turn::Source, ..CLEAN },
     Line { name: "packets of 10 ms", ptime_ms: 10, ..CLEAN },
     Line { name: "packets of 30 ms", ptime_ms: 30, ..CLEAN },
+    Line { name: "pauses not sent", pauses: Pauses::Unsent, ..CLEAN },
+    Line { name: "pauses as comfort noise", pauses: Pauses::Described, ..CLEAN },
+    Line { name: "30 min of drift, 200 ppm", drift_ppm: 200, after_min: 30, ..CLEAN },
+    Line { name: "30 min of drift, -200 ppm", drift_ppm: -200, after_min: 30, ..CLEAN },
 ];
 
 /// A packet and when it comes, from the beginning of the take \[µs\].
@@ -115,18 +153,30 @@ pub(crate) fn plan(line: &Line, script: &Script, seed: u64) -> Vec<Planned> {
     let mut burst = 0;
     // Until when the line stands still.
     let mut released_us = 0;
+    let mut pause = Pause { of: line.pauses, quiet: 0, unsent: 0 };
     for number in 0..script.pcm.len() / samples {
         let mut payload = vec![0; samples];
+        let pcm = script.part(number * samples, samples);
         if let Some(encoder) = &mut encoder {
-            encoder.encode(&script.part(number * samples, samples), &mut payload);
+            encoder.encode(&pcm, &mut payload);
         }
+        let (marker, payload_type) = match pause.next(&pcm) {
+            Kind::Sound { begins } => (begins || number == 0, 0),
+            Kind::Noise => {
+                payload = vec![COMFORT_NOISE.1];
+                (false, COMFORT_NOISE.0)
+            }
+            Kind::Nothing => continue,
+        };
         let (sequence, timestamp, ssrc) = place(line.turn, number, event, samples);
+        let sequence = sequence.wrapping_sub(pause.unsent as u16);
         let mut bytes = vec![0; HEADER_BYTES];
-        let header = Header { payload_type: 0, marker: number == 0, sequence, timestamp, ssrc };
+        let header = Header { payload_type, marker, sequence, timestamp, ssrc };
         write_header(&mut bytes, &header);
         bytes.extend_from_slice(&payload);
 
-        let sent_us = number as u64 * u64::from(line.ptime_ms) * 1_000;
+        let said_ms = f64::from(number as u32 * line.ptime_ms);
+        let sent_us = (line.sent_ms(said_ms) * 1e3) as u64;
         let packet_us = u64::from(line.ptime_ms) * 1_000;
         let mut at_us = sent_us;
         if line.jitter_ms > 0 {
@@ -162,6 +212,39 @@ pub(crate) fn plan(line: &Line, script: &Script, seed: u64) -> Vec<Planned> {
     }
     planned.sort_by_key(|packet| packet.at_us);
     planned
+}
+
+/// What is sent in place of a packet.
+enum Kind {
+    Sound { begins: bool },
+    Noise,
+    Nothing,
+}
+
+/// How it stands with a pause.
+struct Pause {
+    of: Pauses,
+    /// Packets that have been quiet, one after the other.
+    quiet: usize,
+    /// Packets that were not sent so far.
+    unsent: usize,
+}
+
+impl Pause {
+    fn next(&mut self, pcm: &[i16]) -> Kind {
+        let before = self.quiet;
+        let is_quiet = pcm.iter().all(|sample| sample.unsigned_abs() <= PAUSE_PEAK);
+        self.quiet = if is_quiet { before + 1 } else { 0 };
+        match self.of {
+            Pauses::Described if self.quiet == HANGOVER_PACKETS + 1 => Kind::Noise,
+            Pauses::Unsent | Pauses::Described if self.quiet > HANGOVER_PACKETS => {
+                self.unsent += 1;
+                Kind::Nothing
+            }
+            Pauses::Unsent | Pauses::Described => Kind::Sound { begins: before > HANGOVER_PACKETS },
+            Pauses::Sent => Kind::Sound { begins: false },
+        }
+    }
 }
 
 /// Sequence number, timestamp and SSRC of a packet.
@@ -212,6 +295,31 @@ mod tests {
         let late = plan(line("jitter 60 ms"), &script(), 1);
         assert!(late.is_sorted_by_key(|packet| packet.at_us));
         assert!(late.last().unwrap().at_us < 500 * 20_000 + 60_000);
+    }
+
+    #[test]
+    fn pauses_are_left_out_and_what_comes_after_them_has_the_next_number() {
+        let mut script = script();
+        script.pcm[16_000..32_000].fill(0);
+        let described = plan(line("pauses as comfort noise"), &script, 1);
+        assert_eq!(described.len(), 400 + HANGOVER_PACKETS + 1);
+        let headers: Vec<_> = described
+            .iter()
+            .map(|packet| Rtp::parse(&packet.bytes).unwrap())
+            .map(|rtp| (rtp.payload_type, rtp.sequence, rtp.timestamp))
+            .collect();
+        assert!(headers.windows(2).all(|pair| pair[1].1 == pair[0].1.wrapping_add(1)));
+        let noise = headers.iter().position(|header| header.0 == 13).unwrap();
+        assert_eq!(noise, 100 + HANGOVER_PACKETS);
+        assert_eq!(headers[noise + 1].2 - headers[noise].2, 160 * (100 - HANGOVER_PACKETS as u32));
+    }
+
+    #[test]
+    fn a_fast_clock_sends_sooner() {
+        let last = |name| plan(line(name), &script(), 1).last().unwrap().at_us;
+        assert_eq!(last("clean"), 9_980_000);
+        assert_eq!(last("30 min of drift, 200 ppm"), 9_978_004);
+        assert_eq!(last("30 min of drift, -200 ppm"), 9_981_996);
     }
 
     #[test]

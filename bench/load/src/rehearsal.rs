@@ -24,8 +24,8 @@ const LEGS: [LegId; 2] = [LegId(0), LegId(1)];
 /// # Errors
 /// What the desk refuses.
 pub(crate) fn in_virtual_time(takes: &[Take]) -> Result<Vec<Vec<Heard>>> {
-    let end_us = (length_ms(takes) + 500) * 1_000;
-    takes.iter().map(|take| rehearse(take, end_us)).collect()
+    let end_us = |take| (length_ms(std::slice::from_ref(take)) + 500) * 1_000;
+    takes.iter().map(|take| rehearse(take, end_us(take))).collect()
 }
 
 fn address(leg: LegId) -> SocketAddr {

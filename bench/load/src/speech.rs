@@ -38,11 +38,12 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Reads a voice of `fixtures/audio` and puts the beeps around it.
+    /// Reads a voice of `fixtures/audio` and puts the beeps around it. For so many minutes the
+    /// sentence is said over and over after the first beeps.
     ///
     /// # Errors
     /// What the file lacks.
-    pub(crate) fn read(path: &Path) -> Result<Script> {
+    pub(crate) fn read(path: &Path, after_min: u32) -> Result<Script> {
         let mut voice = read_wav(path, FIXTURE_RATE_HZ)?;
         // The resampler takes a multiple of its ratio.
         voice.truncate(voice.len() / 320 * 320);
@@ -51,6 +52,11 @@ impl Script {
         let mut script =
             Script { pcm: Vec::new(), beeps: Vec::new(), sentence: 0, sentence_length: 0 };
         script.beep();
+        let until = script.pcm.len() + after_min as usize * 60_000 * PER_MS;
+        while script.pcm.len() < until {
+            script.pcm.extend_from_slice(&sentence);
+            script.pause(PAUSE_MS);
+        }
         script.sentence = script.pcm.len();
         script.sentence_length = sentence.len();
         script.pcm.extend_from_slice(&sentence);
@@ -157,7 +163,7 @@ mod tests {
     #[test]
     fn a_script_has_beeps_where_it_says_and_survives_a_file() {
         let voice = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/audio/bob.wav");
-        let script = Script::read(&voice).unwrap();
+        let script = Script::read(&voice, 0).unwrap();
         assert_eq!(script.beeps.len(), 2 * BEEPS);
         for beep in &script.beeps {
             assert!(script.pcm[beep - 100..*beep].iter().all(|sample| *sample == 0));

@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
 use audio::{Codec, Decoder};
@@ -54,6 +55,7 @@ pub(crate) struct Takes {
 pub(crate) struct Take {
     line: &'static Line,
     voice: usize,
+    script: Rc<Script>,
     /// The talker's packets.
     pub(crate) packets: Vec<Planned>,
 }
@@ -89,14 +91,16 @@ struct Told<'a> {
 /// What files, sockets or the server say.
 pub(crate) fn run(takes: &Takes) -> Result<String> {
     fs::create_dir_all(&takes.out).context("no folder for what is heard")?;
-    let scripts: Vec<Script> =
-        takes.voices.iter().map(|voice| Script::read(voice)).collect::<Result<_>>()?;
+    let is_asked = |line: &&Line| {
+        line.name.contains(&takes.only) && (takes.server.is_none() || line.after_min == 0)
+    };
     let mut planned = Vec::new();
-    for line in LINES.iter().filter(|line| line.name.contains(&takes.only)) {
-        for time in 0..takes.times {
-            for (voice, script) in scripts.iter().enumerate() {
-                let packets = plan(line, script, time * 100 + voice as u64 + 1);
-                planned.push(Take { line, voice, packets });
+    for line in LINES.iter().filter(is_asked) {
+        for (voice, path) in takes.voices.iter().enumerate() {
+            let script = Rc::new(Script::read(path, line.after_min)?);
+            for time in 0..takes.times {
+                let packets = plan(line, &script, time * 100 + voice as u64 + 1);
+                planned.push(Take { line, voice, script: Rc::clone(&script), packets });
             }
         }
     }
@@ -107,7 +111,7 @@ pub(crate) fn run(takes: &Takes) -> Result<String> {
     };
     let mut lines = String::new();
     for (number, (take, heard)) in planned.iter().zip(&heard).enumerate() {
-        lines.push_str(&keep(takes, number, take, &scripts[take.voice], heard)?);
+        lines.push_str(&keep(takes, number, take, heard)?);
         lines.push('\n');
     }
     fs::write(takes.out.join("takes.jsonl"), lines)?;
@@ -125,28 +129,24 @@ fn in_batches(server: SocketAddr, takes: &Takes, planned: &[Take]) -> Result<Vec
 }
 
 /// Writes what was heard of a take, and tells of it.
-fn keep(
-    takes: &Takes,
-    number: usize,
-    take: &Take,
-    script: &Script,
-    heard: &[Heard],
-) -> Result<String> {
+fn keep(takes: &Takes, number: usize, take: &Take, heard: &[Heard]) -> Result<String> {
+    let (line, script) = (take.line, &*take.script);
     let reference = takes.out.join(format!("said-{}.wav", take.voice));
     write_wav(&reference, script.reference())?;
     let (pcm, times) = decode(heard)?;
     let path = takes.out.join(format!("heard-{number:03}.wav"));
     write_wav(&path, &pcm)?;
-    let delays = delays_ms(&pcm, &times, script);
+    let delays = delays_ms(&pcm, &times, script, line);
     let half = script.beeps.len() / 2;
     let before: Vec<f64> = delays[..half].iter().flatten().copied().collect();
     let after: Vec<f64> = delays[half..].iter().flatten().copied().collect();
     // Which sample was heard when the sentence began, were there no delay.
-    let began_ms = (script.sentence / PER_MS) as f64 + before.last().copied().unwrap_or(0.0);
+    let began_ms = line.sent_ms((script.sentence / PER_MS) as f64);
+    let began_ms = began_ms + before.last().copied().unwrap_or(0.0);
     let sentence = times.iter().position(|at_ms| at_ms + 20.0 > began_ms).unwrap_or(0);
     let gaps = heard.windows(2).map(|pair| pair[1].at_ms - pair[0].at_ms);
     Ok(serde_json::to_string(&Told {
-        line: take.line.name,
+        line: line.name,
         reference: &reference,
         heard: &path,
         sentence: sentence * packet_samples(20),
@@ -180,7 +180,7 @@ fn decode(heard: &[Heard]) -> Result<(Vec<i16>, Vec<f64>)> {
 }
 
 /// From each beep said to the same beep heard \[ms\]; both packets count from their first sample.
-fn delays_ms(pcm: &[i16], times: &[f64], script: &Script) -> Vec<Option<f64>> {
+fn delays_ms(pcm: &[i16], times: &[f64], script: &Script, line: &Line) -> Vec<Option<f64>> {
     let frame = packet_samples(20);
     let mut onsets = Vec::new();
     let mut quiet = QUIET_BEFORE;
@@ -194,7 +194,7 @@ fn delays_ms(pcm: &[i16], times: &[f64], script: &Script) -> Vec<Option<f64>> {
     }
     let delay = |beep: &usize| {
         // The edge is loud enough two samples after the beep begins.
-        let said_ms = *beep as f64 / PER_MS as f64;
+        let said_ms = line.sent_ms(*beep as f64 / PER_MS as f64);
         let mut delays = onsets.iter().map(|heard_ms| heard_ms - said_ms);
         delays.find(|delay| (0.0..HEARD_WITHIN_MS).contains(delay))
     };
@@ -230,6 +230,6 @@ mod tests {
         // The listener hears it all 60 samples later in packets that come 35 ms late.
         let heard = [vec![0; 60], beep].concat();
         let times: Vec<f64> = (0..30).map(|packet| f64::from(packet * 20 + 35)).collect();
-        assert_eq!(delays_ms(&heard, &times, &script), [Some(35.0 + 7.5)]);
+        assert_eq!(delays_ms(&heard, &times, &script, &LINES[0]), [Some(35.0 + 7.5)]);
     }
 }

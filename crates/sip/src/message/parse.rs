@@ -112,13 +112,16 @@ fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<Flaw>) {
         };
         while lines.next_is_folded() {
             let Some(more) = lines.next_line() else { break };
-            if let Some((_, value)) = &mut value {
-                value.push(b' ');
-                value.extend_from_slice(more.trim_ascii());
+            let more = more.trim_ascii();
+            if let Some((_, value)) = value.as_mut().filter(|_| !more.is_empty()) {
+                if !value.is_empty() {
+                    value.push(b' ');
+                }
+                value.extend_from_slice(more);
             }
         }
         if let Some((name, value)) = value {
-            headers.push(name, value.trim_ascii());
+            headers.push(name, value);
         }
     }
 }

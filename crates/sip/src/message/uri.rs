@@ -102,11 +102,14 @@ impl FromStr for Uri {
         if rest.is_empty() || rest.bytes().any(outside) {
             return Err(UriError("empty, or with a character that must be escaped"));
         }
-        match scheme.to_ascii_lowercase().as_str() {
-            "sip" => SipUri::parse(rest, false).map(Uri::Sip),
-            "sips" => SipUri::parse(rest, true).map(Uri::Sip),
-            "tel" => TelUri::parse(rest).map(Uri::Tel),
-            _ => Ok(Uri::Other(text.to_owned())),
+        if scheme.eq_ignore_ascii_case("sip") {
+            SipUri::parse(rest, false).map(Uri::Sip)
+        } else if scheme.eq_ignore_ascii_case("sips") {
+            SipUri::parse(rest, true).map(Uri::Sip)
+        } else if scheme.eq_ignore_ascii_case("tel") {
+            TelUri::parse(rest).map(Uri::Tel)
+        } else {
+            Ok(Uri::Other(text.to_owned()))
         }
     }
 }

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
@@ -14,7 +15,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use sip::{Server, Transport, Transports};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{
     ANSWER_WITHIN, RESOLVE_WITHIN, RESOLVES_MAX, RULES_MAX, SRV_TARGETS_MAX, TRANSPORTS_MAX,
@@ -97,20 +98,18 @@ impl Lookups {
         if bare.is_empty() {
             return Vec::new();
         }
-        let found = async {
-            match port {
-                Some(port) => hosts(resolver, bare, port, first).await,
-                None => by_service(resolver, bare, &transports, is_open).await,
-            }
-        };
-        match timeout(RESOLVE_WITHIN, found).await {
-            Ok(servers) => servers,
-            Err(_elapsed) => {
-                tracing::debug!("a name took too long");
-                Vec::new()
-            }
+        let search = Search { resolver, until: Instant::now() + RESOLVE_WITHIN };
+        match port {
+            Some(port) => search.hosts(bare, port, first).await,
+            None => search.by_service(bare, &transports, is_open).await,
         }
     }
+}
+
+/// One search. When its time is up it has what was found by then.
+struct Search<'r> {
+    resolver: &'r TokioResolver,
+    until: Instant,
 }
 
 fn name_server(address: SocketAddr) -> NameServerConfig {
@@ -121,54 +120,98 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     server
 }
 
-/// The servers of a domain, by the transports that it wants if those are open; else the host.
-async fn by_service(
-    resolver: &TokioResolver,
-    domain: &str,
-    transports: &[Transport],
-    is_open: bool,
-) -> Vec<Server> {
-    let mut wanted = match is_open {
-        true => naptr::choose(rules(resolver, domain).await, transports),
-        false => Vec::new(),
-    };
-    if wanted.is_empty() {
-        let usual = transports.iter().filter_map(|kind| Some((*kind, service(domain, *kind)?)));
-        wanted = usual.collect();
-    }
-    let (mut servers, mut is_served) = (Vec::new(), false);
-    for (transport, service) in wanted.into_iter().take(TRANSPORTS_MAX) {
-        let targets = targets(resolver, service).await;
-        is_served |= !targets.is_empty();
-        for target in srv::order(targets, lot).into_iter().take(SRV_TARGETS_MAX) {
+impl Search<'_> {
+    /// The servers of a domain, by the transports that it wants if those are open; else the host.
+    async fn by_service(
+        &self,
+        domain: &str,
+        transports: &[Transport],
+        is_open: bool,
+    ) -> Vec<Server> {
+        let mut wanted = match is_open {
+            true => naptr::choose(self.rules(domain).await, transports),
+            false => Vec::new(),
+        };
+        if wanted.is_empty() {
+            let usual = transports.iter().filter_map(|kind| Some((*kind, service(domain, *kind)?)));
+            wanted = usual.collect();
+        }
+        let (mut servers, mut is_served) = (Vec::new(), false);
+        for (transport, service) in wanted.into_iter().take(TRANSPORTS_MAX) {
+            let targets = self.targets(service).await;
+            is_served |= !targets.is_empty();
+            let mut targets = srv::order(targets, lot);
+            targets.truncate(SRV_TARGETS_MAX);
             // A lone target of "." says that there is no such service (RFC 2782).
-            if target.host != "." {
-                servers.extend(hosts(resolver, &target.host, target.port, transport).await);
+            targets.retain(|target| target.host != ".");
+            // Together: one that nobody tells the address of takes no time from the others.
+            let each = targets.iter().map(|to| self.hosts(&to.host, to.port, transport));
+            servers.extend(join_all(each).await.into_iter().flatten());
+        }
+        match transports.first() {
+            Some(first) if !is_served => self.hosts(domain, first.default_port(), *first).await,
+            Some(_) | None => servers,
+        }
+    }
+
+    /// What a domain says of the transports by which it is reached (RFC 3263 §4.1).
+    async fn rules(&self, domain: &str) -> Vec<Rule> {
+        let name = format!("{}.", domain.trim_end_matches('.'));
+        let Some(found) = self.look_up(name, RecordType::NAPTR).await else { return Vec::new() };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let rules = found.answers().iter().filter_map(|record| {
+            let RData::NAPTR(naptr) = &record.data else { return None };
+            Some(Rule {
+                order: naptr.order,
+                preference: naptr.preference,
+                flags: text(&naptr.flags),
+                service: text(&naptr.services),
+                replacement: naptr.replacement.to_utf8(),
+            })
+        });
+        rules.take(RULES_MAX).collect()
+    }
+
+    async fn targets(&self, service: String) -> Vec<Target> {
+        let Some(found) = self.look_up(service, RecordType::SRV).await else { return Vec::new() };
+        let targets = found.answers().iter().filter_map(|record| {
+            let RData::SRV(srv) = &record.data else { return None };
+            let host = srv.target.to_utf8();
+            Some(Target { priority: srv.priority, weight: srv.weight, port: srv.port, host })
+        });
+        targets.collect()
+    }
+
+    async fn look_up(&self, name: String, kind: RecordType) -> Option<Lookup> {
+        match timeout_at(self.until, self.resolver.lookup(name, kind)).await {
+            Ok(Ok(found)) => Some(found),
+            Ok(Err(error)) => {
+                tracing::trace!(%error, %kind, "nothing is known by that name");
+                None
+            }
+            Err(_elapsed) => {
+                tracing::debug!(%kind, "a name took too long");
+                None
             }
         }
     }
-    match transports.first() {
-        Some(first) if !is_served => hosts(resolver, domain, first.default_port(), *first).await,
-        Some(_) | None => servers,
-    }
-}
 
-/// What a domain says of the transports by which it is reached (RFC 3263 §4.1).
-async fn rules(resolver: &TokioResolver, domain: &str) -> Vec<Rule> {
-    let name = format!("{}.", domain.trim_end_matches('.'));
-    let Some(found) = look_up(resolver, name, RecordType::NAPTR).await else { return Vec::new() };
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let rules = found.answers().iter().filter_map(|record| {
-        let RData::NAPTR(naptr) = &record.data else { return None };
-        Some(Rule {
-            order: naptr.order,
-            preference: naptr.preference,
-            flags: text(&naptr.flags),
-            service: text(&naptr.services),
-            replacement: naptr.replacement.to_utf8(),
-        })
-    });
-    rules.take(RULES_MAX).collect()
+    async fn hosts(&self, host: &str, port: u16, transport: Transport) -> Vec<Server> {
+        match timeout_at(self.until, self.resolver.lookup_ip(host)).await {
+            Ok(Ok(found)) => found
+                .iter()
+                .map(|ip| Server { transport, address: SocketAddr::new(ip, port) })
+                .collect(),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a name is not known");
+                Vec::new()
+            }
+            Err(_elapsed) => {
+                tracing::debug!("a name took too long");
+                Vec::new()
+            }
+        }
+    }
 }
 
 /// A number up to and with `most`, from the operating system's randomness.
@@ -187,44 +230,6 @@ fn service(domain: &str, transport: Transport) -> Option<String> {
         Transport::Ws | Transport::Wss => return None,
     };
     Some(format!("{service}.{}.", domain.trim_end_matches('.')))
-}
-
-async fn targets(resolver: &TokioResolver, service: String) -> Vec<Target> {
-    let Some(found) = look_up(resolver, service, RecordType::SRV).await else { return Vec::new() };
-    let targets = found.answers().iter().filter_map(|record| {
-        let RData::SRV(srv) = &record.data else { return None };
-        let host = srv.target.to_utf8();
-        Some(Target { priority: srv.priority, weight: srv.weight, port: srv.port, host })
-    });
-    targets.collect()
-}
-
-async fn look_up(resolver: &TokioResolver, name: String, kind: RecordType) -> Option<Lookup> {
-    match resolver.lookup(name, kind).await {
-        Ok(found) => Some(found),
-        Err(error) => {
-            tracing::trace!(%error, %kind, "nothing is known by that name");
-            None
-        }
-    }
-}
-
-async fn hosts(
-    resolver: &TokioResolver,
-    host: &str,
-    port: u16,
-    transport: Transport,
-) -> Vec<Server> {
-    match resolver.lookup_ip(host).await {
-        Ok(found) => found
-            .iter()
-            .map(|ip| Server { transport, address: SocketAddr::new(ip, port) })
-            .collect(),
-        Err(error) => {
-            tracing::debug!(%error, "a name is not known");
-            Vec::new()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ const A: u16 = 1;
 const SRV: u16 = 33;
 const NAPTR: u16 = 35;
 
-/// Answers with what is known of a name and type; of other names that they are not there.
+/// Answers with what is known of a name and type; of other names that they are not there, and of
+/// those that begin with `mute` nothing.
 async fn serve(socket: UdpSocket, zone: Vec<(&'static str, u16, Vec<u8>)>) {
     let mut buffer = [0; 1_000];
     loop {
@@ -33,6 +34,9 @@ async fn serve(socket: UdpSocket, zone: Vec<(&'static str, u16, Vec<u8>)>) {
             at = end;
         }
         let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+        if name.starts_with("mute") {
+            continue;
+        }
         let question = &query[12..at + 5];
         let known = |(of, of_kind, _): &&(&str, u16, Vec<u8>)| *of == name && *of_kind == kind;
         let answers: Vec<_> = zone.iter().filter(known).collect();
@@ -105,6 +109,10 @@ async fn resolved(target: &str) -> Vec<String> {
             // What it names is not there.
             ("broken.example.", NAPTR, naptr(1, "SIP+D2U", "_sip._udp.broken.example.")),
             ("broken.example.", A, a(6)),
+            // Who is to tell of its first servers is down.
+            ("_sip._udp.lame.example.", SRV, srv(1, 5070, "mute-1.lame.example")),
+            ("_sip._udp.lame.example.", SRV, srv(2, 5070, "mute-2.lame.example")),
+            ("_sip._udp.lame.example.", SRV, srv(3, 5080, "first.carrier.example")),
         ],
     ));
     let bind = vec!["127.0.0.1:0".parse().unwrap()];
@@ -168,6 +176,12 @@ async fn a_domain_that_says_nothing_is_reached_by_what_it_has_servers_for() {
 #[tokio::test]
 async fn a_domain_whose_service_is_not_there_is_the_host_itself() {
     assert_eq!(resolved("sip:bob@broken.example").await, ["udp 127.0.0.6:5060"]);
+}
+
+#[tokio::test]
+async fn servers_that_nobody_tells_the_addresses_of_hide_no_other() {
+    let found = resolved("sip:bob@lame.example;transport=udp").await;
+    assert_eq!(found, ["udp 127.0.0.2:5080"]);
 }
 
 #[tokio::test]

@@ -71,6 +71,14 @@ impl FromStr for Network {
             Some(_) => return Err(NetworkError),
             None => whole,
         };
+        // An IPv4 network written as part of IPv6 is one of IPv4, as its addresses are.
+        let mapped = 128 - 32;
+        let (address, prefix) = match address.to_canonical() {
+            IpAddr::V4(own) if address.is_ipv6() && (mapped..=whole).contains(&prefix) => {
+                (own.into(), prefix - mapped)
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => (address, prefix),
+        };
         (prefix <= whole).then_some(Network { address, prefix }).ok_or(NetworkError)
     }
 }
@@ -95,6 +103,8 @@ mod tests {
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
             ("::/0", "::1", "127.0.0.1"),
             ("::1", "::1", "::2"),
+            ("::ffff:192.0.2.0/120", "192.0.2.9", "192.0.3.9"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"),
         ] {
             let network: Network = network.parse().unwrap();
             assert!(network.contains(inside.parse().unwrap()), "{network} {inside}");

@@ -260,8 +260,10 @@ impl Switchboard {
     /// A port is open: answer the caller's offer, make ours, or call.
     pub(crate) fn port_opened(&mut self, now: Instant, id: LegId, address: SocketAddr) {
         let address = match self.config.sip.advertised {
-            Some(advertised) => SocketAddr::new(advertised, address.port()),
-            None => address,
+            Some(advertised) if advertised.is_ipv4() == address.is_ipv4() => {
+                SocketAddr::new(advertised, address.port())
+            }
+            Some(_) | None => address,
         };
         let session_id = self.chance.draw();
         let Some(policy) = self.legs.get(&id).map(|leg| leg.srtp) else {

@@ -1,7 +1,7 @@
 //! A switchboard with phones that are written by hand.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use model::{
@@ -91,18 +91,25 @@ impl House {
         trunk_audio: BTreeMap<String, TrunkAudio>,
         srtp: SrtpRules,
     ) -> House {
-        House::furnished((access, trunk_audio, srtp), TRUSTING)
+        House::furnished((access, trunk_audio, srtp), TRUSTING, None)
+    }
+
+    /// A house that is reached by that address from outside.
+    pub(crate) fn advertising(advertised: IpAddr) -> House {
+        let open = (Access::everybody(), BTreeMap::new(), SrtpRules::default());
+        House::furnished(open, TRUSTING, Some(advertised))
     }
 
     /// A house whose rooms follow that profile.
     pub(crate) fn following(profile: &str) -> House {
         let open = (Access::everybody(), BTreeMap::new(), SrtpRules::default());
-        House::furnished(open, profile)
+        House::furnished(open, profile, None)
     }
 
     fn furnished(
         (access, trunk_audio, srtp): (Access, BTreeMap<String, TrunkAudio>, SrtpRules),
         profile: &str,
+        advertised: Option<IpAddr>,
     ) -> House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
@@ -115,7 +122,7 @@ impl House {
             profile: call::parse(profile).unwrap(),
         };
         let config = Config {
-            sip: sip::Config { focus: true, access, ..sip::Config::new(listeners) },
+            sip: sip::Config { focus: true, access, advertised, ..sip::Config::new(listeners) },
             rooms: BTreeMap::new(),
             callers: [(ConferenceName::parse("desk").unwrap(), "+4930999".to_owned())].into(),
             trunk_audio,

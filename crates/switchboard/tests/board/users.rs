@@ -126,3 +126,18 @@ fn who_is_said_to_be_a_user_is_called_at_that_users_address_only() {
     assert_eq!(invite(3, &format!("sip:alice@{SERVER}")), Ok(()));
     is_alice(&mut house, &phone, "alice");
 }
+
+/// Audio comes in where the port was opened, and an address of the other version of IP is not
+/// there.
+#[test]
+fn a_phone_is_told_the_advertised_address_only_where_it_can_be_reached_by_it() {
+    for (advertised, told) in
+        [("203.0.113.7", "IN IP4 203.0.113.7"), ("2001:db8::7", "IN IP4 10.0.0.1")]
+    {
+        let mut house = House::advertising(advertised.parse().unwrap());
+        let messages = Phone::new("alice", 1).call(&mut house, "room", "");
+        let Some(Message::Response(ok)) = messages.last() else { panic!("{messages:?}") };
+        let said = String::from_utf8(ok.body.clone()).unwrap();
+        assert!(said.contains(&format!("c={told}\r\n")), "{said}");
+    }
+}

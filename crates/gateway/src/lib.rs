@@ -25,6 +25,7 @@ mod srv;
 mod stats;
 mod stun;
 mod tls;
+mod validity;
 mod websocket;
 
 use std::io;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -14,6 +14,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::validity::NotAfter;
 
 /// TLS 1.2 is the least that RFC 9325 allows; of it rustls has AEAD suites with forward secrecy
 /// only.
@@ -167,6 +169,13 @@ fn read(settings: &TlsSettings) -> Result<Current, TlsError> {
     let written = written(settings);
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = certificates(&settings.certificate)?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if let Some(end) = chain.first().and_then(|own| NotAfter::of(own))
+        && end.unix_s() < since.as_secs()
+    {
+        let text = format!("the certificate is not valid any more since {end}; have it renewed");
+        return Err(wrong(&settings.certificate)(text));
+    }
     let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(wrong(&settings.key))?;
     let server = server(settings, &provider, chain.clone(), key.clone_key())?;
     let client = client(settings, &provider, chain, key)?;

@@ -196,6 +196,25 @@ async fn a_certificate_written_anew_is_shown_to_those_who_come_later() {
     assert_eq!(house.message().await.1, OPTIONS, "who was there before stays");
 }
 
+/// Nobody who checks it would come in, and to be told so by the phones is late.
+#[tokio::test]
+async fn a_certificate_that_is_over_is_not_served_with() {
+    let authority = Authority::new();
+    authority.certify("pbx.example");
+    let house = House::with_tls(authority.settings()).await;
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["pbx.example".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2_021, 5, 6);
+    let certificate = params.signed_by(&key, &authority.issuer).unwrap();
+    std::fs::write(authority.path("server.pem"), certificate.pem()).unwrap();
+    std::fs::write(authority.path("server.key"), key.serialize_pem()).unwrap();
+    let told = house.gateway.certificates().reload().unwrap_err().to_string();
+    assert!(told.contains("server.pem") && told.contains("since 2021-05-06"), "{told}");
+    let settings = Settings { tls: Some(authority.settings()), ..Settings::default() };
+    let told = Gateway::bind(settings).await.unwrap_err().to_string();
+    assert!(told.contains("since 2021-05-06"), "{told}");
+}
+
 #[tokio::test]
 async fn a_peer_without_a_certificate_stays_out_where_one_is_required() {
     let authority = Authority::new();

@@ -239,6 +239,9 @@ pub enum AccessError {
     /// A route names a trunk that is not there, or that calls cannot go to.
     #[error("a route names the trunk {0}, which is not there or has no proxy")]
     NoTrunk(String),
+    /// A route leads to somebody who is no user, and so nowhere.
+    #[error("the route {0} leads to the user {1}, and there is no [users.{1}]")]
+    NoUser(String, String),
 }
 
 /// Puts the tables together; gives also what is agreed on with each trunk. `variable` looks up a
@@ -273,10 +276,18 @@ pub(crate) fn access(
     let routes = routes.into_iter().map(|line| line.with_pin(&variable));
     let routes = routes.collect::<Result<Vec<Route>, AccessError>>()?;
     let access = Access { realm, md5, users: kept, calls_out, trunks, trusted, routes };
-    match access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
-        Some(missing) => Err(AccessError::NoTrunk(missing.to_owned())),
-        None => Ok((access, audio)),
+    if let Some(missing) = access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
+        return Err(AccessError::NoTrunk(missing.to_owned()));
     }
+    for route in &access.routes {
+        if let Target::User(template) = &route.to
+            && let Some(user) = template.constant()
+            && !access.users.contains_key(&user)
+        {
+            return Err(AccessError::NoUser(route.pattern.to_string(), user));
+        }
+    }
+    Ok((access, audio))
 }
 
 /// A trunk that a route names in vain.
@@ -400,6 +411,16 @@ mod tests {
         assert!(told.contains("not open to strangers"), "{told}");
         let told = read("[[routes]]\nmatch = \"*\"\nnumber = \"1\"").unwrap_err();
         assert!(told.contains("has trunks"), "{told}");
+    }
+
+    #[test]
+    fn a_route_to_a_user_by_name_wants_that_user() {
+        let route = "[[routes]]\nmatch = \"0\"\nuser = \"bob\"\n";
+        let told = read(route).unwrap_err();
+        assert!(told.contains("route 0") && told.contains("[users.bob]"), "{told}");
+        assert!(read(&format!("[users.bob]\npassword_env = \"SECRET\"\n{route}")).is_ok());
+        // Of whom it captures it is known only when it is dialled.
+        assert!(read("[[routes]]\nmatch = \"*\"\nuser = \"$1\"\n").is_ok());
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::trunks::TrunkTable;
 use crate::interval::SessionInterval;
 use crate::profiles::{ProfileError, Profiles, ProfilesTable};
 use crate::prompts::{PromptError, Prompts, PromptsTable};
+use crate::sense::Senseless;
 
 /// Where the server listens, what it keeps where, and its rooms.
 #[derive(Debug, Clone)]
@@ -290,12 +291,12 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {reason}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said. It is part of the message, so it is not given as the source.
+        reason: std::io::Error,
     },
     /// A profile cannot be had.
     #[error(transparent)]
@@ -309,12 +310,15 @@ pub enum ConfigError {
     /// Tokens or issuers cannot be had.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// It says what cannot be meant.
+    #[error(transparent)]
+    Senseless(#[from] Senseless),
     /// The file does not say what a configuration says.
     #[error("{}: {reason}", path.display())]
     Wrong {
         /// Which file.
         path: PathBuf,
-        /// Line, column and reason.
+        /// The reason, with line and column where it has them.
         reason: String,
     },
 }
@@ -326,6 +330,13 @@ impl Config {
             Some(path) => read(path)?,
             None => File::default(),
         };
+        Config::of(file, options).map_err(|error| match &options.config {
+            Some(path) => ConfigError::Wrong { path: path.clone(), reason: error.to_string() },
+            None => error,
+        })
+    }
+
+    fn of(file: File, options: &Options) -> Result<Config, ConfigError> {
         let profiles = Profiles::load(file.profiles.folder.as_deref())?;
         let sounds = Prompts::load(file.prompts.folder.as_deref())?;
         for room in file.rooms.values().chain([&file.room]) {
@@ -345,7 +356,7 @@ impl Config {
         let keyring = crate::tokens::keyring(file.tokens, file.jwt, variable)?;
         let (access, trunk_audio) =
             crate::access::access(file.access, named, file.routes, variable)?;
-        Ok(Config {
+        let config = Config {
             sip,
             srtp: file.srtp,
             srtp_by_user,
@@ -374,13 +385,15 @@ impl Config {
             trunk_audio,
             room: file.room,
             rooms: file.rooms,
-        })
+        };
+        crate::sense::check(&config)?;
+        Ok(config)
     }
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        .map_err(|reason| ConfigError::Unreadable { path: path.into(), reason })?;
     toml::from_str(&text).map_err(|error| ConfigError::Wrong {
         path: path.into(),
         reason: error.to_string().trim_end().to_owned(),

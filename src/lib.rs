@@ -13,6 +13,7 @@ pub mod interval;
 pub mod phone;
 pub mod profiles;
 pub mod prompts;
+pub mod sense;
 pub mod server;
 pub mod shard;
 pub mod tokens;

@@ -39,7 +39,7 @@ pub async fn serve(
         .await
         .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
     let http_address = http.local_addr()?;
-    let (gateway, inbound) = Gateway::bind(gateway_settings(&config)?).await?;
+    let (gateway, inbound) = Gateway::bind(gateway_settings(&config)).await?;
     let sip_address = gateway.listeners().first().context("there is no address for SIP")?.1;
 
     let (inlet, outlet) = Inlet::new();
@@ -126,20 +126,16 @@ pub async fn serve(
     Ok(())
 }
 
-fn gateway_settings(config: &Config) -> Result<gateway::Settings> {
+fn gateway_settings(config: &Config) -> gateway::Settings {
     let WebSocket { listen, listen_tls, origins } = config.websocket.clone();
-    anyhow::ensure!(
-        listen_tls.is_empty() || config.tls.is_some(),
-        "[websocket] listen_tls needs the certificate of [tls]"
-    );
-    Ok(gateway::Settings {
+    gateway::Settings {
         bind: config.sip.clone(),
         tls: config.tls.clone().map(Into::into),
         websocket: listen,
         secure_websocket: listen_tls,
         origins,
         ..Default::default()
-    })
+    }
 }
 
 fn start_workers(

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use media::limits::PORTS_MAX;
 
+/// Media threads. One for each core is what helps; more than any machine has is a slip, and each
+/// takes memory and a ring of its own.
+pub const MEDIA_THREADS_MAX: usize = 256;
+
 /// Orders on their way to one media thread. It takes [`ORDERS_PER_TURN_MAX`] in each turn, at least
 /// every 20 ms; when a burst fills the ring, whoever orders waits.
 pub const ORDERS_QUEUED_MAX: usize = 1_024;

@@ -179,6 +179,16 @@ impl Template {
         if doubled { Err(PatternError::Dollar) } else { Ok(Template(parts)) }
     }
 
+    /// The text, if it is the same whatever is captured.
+    #[must_use]
+    pub fn constant(&self) -> Option<String> {
+        let has_hole = self.0.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Capture(_) => true,
+        });
+        (!has_hole).then(|| self.fill(&[]))
+    }
+
     /// The text, with its holes filled.
     #[must_use]
     pub fn fill(&self, captures: &[&str]) -> String {

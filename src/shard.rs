@@ -11,7 +11,7 @@ use model::limits::{COMMANDS_QUEUED_MAX, TAP_FRAMES_QUEUED_MAX};
 use model::stats::SignalStats;
 use model::{
     Accepted, Allowed, Author, Command, CommandId, ConferenceId, MediaOrder, MediaReport, PartyId,
-    RecordingId, Refusal, TrunkView,
+    RecordingId, Refusal, TrunkRegistration, TrunkState, TrunkView,
 };
 use sip::access::Suspicion;
 use switchboard::{HouseRules, Input, Output, Switchboard};
@@ -349,7 +349,11 @@ fn hand_on(
                 "denied");
         }
         Output::Trunk(TrunkView { name, state, registration, .. }) => {
-            tracing::info!(trunk = name, ?state, ?registration, "trunk");
+            let is_out = state == TrunkState::Down || registration == TrunkRegistration::Failed;
+            match is_out {
+                true => tracing::warn!(trunk = name, ?state, ?registration, "trunk"),
+                false => tracing::info!(trunk = name, ?state, ?registration, "trunk"),
+            }
         }
         Output::Media(order) => shells.workers.order(order),
         Output::Answer { id, answer } => {

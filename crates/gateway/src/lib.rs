@@ -216,6 +216,7 @@ impl Gateway {
                 shared.names.note(&host, &secure);
             }
             if servers.is_empty() {
+                tracing::info!(host, "a name leads to no server that can be reached from here");
                 shared.counters.names_unresolved.add();
             }
             shared.tell(Inbound::Resolved { id, servers }).await;

@@ -86,6 +86,8 @@ impl fmt::Display for BindError {
             f.write_str("address in use")
         } else if kind == io::ErrorKind::AddrNotAvailable {
             f.write_str("not an address of this machine")
+        } else if kind == io::ErrorKind::PermissionDenied {
+            write!(f, "{source}; ports below 1024 take CAP_NET_BIND_SERVICE")
         } else {
             write!(f, "{source}")
         }

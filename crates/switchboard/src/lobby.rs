@@ -16,6 +16,7 @@
 //! there.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use call::{LegChange, PhoneKey};
@@ -111,6 +112,11 @@ enum Guesser {
 }
 
 impl Guesser {
+    /// Who calls from that address.
+    fn at(source: IpAddr) -> Guesser {
+        Guesser::Caller(source.to_canonical().to_string())
+    }
+
     fn wrong_max(&self) -> u32 {
         match self {
             Guesser::Caller(_) => WRONG_PINS_PER_CALLER_MAX,
@@ -125,12 +131,14 @@ impl Wanted {
         let Destination::Lobby { conference, pin } = &incoming.destination else { return None };
         let caller = match &incoming.origin {
             // All who call by a trunk call from one host.
-            Origin::Trunk(name) => format!("{name} {}", incoming.from.uri.user().unwrap_or("")),
+            Origin::Trunk(name) => {
+                Guesser::Caller(format!("{name} {}", incoming.from.uri.user().unwrap_or("")))
+            }
             Origin::Stranger | Origin::Trusted | Origin::User(_) => {
-                incoming.flow.remote.ip().to_canonical().to_string()
+                Guesser::at(incoming.flow.remote.ip())
             }
         };
-        let (caller, room) = (Guesser::Caller(caller), Guesser::Room(conference.to_lowercase()));
+        let room = Guesser::Room(conference.to_lowercase());
         Some(Wanted { pin: pin.clone(), caller, room })
     }
 }
@@ -189,11 +197,17 @@ impl Lobby {
         if !is_whole || codec.is_none() {
             return Some(Step::Stays);
         }
-        if wanted.pin.fits(&std::mem::take(typed)) {
+        *tries += 1;
+        let (typed, wanted) = (std::mem::take(typed), wanted.clone());
+        let is_last = *tries >= PIN_TRIES;
+        // Since it came others may have typed all the wrong ones that there may be: those who
+        // stand here together have no more tries than one after the other.
+        if self.may_try(now, &wanted).is_err() {
+            return Some(Step::Goes);
+        }
+        if wanted.pin.fits(&typed) {
             return Some(Step::ComesIn);
         }
-        *tries += 1;
-        let (is_last, wanted) = (*tries >= PIN_TRIES, wanted.clone());
         self.note(now, &wanted);
         let is_over = is_last || self.may_try(now, &wanted).is_err();
         Some(if is_over { Step::Goes } else { Step::TriesAgain })
@@ -310,5 +324,46 @@ impl Switchboard {
         }
         *self.refusals.entry(Refusal::WrongPin.code()).or_default() += 1;
         self.leg_changed(now, leg.conference, id, LegChange::Gone(LeaveReason::Failed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(source: &str) -> Wanted {
+        let caller = Guesser::at(source.parse().unwrap());
+        Wanted { pin: "4711".parse().unwrap(), caller, room: Guesser::Room("desk".to_owned()) }
+    }
+
+    /// Somebody with that many calls open at once types a wrong PIN in each, and the right one in
+    /// another; how many were looked at, and whether it came in.
+    fn guess(source: impl Fn(u64) -> String, calls: u64) -> (u64, bool) {
+        #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
+        let now = Instant::now();
+        let mut lobby = Lobby::default();
+        for leg in 0..=calls {
+            let wanted = wanted(&source(leg));
+            lobby.may_try(now, &wanted).unwrap();
+            lobby.enter(now, LegId(leg), wanted);
+            lobby.callers.get_mut(&LegId(leg)).unwrap().codec = Some(Codec::Pcmu);
+        }
+        for leg in 0..calls {
+            for key in "1234".chars() {
+                lobby.press(now, LegId(leg), key);
+            }
+        }
+        let room = lobby.wrong[&Guesser::Room("desk".to_owned())].0;
+        let steps = "4711".chars().map(|key| lobby.press(now, LegId(calls), key));
+        (room.into(), matches!(steps.last(), Some(Some(Step::ComesIn))))
+    }
+
+    #[test]
+    fn calls_that_are_open_at_once_have_no_more_tries_than_one_after_the_other() {
+        let one_host = |_| "192.0.2.1".to_owned();
+        assert_eq!(guess(one_host, 5), (5, true));
+        assert_eq!(guess(one_host, 100), (WRONG_PINS_PER_CALLER_MAX.into(), false));
+        let many_hosts = |leg| format!("198.51.100.{leg}");
+        assert_eq!(guess(many_hosts, 200), (WRONG_PINS_PER_ROOM_MAX.into(), false));
     }
 }

@@ -112,9 +112,13 @@ enum Guesser {
 }
 
 impl Guesser {
-    /// Who calls from that address.
+    /// Who calls from that address. One IPv6 host has a network of 64 bits for itself (RFC 6177).
     fn at(source: IpAddr) -> Guesser {
-        Guesser::Caller(source.to_canonical().to_string())
+        let host = match source.to_canonical() {
+            IpAddr::V4(ip) => IpAddr::V4(ip),
+            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+        };
+        Guesser::Caller(host.to_string())
     }
 
     fn wrong_max(&self) -> u32 {
@@ -365,5 +369,11 @@ mod tests {
         assert_eq!(guess(one_host, 100), (WRONG_PINS_PER_CALLER_MAX.into(), false));
         let many_hosts = |leg| format!("198.51.100.{leg}");
         assert_eq!(guess(many_hosts, 200), (WRONG_PINS_PER_ROOM_MAX.into(), false));
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_has_no_more_tries_than_one_with_one() {
+        let of_one_host = |leg| format!("2001:db8::{leg:x}");
+        assert_eq!(guess(of_one_host, 100), (WRONG_PINS_PER_CALLER_MAX.into(), false));
     }
 }

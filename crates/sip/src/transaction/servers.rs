@@ -35,7 +35,8 @@ pub(crate) struct MergeKey {
 /// other side chose is known by its fingerprint, so that such a one costs the same whatever came.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    alive: BTreeMap<TransactionId, Server>,
+    /// In boxes: ids only grow, so each node of the map stays half empty, and so is small.
+    alive: BTreeMap<TransactionId, Box<Server>>,
     ids: BTreeMap<Fingerprint, TransactionId>,
     merged: BTreeMap<Fingerprint, TransactionId>,
     fingerprints: Fingerprints,
@@ -128,7 +129,7 @@ impl Servers {
         }
         let last = Box::default();
         let server = Server { key, merge, method, state, flow, last, interval: T1, tag };
-        self.alive.insert(id, server);
+        self.alive.insert(id, Box::new(server));
         id
     }
 

@@ -87,7 +87,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Handshake {
 /// that comes back names the conference by its id, as a name may have a successor, and in `after`
 /// the last `seq` that it saw. What a client sends is not read.
 ///
-/// As a plain GET: the events that are kept in memory, the latest 4,096 at most.
+/// As a plain GET: the events that are kept in memory. Those are the latest 8,192 of all
+/// conferences, of each its latest 64 in any case and its latest 4,096 at most.
 #[utoipa::path(
     get,
     path = "/api/v1/conferences/{conference}/events",

@@ -16,8 +16,7 @@ use model::{
 use tokio::sync::watch;
 
 use crate::limits::{
-    AUDIENCES_PER_CONFERENCE_MAX, EVENTS_FOLLOWED_MAX, EVENTS_KEPT_MAX, EVENTS_PASSED_OVER_MAX,
-    EVENTS_PER_BATCH_MAX,
+    AUDIENCES_PER_CONFERENCE_MAX, EVENTS_KEPT_MAX, EVENTS_OF_EACH_KEPT, EVENTS_PER_BATCH_MAX,
 };
 
 /// Views and latest events of all conferences, live ones and those that ended lately.
@@ -50,14 +49,10 @@ struct Shelves {
     /// In the order of their ends.
     ended: VecDeque<ConferenceId>,
     /// The latest events of all conferences in the order in which they came, for those who follow
-    /// all.
+    /// all. What leaves here leaves its conference, too, unless it is of the latest there.
     log: VecDeque<Arc<Event>>,
     /// How many events came before the log's first one.
     log_start: u64,
-    /// Events that conferences hold.
-    kept: usize,
-    /// Which leaves first; those that have left already are passed over.
-    order: VecDeque<(ConferenceId, u64)>,
     bounds: Bounds,
     closed: bool,
 }
@@ -65,12 +60,12 @@ struct Shelves {
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
+    /// Latest events of all conferences together.
+    of_all: usize,
+    /// Latest events of each conference, also where they are not among those.
+    of_each: usize,
     /// Events of one conference.
     per_conference: usize,
-    /// Events of all of them together.
-    kept: usize,
-    /// Events for those who follow all.
-    followed: usize,
 }
 
 /// One conference.
@@ -78,6 +73,8 @@ struct Bounds {
 struct Shelf {
     /// As those are told it who see everything.
     told: Told,
+    /// How many of its events are not in the log any more: those that leave first.
+    aged: usize,
     /// What it was before the oldest event that is kept.
     before: Option<ConferenceView>,
     /// As others are told it, who have looked.
@@ -102,9 +99,9 @@ impl Feed {
     /// A feed that knows of nothing yet.
     pub fn new() -> Feed {
         Feed::with_bounds(Bounds {
+            of_all: EVENTS_KEPT_MAX,
+            of_each: EVENTS_OF_EACH_KEPT,
             per_conference: EVENTS_KEPT_PER_CONFERENCE,
-            kept: EVENTS_KEPT_MAX,
-            followed: EVENTS_FOLLOWED_MAX,
         })
     }
 
@@ -116,8 +113,6 @@ impl Feed {
                 ended: VecDeque::new(),
                 log: VecDeque::new(),
                 log_start: 0,
-                kept: 0,
-                order: VecDeque::new(),
                 bounds,
                 closed: false,
             }),
@@ -321,12 +316,9 @@ impl Shelves {
                 };
                 self.live_by_name.insert(view.name.clone(), id);
                 let told = Told::new(Arc::new(view), VecDeque::from([Arc::clone(&event)]));
-                let shelf = Shelf { told, before: None, audiences: BTreeMap::new() };
-                self.by_conference.insert(id, shelf);
+                self.by_conference.insert(id, Shelf::new(told, None));
             }
         }
-        self.kept += 1;
-        self.order.push_back((id, event.seq));
         if let EventKind::Ended { .. } = &event.kind {
             self.end(id);
         }
@@ -341,8 +333,7 @@ impl Shelves {
     fn begin(&mut self, before: ConferenceView) {
         self.live_by_name.insert(before.name.clone(), before.id);
         let (id, told) = (before.id, Told::new(Arc::new(before.clone()), VecDeque::new()));
-        self.by_conference
-            .insert(id, Shelf { told, before: Some(before), audiences: BTreeMap::new() });
+        self.by_conference.insert(id, Shelf::new(told, Some(before)));
     }
 
     /// A conference ended: its name is free again, and the one that ended longest ago is forgotten.
@@ -356,44 +347,25 @@ impl Shelves {
         self.ended.push_back(id);
         if self.ended.len() > ENDED_CONFERENCES_KEPT
             && let Some(oldest) = self.ended.pop_front()
-            && let Some(forgotten) = self.by_conference.remove(&oldest)
         {
-            self.kept -= forgotten.told.events.len();
+            self.by_conference.remove(&oldest);
         }
     }
 
-    /// Lets go of what is beyond the bounds.
+    /// Lets go of what is beyond the bounds: an event leaves the log, and it leaves its conference
+    /// then or when enough others have come there.
     fn trim(&mut self, id: ConferenceId) {
-        if let Some(shelf) = self.by_conference.get_mut(&id) {
-            if shelf.told.events.len() > self.bounds.per_conference {
-                shelf.forget_oldest();
-                self.kept -= 1;
-            }
-            for (_, told) in shelf.audiences.values_mut() {
-                while told.events.len() > self.bounds.per_conference {
-                    told.events.pop_front();
-                }
-            }
-        }
-        while self.kept > self.bounds.kept
-            && let Some((id, seq)) = self.order.pop_front()
+        if self.log.len() > self.bounds.of_all
+            && let Some(oldest) = self.log.pop_front()
         {
-            if let Some(shelf) = self.by_conference.get_mut(&id)
-                && shelf.told.events.front().is_some_and(|event| event.seq == seq)
-            {
-                shelf.forget_oldest();
-                self.kept -= 1;
+            self.log_start += 1;
+            if let Some(shelf) = self.by_conference.get_mut(&oldest.conference) {
+                shelf.age(oldest.seq);
+                shelf.trim(self.bounds);
             }
         }
-        if self.order.len() > 2 * self.kept + EVENTS_PASSED_OVER_MAX {
-            let shelves = &self.by_conference;
-            self.order.retain(|(id, seq)| {
-                shelves.get(id).is_some_and(|shelf| *seq >= shelf.told.oldest_seq())
-            });
-        }
-        if self.log.len() > self.bounds.followed {
-            self.log.pop_front();
-            self.log_start += 1;
+        if let Some(shelf) = self.by_conference.get_mut(&id) {
+            shelf.trim(self.bounds);
         }
     }
 
@@ -426,6 +398,10 @@ impl Shelves {
 }
 
 impl Shelf {
+    fn new(told: Told, before: Option<ConferenceView>) -> Shelf {
+        Shelf { told, aged: 0, before, audiences: BTreeMap::new() }
+    }
+
     fn publish(&mut self, event: &Arc<Event>) {
         Arc::make_mut(&mut self.told.view).apply(event);
         self.told.events.push_back(Arc::clone(event));
@@ -475,8 +451,29 @@ impl Shelf {
         (projection, told)
     }
 
+    /// One of its events has left the log, if it has not left here before.
+    fn age(&mut self, seq: u64) {
+        self.aged = self.told.position_after(seq).max(self.aged);
+    }
+
+    /// Lets go of what is beyond the bounds.
+    fn trim(&mut self, bounds: Bounds) {
+        let kept = |shelf: &Shelf| shelf.told.events.len();
+        while kept(self) > bounds.per_conference || (self.aged > 0 && kept(self) > bounds.of_each) {
+            self.forget_oldest();
+        }
+        let bound = kept(self).max(bounds.of_each);
+        for (_, told) in self.audiences.values_mut() {
+            let beyond = told.events.len().saturating_sub(bound);
+            told.events.drain(..beyond);
+            give_back(&mut told.events);
+        }
+        give_back(&mut self.told.events);
+    }
+
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.told.events.pop_front() else { return };
+        self.aged = self.aged.saturating_sub(1);
         match &mut self.before {
             Some(before) => before.apply(&oldest),
             None => self.before = ConferenceView::begin(&oldest),
@@ -503,6 +500,13 @@ impl Told {
 
     fn position_after(&self, seq: u64) -> usize {
         self.events.partition_point(|event| event.seq <= seq)
+    }
+}
+
+/// Gives room back that was needed once.
+fn give_back(events: &mut VecDeque<Arc<Event>>) {
+    if events.capacity() > 4 * events.len().max(EVENTS_OF_EACH_KEPT) {
+        events.shrink_to(2 * events.len());
     }
 }
 

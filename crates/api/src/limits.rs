@@ -38,18 +38,17 @@ pub(crate) const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(5);
 /// when somebody hangs up, not within microseconds.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Events kept over all conferences: 64 conferences full of
-/// [`EVENTS_KEPT_PER_CONFERENCE`](model::limits::EVENTS_KEPT_PER_CONFERENCE), about 60 MB.
-pub(crate) const EVENTS_KEPT_MAX: usize = 64 * model::limits::EVENTS_KEPT_PER_CONFERENCE;
+/// Latest events kept of all conferences together, for those who follow all and for those who come
+/// back to one: 20 s at a hundred calls a second and four events a call, twice
+/// [`SEND_WAIT_MAX`], and hours where a few calls come in a minute, in about 2 MB. It is full
+/// after 2,000 calls, and memory is as it stays. What is older is in the journal.
+pub(crate) const EVENTS_KEPT_MAX: usize = 8_192;
 
-/// Latest events kept for those who follow all conferences: 40 s at a hundred calls a second and
-/// four events a call, in about 4 MB. Whoever comes back begins with a snapshot, so nothing older
-/// is asked for.
-pub(crate) const EVENTS_FOLLOWED_MAX: usize = 16_384;
-
-/// Events whose turn to leave is noted although they have left: so many are passed over before the
-/// notes are gone through.
-pub(crate) const EVENTS_PASSED_OVER_MAX: usize = 1_024;
+/// Latest events kept of each conference, however many come elsewhere: a call of two from its
+/// beginning until they have spoken by turns for a few minutes. Whoever lost its connection is
+/// back by then, and who comes later begins with a snapshot. At 15 KB a conference these are 75 MB
+/// where [`CONFERENCES_MAX`](model::limits::CONFERENCES_MAX) go on, which take more than that.
+pub(crate) const EVENTS_OF_EACH_KEPT: usize = 64;
 
 /// Audiences of one conference whose events are kept ready: its agents and a few customers. Another
 /// one takes the place of one that does not look, and is told anew.

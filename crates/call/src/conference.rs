@@ -197,7 +197,7 @@ impl Conference {
             LegChange::Measured(quality) => {
                 if self.parties[index].is_connected() && self.parties[index].changes_class(&quality)
                 {
-                    self.tell(cause, EventKind::Quality { party, quality });
+                    self.tell(cause, EventKind::Quality { party, quality: Box::new(quality) });
                 }
             }
             LegChange::OneWay(way) => {

@@ -501,7 +501,7 @@ fn changes(before: &PartyView, shown: &PartyView, event: &Event) -> Vec<EventKin
         (&event.kind, shown.quality)
         && *measured == party
     {
-        kinds.push(EventKind::Quality { party, quality });
+        kinds.push(EventKind::Quality { party, quality: Box::new(quality) });
     }
     if before.one_way != shown.one_way {
         kinds.push(EventKind::OneWay { party, way: shown.one_way });

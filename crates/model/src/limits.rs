@@ -26,8 +26,9 @@ pub const COMMANDS_QUEUED_MAX: usize = 1_024;
 /// worth at 16 a second.
 pub const COMMANDS_REMEMBERED_MAX: usize = 1_024;
 
-/// Events kept in memory per conference for clients that catch up: at five events a party a room
-/// of 400 can come, go and be muted once before the oldest leave. Older ones are in the journal.
+/// Events kept in memory of one conference at most, for clients that catch up: at five events a
+/// party a room of 400 can come, go and be muted once before the oldest leave. Older ones are in
+/// the journal.
 pub const EVENTS_KEPT_PER_CONFERENCE: usize = 4_096;
 
 /// Ended conferences whose events and roster can still be asked for: an hour of a busy small

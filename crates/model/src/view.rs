@@ -267,7 +267,7 @@ impl ConferenceView {
             EventKind::Muted { party } => self.with(*party, |p| p.muted = true),
             EventKind::Unmuted { party } => self.with(*party, |p| p.muted = false),
             EventKind::Talking { party, talking } => self.with(*party, |p| p.talking = *talking),
-            EventKind::Quality { party, quality } => self.measure(*party, *quality),
+            EventKind::Quality { party, quality } => self.measure(*party, **quality),
             EventKind::OneWay { party, way } => self.with(*party, |p| p.one_way = *way),
             EventKind::RecordingStarted { recording } => {
                 let (id, started_ms) = (*recording, event.at_ms);

@@ -1,5 +1,5 @@
 use model::profile::Seeing;
-use model::{Author, LeaveReason, PartyId};
+use model::{Author, Codec, Direction, LeaveReason, PartyId, Role};
 
 use super::*;
 
@@ -23,8 +23,23 @@ fn at(conference: u64, seq: u64, kind: EventKind) -> Event {
     Event { conference, seq, at_ms: seq, by: Author::System, cause: None, kind }
 }
 
-fn bounded(per_conference: usize, kept: usize, followed: usize) -> Feed {
-    Feed::with_bounds(Bounds { per_conference, kept, followed })
+fn joined() -> EventKind {
+    EventKind::Joined {
+        party: PartyId(7),
+        display_name: None,
+        address: "sip:bob@b".to_owned(),
+        codec: Codec::Opus,
+        role: Role::Guest,
+        direction: Direction::Inbound,
+    }
+}
+
+fn bounded(of_all: usize, of_each: usize, per_conference: usize) -> Feed {
+    Feed::with_bounds(Bounds { of_all, of_each, per_conference })
+}
+
+fn held(feed: &Feed) -> usize {
+    feed.shelves().by_conference.values().map(|shelf| shelf.told.events.len()).sum()
 }
 
 fn name(conference: u64) -> ConferenceName {
@@ -56,7 +71,7 @@ fn what_comes_after_a_number_is_told_once_and_in_order() {
 
 #[test]
 fn the_oldest_events_of_a_conference_leave_first() {
-    let feed = bounded(3, 100, 100);
+    let feed = bounded(100, 1, 3);
     for seq in 1..=5 {
         feed.publish(event(1, seq));
     }
@@ -66,7 +81,7 @@ fn the_oldest_events_of_a_conference_leave_first() {
 
 #[test]
 fn the_oldest_events_of_all_conferences_leave_first() {
-    let feed = bounded(100, 4, 4);
+    let feed = bounded(4, 1, 100);
     for seq in 1..=3 {
         feed.publish(event(1, seq));
         feed.publish(event(2, seq));
@@ -76,6 +91,64 @@ fn the_oldest_events_of_all_conferences_leave_first() {
     assert_eq!(feed.batch(ConferenceId(1), ALL, 0), Batch::Gone(2));
     assert_eq!(seqs(feed.batch(ConferenceId(2), ALL, 1)), [2, 3]);
     assert_eq!(feed.batch_of_all(6), Batch::Nothing);
+}
+
+#[test]
+fn of_each_conference_the_latest_events_stay_whatever_comes_elsewhere() {
+    let feed = bounded(4, 2, 100);
+    for seq in 1..=3 {
+        feed.publish(event(1, seq));
+    }
+    for seq in 1..=100 {
+        feed.publish(event(2, seq));
+    }
+    assert_eq!(feed.batch(ConferenceId(1), ALL, 0), Batch::Gone(2));
+    assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 1)), [2, 3]);
+    assert_eq!(seqs(feed.batch(ConferenceId(2), ALL, 96)), [97, 98, 99, 100]);
+    // One that goes on lets go of what is old, and keeps what is new.
+    feed.publish(event(1, 4));
+    assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 2)), [3, 4]);
+    feed.publish(event(1, 5));
+    feed.publish(event(1, 6));
+    assert_eq!(seqs(feed.batch(ConferenceId(1), ALL, 3)), [4, 5, 6]);
+    assert_eq!(feed.batch(ConferenceId(1), ALL, 2), Batch::Gone(4));
+}
+
+#[test]
+fn a_hundred_rooms_that_a_hundred_thousand_pass_through_hold_no_more_after_the_first_ten_thousand()
+{
+    let feed = Feed::new();
+    let rooms = 100;
+    let pass = |passers: std::ops::RangeInclusive<u64>| {
+        for passer in passers {
+            for room in 1..=rooms {
+                feed.publish(event(room, 2 * passer - 1));
+                feed.publish(event(room, 2 * passer));
+            }
+        }
+        let room: usize =
+            feed.shelves().by_conference.values().map(|shelf| shelf.told.events.capacity()).sum();
+        (held(&feed), room)
+    };
+    let (first, room_at_first) = pass(1..=100);
+    let (then, room_then) = pass(101..=1_000);
+    assert_eq!((first, then), (EVENTS_KEPT_MAX, EVENTS_KEPT_MAX));
+    assert_eq!(room_at_first, room_then);
+}
+
+#[test]
+fn what_others_are_told_takes_no_more_events_than_all_that_is_told() {
+    let feed = bounded(10, 10, 100);
+    feed.publish(event(1, 1));
+    feed.publish(at(1, 2, joined()));
+    for seq in 3..=50 {
+        feed.publish(event(1, seq));
+        assert_ne!(feed.batch(ConferenceId(1), Audience::Outside, 0), Batch::Nothing);
+    }
+    let shelves = feed.shelves();
+    let told = shelves.by_conference[&ConferenceId(1)].audiences.values();
+    let most = told.map(|(_, told)| told.events.len()).max();
+    assert_eq!(most, Some(10));
 }
 
 #[test]
@@ -137,12 +210,9 @@ fn of_conferences_that_are_forgotten_no_event_stays() {
         feed.publish(at(id, 2, EventKind::Ended { duration_ms: 1 }));
         feed.publish(event(long, id + 1));
     }
-    let shelves = feed.shelves();
-    let held: usize = shelves.by_conference.values().map(|shelf| shelf.told.events.len()).sum();
-    assert_eq!(held, 2 * ENDED_CONFERENCES_KEPT + EVENTS_KEPT_PER_CONFERENCE);
-    assert_eq!(shelves.kept, held);
-    assert!(shelves.order.len() <= 2 * held + EVENTS_PASSED_OVER_MAX, "{}", shelves.order.len());
-    assert_eq!(shelves.log.len(), EVENTS_FOLLOWED_MAX);
+    // Of the last ones each third is of the conference that goes on.
+    assert_eq!(held(&feed), 2 * ENDED_CONFERENCES_KEPT + EVENTS_KEPT_MAX.div_ceil(3));
+    assert_eq!(feed.shelves().log.len(), EVENTS_KEPT_MAX);
 }
 
 #[test]

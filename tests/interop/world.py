@@ -163,6 +163,11 @@ class Server:
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
 
+    def rss_mb(self):
+        """What it has of memory."""
+        lines = pathlib.Path(f"/proc/{self.process.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1_024
+
     def bindings(self, user):
         for one in self.get("registrations"):
             if one["user"] == user:

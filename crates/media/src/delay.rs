@@ -57,12 +57,29 @@ impl DelayEstimate {
             let widened = |(least, most): (i64, i64)| (least.min(transit), most.max(transit));
             self.extremes = self.extremes.map(widened);
         } else {
+            self.forget_what_is_out_of_reach();
             let span = Span { opened: arrival, least: transit, most: transit };
             self.spans[self.spans_seen % SPANS] = Some(span);
             self.spans_seen += 1;
             let spans = || self.spans.iter().flatten();
             let least = spans().map(|span| span.least).min();
             self.extremes = least.zip(spans().map(|span| span.most).max());
+        }
+    }
+
+    /// A way that has become longer for good: if no packet of the last span came soon enough to be
+    /// played beside the earliest of the spans before, those hold no longer.
+    fn forget_what_is_out_of_reach(&mut self) {
+        let (Some(latest), Some((least, _))) =
+            (self.spans[self.spans_seen.wrapping_sub(1) % SPANS], self.extremes)
+        else {
+            return;
+        };
+        let reach = (DELAY_MS_MAX - TICK_MS.cast_signed() - MARGIN_MS) * self.per_ms;
+        if latest.least - least > reach {
+            self.spans = [None; SPANS];
+            self.spans[0] = Some(latest);
+            self.spans_seen = 1;
         }
     }
 

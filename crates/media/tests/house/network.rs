@@ -427,3 +427,18 @@ fn hostile_bytes_do_no_harm() {
     world.run_ms(3_000);
     assert_eq!(world.phone(1).tones_heard(), [0].into());
 }
+
+#[test]
+fn a_way_that_is_longer_from_now_on_is_heard_again_within_a_second_and_a_half() {
+    for longer_ms in [100, 150, 190, 220, 250, 300, 350, 390, 450, 1_000] {
+        let mut phone = Phone::new(0, Codec::Pcmu).speaking(0);
+        phone.network = Box::new(move |n| vec![if n < 150 { 0 } else { longer_ms * 1_000 }]);
+        let mut world = pair(phone);
+        world.run_ms(3_000 + longer_ms + 1_500);
+        world.phone(1).heard.clear();
+        world.run_ms(1_000);
+        assert_eq!(world.phone(1).heard.len(), 8_000, "longer by {longer_ms} ms");
+        assert_steady(&world.phone(1).heard, 8, 20);
+        assert_eq!(world.phone(1).tones_heard(), [0].into(), "longer by {longer_ms} ms");
+    }
+}

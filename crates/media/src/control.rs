@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use model::{Chance, Codec, FarQuality, Quality};
+use model::{Chance, Codec, Connection, FarQuality, Quality};
 use wire::rtcp::{Compound, Packet, Report, ReportBlock, SenderInfo, ntp_middle};
 use wire::rtp::Rtp;
 
@@ -171,6 +171,13 @@ impl Control {
     /// Another codec is agreed.
     pub(crate) fn recode(&mut self) {
         self.reception.forget_time();
+    }
+
+    /// Other terms are agreed. Whence RTCP came before says nothing of another address.
+    pub(crate) fn readdress(&mut self, before: &Connection, after: &Connection) {
+        if (before.remote, before.rtcp) != (after.remote, after.rtcp) {
+            self.learnt = None;
+        }
     }
 
     /// Takes in a datagram of the far end; false if it is no RTCP. A goodbye in it is no more than

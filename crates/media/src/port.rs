@@ -124,9 +124,17 @@ impl Port {
         if let Some(before) = &mut before {
             link.succeed(before);
             self.control.recode();
+            self.control.readdress(&before.terms, &link.terms);
         }
         self.link = Some(link);
         before
+    }
+
+    /// Takes other terms for the same codec.
+    pub(crate) fn amend(&mut self, terms: Connection) {
+        let Some(link) = &mut self.link else { return };
+        self.control.readdress(&link.terms, &terms);
+        link.amend(terms);
     }
 
     /// Leaves a mixer for another. What it heard from a voice that it shared, with the memory of

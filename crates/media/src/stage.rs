@@ -144,8 +144,8 @@ impl Stage {
                 self.route(routed);
             }
             Change::Amend { port, terms, routed } => {
-                if let Some(link) = self.ports.slot(port).as_mut().and_then(|p| p.link.as_mut()) {
-                    link.amend(terms);
+                if let Some(port) = self.ports.slot(port) {
+                    port.amend(terms);
                 }
                 self.route(routed);
             }

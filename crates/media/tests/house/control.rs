@@ -279,6 +279,34 @@ fn rtcp_of_its_own_goes_to_where_sdp_said_or_to_where_it_comes_from() {
 }
 
 #[test]
+fn after_another_address_was_agreed_rtcp_goes_there_whence_ever_it_came_before() {
+    let mut world = World::new();
+    let phone = Phone::new(0, Codec::Pcma);
+    let mut connection = phone.terms();
+    let host = phone.address.ip();
+    connection.rtcp = Rtcp::Apart(SocketAddr::new(host, 30_001));
+    world.enter(0, phone);
+    world.order(MediaOrder::Connect { leg: LegId(0), connection: connection.clone() });
+    world.route(all_together(0..1));
+    world.step();
+    world.post(0, SocketAddr::new(host, 30_001), sender_report(1_000, 9, 0));
+    world.step();
+    let (moved, control) = (SocketAddr::from(([192, 0, 2, 9], 5_000)), 5_001);
+    connection.remote = moved;
+    connection.rtcp = Rtcp::Apart(SocketAddr::new(moved.ip(), control));
+    world.order(MediaOrder::Connect { leg: LegId(0), connection });
+    let mut remotes = Vec::new();
+    for _ in 0..4_000 {
+        world.render();
+        while world.stage.next_report().is_some() {}
+        let rtcp = world.outbox.iter().filter(|datagram| datagram.bytes[1] == 200);
+        remotes.extend(rtcp.map(|datagram| datagram.remote));
+    }
+    remotes.dedup();
+    assert_eq!(remotes, [SocketAddr::new(moved.ip(), control)]);
+}
+
+#[test]
 fn a_stranger_s_rtcp_changes_nothing_and_is_not_answered() {
     let run = |strange: bool| {
         let mut world = pair();

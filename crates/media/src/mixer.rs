@@ -490,13 +490,14 @@ fn give(plan: &mut Plan, before: Option<&Plan>, tick: u64, floor: &mut Floor<'_>
         }
         let Some(link) = &mut port.link else { continue };
         match given {
-            Given::Mix => {}
+            Given::Mix => port.outgoing.release(),
             Given::Own(..) => {
                 let parcel = floor.scratch.carried.parcel();
                 sender.pass_on(&mut port.outgoing, &link.terms, parcel);
                 continue;
             }
             Given::Silence => {
+                port.outgoing.release();
                 let bytes = &floor.scratch.silence[..];
                 let parcel = Parcel::Payload { bytes, after_loss: false };
                 sender.pass_on(&mut port.outgoing, &link.terms, parcel);

@@ -78,7 +78,16 @@ impl Outgoing {
 
     /// Nothing is sent: the next packet begins a spurt (RFC 3551 section 4.1).
     pub(crate) fn pause(&mut self) {
+        self.release();
         self.marker = true;
+    }
+
+    /// What seemed late is not waited for: something else is sent, and that is said now. It was a
+    /// pause, in which nothing was lost.
+    pub(crate) fn release(&mut self) {
+        self.marker |= self.held > 0;
+        self.timestamp = self.timestamp.wrapping_add(self.held_clock);
+        (self.held, self.held_clock) = (0, 0);
     }
 
     /// The far end shall know that a packet is missing (RFC 3550 section 5.1: the sequence counts

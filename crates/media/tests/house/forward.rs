@@ -332,3 +332,31 @@ fn who_takes_its_turn_is_heard_without_a_break_after_the_change() {
         assert_eq!(wrong_in_turns(jitter_us), [], "with a jitter of {jitter_us} µs");
     }
 }
+
+#[test]
+fn pauses_that_are_not_sent_leave_timestamps_in_step_with_time() {
+    let mut world = opus_room(2, 1);
+    world.run_ms(SETTLED_MS);
+    let (mut first, mut last) = (None, (0, 0));
+    for _ in 0..20 {
+        world.phone(0).sends = true;
+        for _ in 0..100 {
+            let before = world.phone(1).headers.len();
+            world.step();
+            if let Some((_, timestamp, _)) = world.phone(1).headers.get(before).copied() {
+                last = (world.turn, timestamp);
+                first.get_or_insert(last);
+            }
+        }
+        // Its clock goes on while nothing is sent.
+        world.phone(0).sends = false;
+        world.run_ms(500);
+        let passed = 500 * 48;
+        let phone = world.phone(0);
+        phone.timestamp = phone.timestamp.wrapping_add(passed);
+    }
+    let first = first.unwrap();
+    let elapsed = (last.0 - first.0) as i64 * 5 * 48;
+    let told = i64::from(last.1.wrapping_sub(first.1));
+    assert!((told - elapsed).abs() <= 40 * 48, "{} ms off", (told - elapsed) / 48);
+}

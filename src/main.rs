@@ -75,7 +75,6 @@ enum AboutProfiles {
     },
 }
 
-#[expect(clippy::print_stderr, reason = "this is where the program complains")]
 fn main() -> ExitCode {
     leave_no_core_dump();
     let cli = Cli::parse();
@@ -93,8 +92,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("convoke: {error:#}");
-            ExitCode::FAILURE
+            // Where nobody hears it, the code still says so.
+            match writeln!(std::io::stderr(), "convoke: {error:#}") {
+                Ok(()) | Err(_) => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -117,7 +118,6 @@ fn say(said: String) -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the welcome is for whoever started the server")]
 fn serve(options: &Options) -> anyhow::Result<()> {
     let config = Config::load(options)?;
     let filter = EnvFilter::try_new(&config.log)
@@ -126,10 +126,17 @@ fn serve(options: &Options) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would be told on standard error that standard error takes no more, and panic.
+        .log_internal_errors(false)
         .init();
     let options = options.clone();
     let read = move || Config::load(&options);
-    runtime()?.block_on(server::serve(config, read, |welcome| println!("{welcome}")))
+    let welcome = |welcome: &str| {
+        if let Err(error) = writeln!(std::io::stdout(), "{welcome}") {
+            tracing::warn!(%error, "nobody is told how to come in");
+        }
+    };
+    runtime()?.block_on(server::serve(config, read, welcome))
 }
 
 fn check(file: &std::path::Path) -> anyhow::Result<String> {

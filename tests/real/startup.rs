@@ -1,11 +1,13 @@
 //! How the program starts, and how it says that it cannot.
 
-use std::net::{TcpListener, UdpSocket};
-use std::process::Output;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Output};
 
-use crate::program::{Folder, convoke};
+use crate::program::{Folder, convoke, ended, free_address, signal};
 use crate::server::Server;
-use crate::{shared_machine, whole_machine};
+use crate::{shared_machine, until, whole_machine};
 
 fn run(arguments: &[&str]) -> Output {
     let _machine = shared_machine();
@@ -102,6 +104,41 @@ fn an_address_that_is_not_here_and_a_folder_that_cannot_be_are_told_in_one_line(
     let below = file.join("data").to_str().unwrap().to_owned();
     let unwritable = ["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", &below];
     assert_refused(&unwritable, &[&below]);
+}
+
+/// Whoever reads the log may be gone, and the disk that it goes to full: no call ends for that.
+#[test]
+fn a_server_goes_on_though_nothing_that_it_says_can_be_written() {
+    let _machine = shared_machine();
+    let folder = Folder::new();
+    let data = folder.join("data").to_str().unwrap().to_owned();
+    let (sip, http) = (free_address().to_string(), free_address());
+    let arguments = ["--sip", &sip, "--http", &http.to_string(), "--data", &data];
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut process = convoke(&[&arguments[..], &["--log", "debug"]].concat())
+        .args(["--rtp-ports", "62880-62899"])
+        .stdout(full())
+        .stderr(full())
+        .spawn()
+        .unwrap();
+    let asked = |process: &mut Child| {
+        until("an answer", || {
+            assert_eq!(process.try_wait().unwrap(), None, "it has ended");
+            let mut page = TcpStream::connect(http).ok()?;
+            page.write_all(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+            let mut answer = String::new();
+            page.read_to_string(&mut answer).ok()?;
+            answer.contains("200 OK").then_some(())
+        });
+    };
+    asked(&mut process);
+    // What is not SIP is told in the log.
+    let mut stranger = TcpStream::connect(&sip).unwrap();
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    stranger.read_to_end(&mut Vec::new()).unwrap();
+    asked(&mut process);
+    signal(&process, "INT");
+    assert_eq!(ended("the server", &mut process).code(), Some(0));
 }
 
 #[test]

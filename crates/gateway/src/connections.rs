@@ -95,7 +95,9 @@ impl Connections {
         let Flow { transport, remote, .. } = *flow;
         let mut table = self.lock();
         let from_ip = table.accepted_by_ip.get(&remote.ip()).copied().unwrap_or(0);
-        if from_ip >= settings.connections_per_ip_max {
+        // A proxy on this machine that has TLS for browsers speaks for many.
+        let is_proxy = transport == Transport::Ws && remote.ip().to_canonical().is_loopback();
+        if from_ip >= settings.connections_per_ip_max && !is_proxy {
             return Err(TooMany::FromAddress);
         }
         let peer = Peer { transport, remote, name: None };
@@ -242,6 +244,18 @@ mod tests {
         assert!(matches!(hand_over(&connections, flow(None, "10.0.0.3:1")), Handed::TooMany));
         assert!(!connections.remove(first.id));
         assert!(accept(&connections, "10.0.0.1:3").is_ok());
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_may_have_as_many_as_there_may_be() {
+        let connections = Connections::default();
+        let browser = |port: u16| {
+            let flow = flow(None, &format!("127.0.0.1:{port}"));
+            connections.accept(&Flow { transport: Transport::Ws, ..flow }, &settings())
+        };
+        let all: Vec<_> = (1..=3).map(browser).collect();
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+        assert!(matches!(browser(4), Err(TooMany::Altogether)));
     }
 
     #[test]

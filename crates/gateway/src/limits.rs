@@ -24,7 +24,7 @@ pub const OUTGOING_QUEUED_MAX: usize = 256;
 pub const CONNECTIONS_MAX: usize = 6_000;
 
 /// Connections at once from one IP address (acceptance F6). A trunk needs a few; one peer must not
-/// fill the table.
+/// fill the table. A proxy on this machine, whose WebSockets are many browsers', is free of it.
 pub const CONNECTIONS_PER_IP_MAX: usize = 100;
 
 /// Time in which an accepted connection must bring a whole message (acceptance F6).

@@ -9,6 +9,7 @@ mod hearing;
 mod moving;
 mod network;
 mod onset;
+mod pauses;
 mod pressing;
 mod seams;
 mod sides;

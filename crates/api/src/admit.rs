@@ -28,6 +28,11 @@ const SUBPROTOCOL_TOKEN: &str = "bearer.";
 /// The route that gives recordings away, which is a scope of its own.
 pub(crate) const RECORDING: &str = "/api/v1/recordings/{recording}";
 
+/// By which a proxy says that it asks for somebody else: RFC 7239, RFC 9110 §7.6.3, and what those
+/// in use say in their place.
+const PROXY_HEADERS: [&str; 5] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+
 /// From where a request comes. [`serve`](crate::serve()) tells it of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
@@ -96,9 +101,9 @@ impl Doorkeeper {
 
     /// Without a proxy between: what comes through one has its address, whoever asked.
     fn is_near(&self, source: Option<IpAddr>, headers: &HeaderMap) -> bool {
-        let is_forwarded = ["forwarded", "x-forwarded-for"].map(|name| headers.contains_key(name));
+        let is_forwarded = PROXY_HEADERS.iter().any(|name| headers.contains_key(*name));
         let Neighbours(are) = &self.neighbours;
-        source.is_some_and(are.as_ref()) && !is_forwarded.contains(&true)
+        source.is_some_and(are.as_ref()) && !is_forwarded
     }
 
     fn grant(&self, token: &str, source: IpAddr) -> Result<Arc<Grant>, Problem> {

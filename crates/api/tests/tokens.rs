@@ -146,7 +146,7 @@ async fn without_tokens_only_this_machine_may_ask() {
     for far in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {
         assert_eq!(told(world.send(from(far, None)).await).await, (401, "no_token".into()));
     }
-    for header in ["x-forwarded-for", "forwarded"] {
+    for header in ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host", "via"] {
         let answer = world.send(from("127.0.0.1", Some(header))).await;
         assert_eq!(answer.status(), 401, "a proxy asks for others: {header}");
     }

@@ -84,6 +84,8 @@ impl fmt::Debug for Tls {
 struct Current {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
+    /// Since when our certificate is not valid any more, if it is not.
+    over: Option<NotAfter>,
     /// Of the files that this was read from.
     written: Written,
 }
@@ -92,21 +94,30 @@ struct Current {
 type Written = Vec<Option<(SystemTime, u64)>>;
 
 impl Tls {
-    /// Reads the files.
+    /// Reads the files. A certificate that is over is told and shown all the same: a start in the
+    /// night is not to fail, with all who come by other ways, for a renewal that did.
     ///
     /// # Errors
     /// [`TlsError`] names the first that cannot be used.
     pub(crate) fn load(settings: TlsSettings) -> Result<Tls, TlsError> {
-        let current = RwLock::new(read(&settings)?);
-        Ok(Tls { settings, current })
+        let current = read(&settings)?;
+        if let Some(end) = current.over {
+            let over = over(&settings, end);
+            tracing::error!("{over}: whoever checks it does not come in");
+        }
+        Ok(Tls { settings, current: RwLock::new(current) })
     }
 
     /// Reads the files anew for connections that are still to come.
     ///
     /// # Errors
-    /// [`TlsError`] names the first that cannot be used; then all stays as it was.
+    /// [`TlsError`] names the first that cannot be used, or a certificate that is over; then all
+    /// stays as it was.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
         let fresh = read(&self.settings)?;
+        if let Some(end) = fresh.over {
+            return Err(over(&self.settings, end));
+        }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -170,17 +181,18 @@ fn read(settings: &TlsSettings) -> Result<Current, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = certificates(&settings.certificate)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    if let Some(end) = chain.first().and_then(|own| NotAfter::of(own))
-        && end.unix_s() < since.as_secs()
-    {
-        let text = format!("the certificate is not valid any more since {end}; have it renewed");
-        return Err(wrong(&settings.certificate)(text));
-    }
+    let end = chain.first().and_then(|own| NotAfter::of(own));
+    let over = end.filter(|end| end.unix_s() < since.as_secs());
     let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(wrong(&settings.key))?;
     let server = server(settings, &provider, chain.clone(), key.clone_key())?;
     let client = client(settings, &provider, chain, key)?;
     let acceptor = TlsAcceptor::from(Arc::new(server));
-    Ok(Current { acceptor, connector: TlsConnector::from(Arc::new(client)), written })
+    Ok(Current { acceptor, connector: TlsConnector::from(Arc::new(client)), over, written })
+}
+
+fn over(settings: &TlsSettings, end: NotAfter) -> TlsError {
+    let text = format!("the certificate is not valid any more since {end}; have it renewed");
+    wrong(&settings.certificate)(text)
 }
 
 fn server(

@@ -48,16 +48,9 @@ impl Epoll {
 
     /// Lets a port's socket into an empty place; false if the kernel does not watch it.
     pub(crate) fn insert(&mut self, port: PortKey, socket: Socket) -> bool {
-        // By edges: a socket is taken until it is empty, and need not be looked at once more.
-        let events = (libc::EPOLLIN | libc::EPOLLET) as u32;
-        let mut event = libc::epoll_event { events, u64: port.index() as u64 };
-        // SAFETY: both descriptors are open, and `event` lives through the call.
-        let result = unsafe {
-            let epoll = self.epoll.as_raw_fd();
-            libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, socket.fd(), &raw mut event)
-        };
+        let watched = watch(&self.epoll, libc::EPOLL_CTL_ADD, port.index(), &socket);
         self.sockets[port.index()] = Some(socket);
-        result == 0
+        watched
     }
 
     /// Takes a port's socket out. The kernel forgets it when it is closed; one that `travels` stays
@@ -91,8 +84,12 @@ impl Epoll {
         for event in &self.events[..usize::try_from(ready).unwrap_or(0)] {
             let index = usize::try_from(event.u64).unwrap_or(usize::MAX);
             let Some(port) = PortKey::from_index(index) else { continue };
-            if let Some(socket) = &self.sockets[index] {
-                self.inbox.receive(port, socket, wall_ns, &mut take);
+            let Some(socket) = &self.sockets[index] else { continue };
+            let count = self.inbox.receive(port, socket, wall_ns, &mut take);
+            if count == DATAGRAMS_PER_SOCKET_MAX {
+                // What was not taken makes no edge of its own; watched anew it is told of again.
+                let watched = watch(&self.epoll, libc::EPOLL_CTL_MOD, index, socket);
+                debug_assert!(watched, "what is watched can be watched anew");
             }
         }
     }
@@ -117,6 +114,18 @@ impl Epoll {
         }
         refused
     }
+}
+
+/// Has the kernel tell when something comes at a socket, or begin anew to do so; false if it does
+/// not.
+fn watch(epoll: &OwnedFd, operation: libc::c_int, index: usize, socket: &Socket) -> bool {
+    // By edges: a socket that was taken until it is empty need not be looked at once more.
+    let events = (libc::EPOLLIN | libc::EPOLLET) as u32;
+    let mut event = libc::epoll_event { events, u64: index as u64 };
+    // SAFETY: both descriptors are open, and `event` lives through the call.
+    let result =
+        unsafe { libc::epoll_ctl(epoll.as_raw_fd(), operation, socket.fd(), &raw mut event) };
+    result == 0
 }
 
 /// Sends the datagrams of one socket, and returns how many the kernel refused.
@@ -227,14 +236,15 @@ impl Inbox {
         Inbox { room }
     }
 
-    /// Hands over what came to one socket.
+    /// Hands over what came to one socket, as much as a turn may take, and returns how many that
+    /// were.
     fn receive(
         &mut self,
         port: PortKey,
         socket: &Socket,
         wall_ns: u64,
         take: &mut impl FnMut(Told<'_>),
-    ) {
+    ) -> usize {
         let place = self.room.as_ptr();
         // SAFETY: each header points to room whose size it gives, and which is ours.
         let count = unsafe {
@@ -246,8 +256,8 @@ impl Inbox {
                 std::ptr::null_mut(),
             )
         };
-        let count = usize::try_from(count).unwrap_or(0);
-        for index in 0..count.min(DATAGRAMS_PER_SOCKET_MAX) {
+        let count = usize::try_from(count).unwrap_or(0).min(DATAGRAMS_PER_SOCKET_MAX);
+        for index in 0..count {
             // SAFETY: the kernel is done with the room, which is ours again until the next call.
             let (header, name, control, bytes) = unsafe {
                 (
@@ -267,6 +277,7 @@ impl Inbox {
             let age_us = age_us(control, wall_ns);
             take(Told::Came(Arrived { port, remote, age_us, bytes: &bytes[..length] }));
         }
+        count
     }
 }
 

@@ -191,7 +191,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::limits::BUFFERS;
+    use crate::limits::{BUFFERS, DATAGRAMS_PER_SOCKET_MAX};
 
     #[test]
     fn what_came_at_many_more_sockets_than_there_are_buffers_is_taken_in_one_turn() {
@@ -217,6 +217,28 @@ mod tests {
                 let (least, most) = (came.iter().min(), came.iter().max());
                 assert_eq!((least, most), (Some(&3), Some(&3)), "{io:?}, turn {turn}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_turn_does_not_take_of_a_burst_at_one_socket_the_next_ones_do() {
+        const BURST: usize = 3 * DATAGRAMS_PER_SOCKET_MAX + 5;
+        for io in [Io::IoUring, Io::Epoll] {
+            let mut sockets = Sockets::new(io).unwrap();
+            let phone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let address = udp.local_addr().unwrap();
+            let port = PortKey::from_index(3).unwrap();
+            assert!(sockets.insert(port, Socket::new(udp).unwrap()));
+            for _ in 0..BURST {
+                phone.send_to(b"burst", address).unwrap();
+            }
+            let mut came = 0;
+            // Nothing more is sent meanwhile.
+            for _ in 0..5 {
+                sockets.receive(|told| came += usize::from(matches!(told, Told::Came(_))));
+            }
+            assert_eq!(came, BURST, "{io:?}");
         }
     }
 }

@@ -144,6 +144,7 @@ impl Link {
         self.gain = before.gain.at_rate(self.rate().hz());
         self.talking = before.talking;
         self.sounded = before.sounded;
+        self.keys.succeed(&before.keys);
         self.pressing.succeed(&mut before.pressing);
         self.standing = before.standing;
         self.spoilt = before.spoilt;
@@ -288,7 +289,7 @@ impl Link {
         };
         if is_event && let Some(event) = Event::parse(rtp.payload) {
             let timestamp = self.timeline.timestamp(position);
-            self.keys.receive(leg, (timestamp, arrival), (rtp.marker, event), ledger);
+            self.keys.receive(leg, (timestamp, arrival), (rtp, event), ledger);
         }
         let payload = if samples > 0 { rtp.payload } else { &[] };
         self.playout.insert(position, samples, payload, arrival, ledger);

@@ -442,3 +442,34 @@ fn a_way_that_is_longer_from_now_on_is_heard_again_within_a_second_and_a_half() 
         assert_eq!(world.phone(1).tones_heard(), [0].into(), "longer by {longer_ms} ms");
     }
 }
+
+#[test]
+fn a_key_whose_repeated_ends_come_after_another_codec_was_agreed_is_told_once() {
+    for changed_after in 1..=8 {
+        let mut world = pair(Phone::new(0, Codec::Pcmu).speaking(0));
+        world.run_ms(1_000);
+        let phone = world.phone(0);
+        phone.sends = false;
+        let (start, ssrc, mut sequence) = (phone.timestamp, phone.ssrc, phone.sequence);
+        let from = phone.address;
+        for n in 1..=8_u16 {
+            let end = n >= 6;
+            let duration = 160 * n.min(6);
+            let event = Event { code: 5, end, volume: 10, duration };
+            world.post(0, from, rtp_packet(101, (sequence, start, ssrc), &event.to_bytes()));
+            sequence = sequence.wrapping_add(1);
+            world.run_ms(20);
+            if n == changed_after {
+                let mut terms = world.phone(0).terms();
+                terms.codec = Codec::Pcma;
+                (terms.payload_type, terms.receive_payload_type) = (8, 8);
+                world.order(MediaOrder::Connect { leg: LegId(0), connection: terms });
+                world.phone(0).codec = Codec::Pcma;
+            }
+        }
+        world.run_ms(500);
+        let digits =
+            world.reports.iter().filter(|r| matches!(r, MediaReport::Digit { .. })).count();
+        assert_eq!(digits, 1, "another codec after packet {changed_after}");
+    }
+}

@@ -44,6 +44,9 @@ pub(crate) struct Timeline {
     extender: Extender,
     sequence_shift: i64,
     shift: i64,
+    /// The stream was joined by an event, whose timestamp is that of its beginning: its sound is
+    /// yet to be joined.
+    joined_by_event: bool,
     newest: Option<Newest>,
 }
 
@@ -58,6 +61,7 @@ impl Timeline {
             extender: Extender::new(),
             sequence_shift: 0,
             shift: 0,
+            joined_by_event: false,
             newest: None,
         }
     }
@@ -79,6 +83,7 @@ impl Timeline {
         };
         if joins {
             self.join(extended, arrival);
+            self.joined_by_event = samples == 0;
         }
         let mut position = self.position(extended);
         let Some(newest) = self.newest else {
@@ -96,7 +101,8 @@ impl Timeline {
         }
         let step = position.at - newest.position.at;
         let elapsed = arrival - newest.arrival;
-        if step < 0 || step - elapsed > JUMP_MS * self.per_ms {
+        let joins = std::mem::take(&mut self.joined_by_event);
+        if joins || step < 0 || step - elapsed > JUMP_MS * self.per_ms {
             self.shift += self.joint(&newest, arrival) - position.at;
             position = self.position(extended);
         }

@@ -473,3 +473,27 @@ fn a_key_whose_repeated_ends_come_after_another_codec_was_agreed_is_told_once() 
         assert_eq!(digits, 1, "another codec after packet {changed_after}");
     }
 }
+
+#[test]
+fn sound_of_a_stream_that_begins_in_the_middle_of_a_key_is_as_early_as_before() {
+    let mut world = pair(Phone::new(0, Codec::Pcmu).speaking(0));
+    world.run_ms(9_000);
+    let phone = world.phone(0);
+    phone.sends = false;
+    (phone.ssrc, phone.sequence) = (77, 300);
+    let (from, start) = (phone.address, 5_000_000);
+    // The key has been down for 200 ms.
+    for number in 1..=10_u16 {
+        let event = Event { code: 5, end: number >= 8, volume: 10, duration: 160 * (number + 10) };
+        let packet = rtp_packet(101, (300 + number, start, 77), &event.to_bytes());
+        world.post(0, from, packet);
+        world.run_ms(20);
+    }
+    let phone = world.phone(0);
+    (phone.sequence, phone.timestamp, phone.sends) = (311, start + 20 * 160, true);
+    world.phone(1).heard.clear();
+    world.run_ms(60);
+    assert!(world.phone(1).heard.iter().any(|sample| sample.unsigned_abs() > 1_500));
+    let digits = world.reports.iter().filter(|r| matches!(r, MediaReport::Digit { .. })).count();
+    assert_eq!(digits, 1);
+}

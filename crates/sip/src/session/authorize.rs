@@ -26,6 +26,8 @@ struct Asked {
     answer: HeaderName,
     /// How often its nonce has been used.
     count: u32,
+    /// Whether an answer to it has been taken: the password is right.
+    is_proven: bool,
 }
 
 impl Showing {
@@ -42,7 +44,12 @@ impl Showing {
         };
         let same = |one: &Asked| one.answer == answer && one.challenge.realm == challenge.realm;
         let before = self.asked.iter().position(same);
-        let was_refused = before.is_some() && !challenge.stale;
+        // A password that was taken is right; with another nonce it is the old one that was not
+        // good any more, though not every server says so.
+        let is_renewed = |known: &Asked| {
+            challenge.stale || known.is_proven && known.challenge.nonce != challenge.nonce
+        };
+        let was_refused = before.is_some_and(|at| !is_renewed(&self.asked[at]));
         if was_refused || self.answered >= CHALLENGES_ANSWERED_MAX {
             return false;
         }
@@ -50,14 +57,20 @@ impl Showing {
             self.asked.remove(before);
         }
         self.answered += 1;
-        self.asked.push(Asked { challenge, answer, count: 0 });
+        self.asked.push(Asked { challenge, answer, count: 0, is_proven: false });
         true
+    }
+
+    /// What was shown has been taken: challenges are counted anew.
+    pub(crate) fn accepted(&mut self) {
+        self.answered = 0;
+        self.asked.iter_mut().for_each(|asked| asked.is_proven = true);
     }
 
     /// Adds what has been asked for to a request.
     pub(crate) fn show(&mut self, request: &mut Request, cnonce: &str) {
         let Showing { account, asked, .. } = self;
-        for Asked { challenge, answer, count } in asked {
+        for Asked { challenge, answer, count, .. } in asked {
             *count += 1;
             let what = (request.method.name(), request.target.as_str());
             let credentials = account.answer(challenge, what, (*count, cnonce));

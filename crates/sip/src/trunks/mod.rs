@@ -241,10 +241,13 @@ impl Endpoint {
         self.trunks.by_transaction.remove(&transaction);
         let Some(course) = self.trunks.courses.get_mut(&errand) else { return true };
         let is_theirs = is_same_host(&course.dialog.flow, from);
-        let showing = course.showing.as_mut().filter(|_| is_theirs);
-        if showing.is_some_and(|showing| showing.take(response)) {
-            self.send_errand(now, errand);
-            return true;
+        if let Some(showing) = course.showing.as_mut().filter(|_| is_theirs) {
+            if response.status.is_success() {
+                showing.accepted();
+            } else if showing.take(response) {
+                self.send_errand(now, errand);
+                return true;
+            }
         }
         let is_out = response.status == StatusCode::SERVICE_UNAVAILABLE;
         if is_out && self.ask_next_server(now, errand) {

@@ -409,3 +409,42 @@ fn a_trunk_is_up_while_one_of_its_names_servers_answers() {
         "by the second"
     );
 }
+
+/// Registers, is challenged and let in; gives how to answer the trunk's next REGISTER.
+fn registered(knocker: &mut Knocker) {
+    let first = asked(knocker, "REGISTER").pop().expect("a REGISTER");
+    knocker.world.inject(0, TRUNK, challenge(&first, &asks_by("first", false)).as_bytes());
+    let showing = asked(knocker, "REGISTER").pop().expect("a REGISTER");
+    knocker.world.inject(0, TRUNK, answer(&showing, "200 OK", "Expires: 100\r\n").as_bytes());
+    assert_eq!(standing(knocker).registered, Registered::Yes);
+}
+
+/// A challenge with that nonce.
+fn asks_by(nonce: &str, stale: bool) -> String {
+    let (realm, nonce, algorithm) = ("carrier".to_owned(), nonce.to_owned(), Algorithm::Md5);
+    let challenge = Challenge { realm, nonce, algorithm, stale, opaque: None, counts: true };
+    format!("Proxy-Authenticate: {challenge}\r\n")
+}
+
+/// Nonces live for minutes, registrations for an hour: each refresh is challenged anew. Some
+/// registrars do not say that it is for the nonce's age alone.
+#[test]
+fn a_registration_stands_however_often_its_nonce_gets_old() {
+    for stale in [true, false] {
+        let mut knocker = watching(Some(600));
+        registered(&mut knocker);
+        for refresh in 0..10 {
+            knocker.world.run_ms(76_000);
+            let old = asked(&mut knocker, "REGISTER").pop().expect("a REGISTER");
+            let anew = challenge(&old, &asks_by(&format!("{refresh}"), stale));
+            knocker.world.inject(0, TRUNK, anew.as_bytes());
+            let showing = asked(&mut knocker, "REGISTER").pop();
+            let showing = showing.unwrap_or_else(|| panic!("{refresh}, stale={stale}"));
+            let ok = answer(&showing, "200 OK", "Expires: 100\r\n");
+            knocker.world.inject(0, TRUNK, ok.as_bytes());
+            assert_eq!(standing(&knocker).registered, Registered::Yes);
+        }
+        let told = knocker.world.standings.len();
+        assert_eq!(told, 1, "that it is there, and nothing else");
+    }
+}

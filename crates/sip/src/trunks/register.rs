@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::limits::{REGISTER_AGAIN, REGISTER_S_MAX};
-use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode};
+use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri};
 
 pub(super) fn request(dialog: &Dialog, expires_s: u32, config: &Config) -> Request {
     let mut request = dialog.request(Method::Register, dialog.local_cseq);
@@ -27,7 +27,7 @@ impl Endpoint {
         if response.status.is_success() {
             let Some(course) = self.trunks.courses.get(&errand) else { return };
             let ours = contact(&course.dialog, &self.config);
-            let granted_s = granted_s(&response.headers, &ours).unwrap_or(course.expires_s);
+            let granted_s = granted_s(&response.headers, &ours, course.expires_s);
             self.registration_stands(place, Registered::Yes);
             // In time for a second try before it is over, if the first is lost.
             let again = Duration::from_secs(u64::from(granted_s.min(REGISTER_S_MAX))) * 3 / 4;
@@ -63,14 +63,23 @@ impl Endpoint {
     }
 }
 
-/// How long our binding lasts (§10.2.4): its own Contact tells, or Expires for all.
-fn granted_s(headers: &Headers, ours: &str) -> Option<u32> {
-    let ours = ours.parse::<NameAddr>().ok()?.uri;
+/// How long our binding lasts (§10.2.4): its own Contact tells. Where a registrar writes that as it
+/// sees us behind NAT, it is one of our account, and of those the one that has longest to go, as it
+/// is the newest. Else Expires tells for all, or what we asked for.
+fn granted_s(headers: &Headers, ours: &str, asked_s: u32) -> u32 {
+    let ours = ours.parse::<NameAddr>().ok().map(|ours| ours.uri);
     let contacts = headers.values(&HeaderName::Contact);
     let bindings = contacts.iter().filter_map(|value| value.parse::<NameAddr>().ok());
-    let own = bindings.into_iter().find(|binding| binding.uri == ours);
-    let told = own.and_then(|own| own.params.value("expires")?.parse().ok());
-    told.or_else(|| number(headers, &HeaderName::Expires))
+    let (mut own, mut of_account) = (None, None);
+    for binding in bindings {
+        let told = binding.params.value("expires").and_then(|text| text.parse::<u32>().ok());
+        if Some(&binding.uri) == ours.as_ref() {
+            own = own.or(told);
+        } else if binding.uri.user() == ours.as_ref().and_then(Uri::user) {
+            of_account = of_account.max(told.filter(|told| *told <= asked_s));
+        }
+    }
+    own.or(of_account).or_else(|| number(headers, &HeaderName::Expires)).unwrap_or(asked_s)
 }
 
 fn number(headers: &Headers, name: &HeaderName) -> Option<u32> {

@@ -448,3 +448,15 @@ fn a_registration_stands_however_often_its_nonce_gets_old() {
         assert_eq!(told, 1, "that it is there, and nothing else");
     }
 }
+
+#[test]
+fn a_registrar_that_knows_us_by_another_address_is_taken_at_its_word_all_the_same() {
+    let mut knocker = watching(Some(600));
+    let first = asked(&mut knocker, "REGISTER").pop().expect("a REGISTER");
+    // Our address as it is outside of our NAT; another phone of the account has long to go.
+    let granted = "Contact: <sip:203.0.113.77:1025>;expires=80, <sip:x@h>;expires=500\r\n";
+    knocker.world.inject(0, TRUNK, answer(&first, "200 OK", granted).as_bytes());
+    assert_eq!(standing(&knocker).registered, Registered::Yes);
+    knocker.world.run_ms(61_000);
+    assert_ne!(asked(&mut knocker, "REGISTER"), [], "in time");
+}

@@ -86,6 +86,7 @@ impl Endpoint {
                 }
             }
         }
+        make_room(&mut bindings);
         if bindings.len() > BINDINGS_PER_USER_MAX {
             let phrase = Some("Too Many Contacts");
             let refusal = Refusal { phrase, ..Refusal::of(StatusCode::FORBIDDEN) };
@@ -154,6 +155,19 @@ fn grant(
         user_agent: agent.map(|text| text.chars().take(PHRASE_BYTES_MAX / 4).collect()),
     });
     Ok(())
+}
+
+/// Leaves out bindings over the limit whose connection is gone, the oldest first: a phone that
+/// roams, or a page that is loaded anew, comes under another address each time and does not take
+/// leave.
+fn make_room(bindings: &mut Vec<Binding>) {
+    let mut over = bindings.len().saturating_sub(BINDINGS_PER_USER_MAX);
+    bindings.retain(|known| {
+        let is_gone = known.flow.transport.is_reliable() && known.flow.connection.is_none();
+        let goes = over > 0 && is_gone;
+        over -= usize::from(goes);
+        !goes
+    });
 }
 
 fn wishes(headers: &Headers) -> Result<Wishes, Refusal> {

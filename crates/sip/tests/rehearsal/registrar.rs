@@ -170,3 +170,35 @@ fn a_registered_phone_is_called_along_its_flow_by_its_path() {
     assert!(text.starts_with("INVITE sip:alice@10.9.9.9 SIP/2.0"), "{text}");
     assert!(text.contains("Route: <sip:edge.example;lr>"), "{text}");
 }
+
+/// A phone that roams, a browser page that is loaded anew: each time it comes by another connection
+/// and under another name, and does not take leave.
+#[test]
+fn a_phone_that_comes_back_by_ever_new_connections_stays_registered() {
+    let mut access = guarded();
+    access.trusted = sip::access::Network::everywhere().to_vec();
+    let address = SERVER.parse().expect("address");
+    let mut config = Config::new(vec![(Transport::Tcp, address)]);
+    config.access = access;
+    let mut endpoint = Endpoint::new(config, 7);
+    let now = Knocker::at(guarded()).world.now;
+    for turn in 0..30_u64 {
+        let connection = Some(sip::ConnectionId(turn));
+        let remote = format!("192.0.2.7:{}", 40_000 + turn).parse().expect("address");
+        let flow = sip::Flow { transport: Transport::Tcp, local: address, remote, connection };
+        let register = format!(
+            "REGISTER sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP {remote};branch=z9hG4bK{turn}\r\n\
+             From: <sip:alice@10.0.0.1>;tag=p\r\nTo: <sip:alice@10.0.0.1>\r\nCall-ID: c{turn}\r\n\
+             CSeq: 1 REGISTER\r\nContact: <sip:alice@{remote};transport=tcp>\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        endpoint.receive(now, flow, register.as_bytes());
+        let answers = std::iter::from_fn(|| endpoint.poll()).filter_map(|output| {
+            let sip::Output::Transmit { bytes, .. } = output else { return None };
+            Some(String::from_utf8_lossy(&bytes[..12]).into_owned())
+        });
+        assert_eq!(answers.collect::<Vec<_>>(), ["SIP/2.0 200 "], "{turn}");
+        assert_eq!(endpoint.bindings(now, "alice").last().map(|last| last.flow), Some(flow));
+        endpoint.connection_closed(sip::ConnectionId(turn));
+    }
+}

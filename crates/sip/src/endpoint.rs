@@ -321,10 +321,8 @@ impl Endpoint {
             false => self.find_session(&arrival),
         };
         let Some(id) = session else { return self.receive_in_subscription(now, &arrival) };
-        if !self.is_from_other_side(now, id, &arrival) {
-            return self.refuse(&arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
-        }
-        match inspect(&arrival) {
+        let judged = self.judge_source(now, id, &arrival).and_then(|()| inspect(&arrival));
+        match judged {
             Ok(()) => self.receive_in_dialog(now, id, arrival),
             Err(refusal) => self.refuse(&arrival, &refusal),
         }

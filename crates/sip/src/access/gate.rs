@@ -234,29 +234,43 @@ impl Endpoint {
         )
     }
 
-    /// Whether a request whose tags are those of a session comes from the other side of it: from
-    /// where the dialog is, or shows to be the user or the trunk that is there.
-    pub(crate) fn is_from_other_side(
+    /// Judges a request whose tags are those of a session: it comes from the other side if it comes
+    /// from where the dialog is, or shows to be the user or the trunk that is there. A user's phone
+    /// that has moved shows its password when it is asked: it cannot know a nonce for its new
+    /// address, and who knows both tags learns nothing by being asked.
+    ///
+    /// # Errors
+    /// The answer to who is somebody else, or has not shown to be the other side.
+    pub(crate) fn judge_source(
         &mut self,
         now: Instant,
         id: SessionId,
         arrival: &Arrival,
-    ) -> bool {
-        let Some(session) = self.sessions.get(&id) else { return false };
-        let source = arrival.source.remote.ip();
-        if speaks_from(session, source) {
-            return true;
+    ) -> Result<(), Refusal> {
+        let none = || Refusal::of(StatusCode::CALL_DOES_NOT_EXIST);
+        let session = self.sessions.get(&id).ok_or_else(none)?;
+        if speaks_from(session, arrival.source.remote.ip()) {
+            return Ok(());
         }
-        // A user's phone moves, and a trunk has several hosts.
-        let is_named = match &session.origin {
-            Origin::User(_) | Origin::Trunk(_) => Some(session.origin.clone()),
-            Origin::Stranger | Origin::Trusted => None,
+        let other_side = session.origin.clone();
+        let judged = match other_side {
+            Origin::Stranger | Origin::Trusted => Err(none()),
+            // A trunk has several hosts.
+            Origin::User(_) | Origin::Trunk(_) => match self.identify(now, arrival) {
+                Ok(who) if who == other_side => Ok(()),
+                Ok(Origin::Stranger) if other_side.user().is_some() => {
+                    Err(self.challenge(now, arrival, false))
+                }
+                Ok(Origin::Stranger | Origin::Trusted | Origin::User(_) | Origin::Trunk(_)) => {
+                    Err(none())
+                }
+                Err(refusal) => Err(refusal),
+            },
         };
-        if is_named.is_some_and(|named| self.identify(now, arrival).is_ok_and(|who| who == named)) {
-            return true;
+        if judged.is_err() {
+            self.outbox.stats.turned_away.count("foreign source in dialog");
         }
-        self.outbox.stats.turned_away.count("foreign source in dialog");
-        false
+        judged
     }
 
     fn suspect(&mut self, source: IpAddr, reason: &'static str, first: bool) {

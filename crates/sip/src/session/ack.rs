@@ -18,7 +18,7 @@ impl Endpoint {
             return;
         }
         let id = self.find_session(arrival);
-        match id.filter(|id| self.is_from_other_side(now, *id, arrival)) {
+        match id.filter(|id| self.judge_source(now, *id, arrival).is_ok()) {
             Some(id) => self.acknowledged(now, id, arrival),
             None => self.outbox.stats.strays += 1,
         }

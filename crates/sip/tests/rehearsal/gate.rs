@@ -235,7 +235,7 @@ fn a_request_in_a_dialog_counts_from_its_other_side_only() {
     for (cseq, method) in [(2, "ACK"), (10, "BYE"), (11, "INVITE"), (12, "INFO"), (13, "UPDATE")] {
         knocker.source = "203.0.113.9:5060";
         let answers = codes(&knocker.send(&from_there(cseq, method)));
-        let expected: &[u16] = if method == "ACK" { &[] } else { &[481] };
+        let expected: &[u16] = if method == "ACK" { &[] } else { &[401] };
         assert_eq!(answers, expected, "{method}");
     }
     assert_eq!(knocker.turned_away("foreign source in dialog"), 5);
@@ -268,6 +268,31 @@ fn a_user_that_has_moved_ends_its_call_with_its_password() {
     (knocker.user, knocker.password) = ("alice", "wonder");
     let own = knocker.answer(&challenged[0], "BYE", "x", 2);
     assert_eq!(codes(&knocker.send(&bye(own))), [200]);
+}
+
+/// A phone sends no password before it is asked, and cannot know a nonce for its new address.
+#[test]
+fn a_user_that_has_moved_is_asked_for_its_password_in_its_call() {
+    let mut knocker = Knocker::at(guarded());
+    let to = called(&mut knocker);
+    knocker.source = "203.0.113.9:5060";
+    let request = |cseq: u32, authorization: &str| {
+        format!(
+            "INVITE sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bKm{cseq}\
+             \r\nFrom: <sip:alice@10.0.0.1>;tag=p\r\nTo: {to}\r\nCall-ID: call-192.0.2.7\r\n\
+             CSeq: {cseq} INVITE\r\nContact: <sip:alice@203.0.113.9>\r\n{authorization}\
+             Content-Length: 0\r\n\r\n"
+        )
+    };
+    let ack = request(2, "").replace("INVITE", "ACK");
+    knocker.source = "192.0.2.7:5060";
+    knocker.send(&ack);
+    knocker.source = "203.0.113.9:5060";
+    let asked = knocker.send(&request(20, ""));
+    assert_eq!(codes(&asked), [401]);
+    let shown = format!("Authorization: {}\r\n", knocker.answer(&asked[0], "INVITE", "x", 1));
+    assert_eq!(codes(&knocker.send(&request(21, &shown))), [100]);
+    assert!(matches!(knocker.world.nodes[0].told.last(), Some((_, SessionEvent::Reoffer { .. }))));
 }
 
 #[test]

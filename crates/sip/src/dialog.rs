@@ -71,7 +71,7 @@ impl Dialog {
         let routes = headers.values(&HeaderName::RecordRoute);
         self.routes = routes.iter().rev().filter_map(|route| route.parse().ok()).collect();
         self.flow = flow;
-        self.pinned = self.routes.is_empty() && flow.transport.is_reliable();
+        self.pinned = self.routes.is_empty() && (self.pinned || flow.transport.is_reliable());
         self.refresh(headers);
     }
 
@@ -98,9 +98,10 @@ impl Dialog {
 
     /// Where requests in this dialog go.
     ///
-    /// 1. A peer that called us with no proxy between and asked for `rport` (RFC 3581), and any
-    ///    peer that we speak to over a connection without a proxy, keeps to its flow: it may sit
-    ///    behind NAT, where its Contact cannot be reached. Over TCP while the connection lives.
+    /// 1. A peer that called us with no proxy between and asked for `rport` (RFC 3581), one that we
+    ///    called along the flow of its registration, and any peer that we speak to over a
+    ///    connection without a proxy, keeps to its flow: it may sit behind NAT, where its Contact
+    ///    cannot be reached. Over TCP while the connection lives.
     /// 2. Otherwise the next hop is the first route or the Contact (§12.2.1.1), if that is an
     ///    address that can be reached: a private one told by a peer that we see at a public one
     ///    cannot.

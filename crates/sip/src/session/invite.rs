@@ -192,7 +192,7 @@ impl Endpoint {
             routes: Vec::new(),
             flow,
             appears_as: None,
-            pinned: false,
+            pinned: invite.flow.is_some() && invite.path.is_empty(),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sip::message::{HeaderName, Response};
+use sip::message::{HeaderName, Message, Response, parse};
 use sip::{Config, Endpoint, Invite, Transport};
 
 use crate::knock::{Knocker, SERVER, codes, guarded};
+use crate::trunk::answer;
 
 impl Knocker {
     /// Registers `to` with those headers, each with its line end, showing the password.
@@ -201,4 +202,27 @@ fn a_phone_that_comes_back_by_ever_new_connections_stays_registered() {
         assert_eq!(endpoint.bindings(now, "alice").last().map(|last| last.flow), Some(flow));
         endpoint.connection_closed(sip::ConnectionId(turn));
     }
+}
+
+/// A phone behind two NATs: neither of its addresses is one that we could reach it at.
+#[test]
+fn a_registered_phone_that_answers_is_spoken_to_along_its_flow() {
+    let mut phone = Knocker::at(guarded());
+    phone.source = "192.168.7.7:40000";
+    phone.register("alice", "Contact: <sip:alice@10.9.9.9>\r\n");
+    let now = phone.world.now;
+    let binding = phone.world.nodes[0].endpoint.bindings(now, "alice").remove(0);
+    let from = "<sip:us@10.0.0.1>".parse().expect("address");
+    let flow = Some(binding.flow);
+    let invite = Invite { flow, ..Invite::new(binding.contact, from, b"offer".to_vec()) };
+    phone.world.caught.clear();
+    phone.world.nodes[0].endpoint.invite(now, invite).expect("a way");
+    phone.world.wake(0);
+    let (_, invite) = phone.world.caught.remove(0);
+    let Ok(Message::Request(invite)) = parse(&invite) else { panic!("an INVITE") };
+    let more = "Contact: <sip:alice@10.9.9.9>\r\n";
+    phone.world.inject(0, "192.168.7.7:40000", answer(&invite, "200 OK", more).as_bytes());
+    let (flow, ack) = phone.world.caught.remove(0);
+    assert!(ack.starts_with(b"ACK "));
+    assert_eq!(flow.remote.to_string(), "192.168.7.7:40000");
 }

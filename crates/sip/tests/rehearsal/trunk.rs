@@ -126,7 +126,7 @@ fn challenge(invite: &Request, challenge: &str) -> String {
     answer(invite, "407 Who", challenge)
 }
 
-fn answer(invite: &Request, status: &str, more: &str) -> String {
+pub(crate) fn answer(invite: &Request, status: &str, more: &str) -> String {
     let line = |name: HeaderName| {
         let value = invite.headers.text(&name).expect("a header").into_owned();
         format!("{name}: {value}\r\n")

@@ -174,14 +174,31 @@ fn rewritten(rules: &[Rewrite], number: &str) -> String {
 #[must_use]
 pub fn dialled(target: &Uri) -> String {
     match target {
-        Uri::Tel(tel) => {
-            let digits = tel.number.chars().filter(|sign| !"-.()".contains(*sign));
-            let context = tel.params.value("phone-context").filter(|text| text.starts_with('+'));
-            let context = context.filter(|_| !tel.number.starts_with('+')).unwrap_or("");
-            context.chars().filter(|sign| !"-.()".contains(*sign)).chain(digits).collect()
-        }
-        Uri::Sip(_) | Uri::Other(_) => target.user().unwrap_or("").to_owned(),
+        Uri::Tel(tel) => digits_of(tel),
+        Uri::Sip(sip) => telephone(sip)
+            .as_ref()
+            .map_or_else(|| target.user().unwrap_or("").to_owned(), digits_of),
+        Uri::Other(_) => String::new(),
     }
+}
+
+/// The telephone number that a SIP URI stands for (RFC 3261 §19.1.6): where it says so, or where
+/// parameters follow a number, as those of number portability do (RFC 4694).
+fn telephone(sip: &SipUri) -> Option<TelUri> {
+    let user = sip.user.as_deref()?;
+    let is_said = sip.params.value("user").is_some_and(|kind| kind.eq_ignore_ascii_case("phone"));
+    let has_params = user.split_once(';').is_some_and(|(number, _)| is_number(number));
+    match format!("tel:{user}").parse() {
+        Ok(Uri::Tel(tel)) if is_said || has_params => Some(tel),
+        Ok(Uri::Tel(_) | Uri::Sip(_) | Uri::Other(_)) | Err(_) => None,
+    }
+}
+
+fn digits_of(tel: &TelUri) -> String {
+    let digits = tel.number.chars().filter(|sign| !"-.()".contains(*sign));
+    let context = tel.params.value("phone-context").filter(|text| text.starts_with('+'));
+    let context = context.filter(|_| !tel.number.starts_with('+')).unwrap_or("");
+    context.chars().filter(|sign| !"-.()".contains(*sign)).chain(digits).collect()
 }
 
 #[cfg(test)]
@@ -236,6 +253,11 @@ mod tests {
             ("tel:+49-30-(12)34.5", "+493012345"),
             ("tel:7042;phone-context=+49-30", "+49307042"),
             ("tel:7042;phone-context=example.com", "7042"),
+            ("sip:+12125551212;npdi;rn=+12125550000@x;user=phone", "+12125551212"),
+            ("sip:+1-212-555@x;user=phone", "+1212555"),
+            ("sip:7042;phone-context=+49-30@x;user=phone", "+49307042"),
+            ("sip:+4930123;isub=1@x", "+4930123"),
+            ("sip:a;b@x", "a;b"),
             ("sip:a-b@x", "a-b"),
             ("sip:x", ""),
         ] {

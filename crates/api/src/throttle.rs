@@ -1,10 +1,11 @@
 //! Who guesses tokens is not listened to for a while.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use model::household;
 use tokio::time::Instant;
 
 use crate::limits::{WRONG_TOKEN_SOURCES_MAX, WRONG_TOKENS_MAX, WRONG_TOKENS_PER};
@@ -60,16 +61,6 @@ impl Throttle {
         }
         wrong.count += 1;
         if wrong.count == 1 { News::First } else { News::Known }
-    }
-}
-
-/// One household has many IPv6 addresses, all in one /64 (RFC 6177).
-fn household(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
     }
 }
 

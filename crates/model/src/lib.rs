@@ -11,6 +11,7 @@ pub mod audience;
 pub mod chance;
 pub mod command;
 pub mod event;
+pub mod household;
 pub mod id;
 pub mod keys;
 pub mod limits;
@@ -35,6 +36,7 @@ pub use audience::{Audience, Projection};
 pub use chance::Chance;
 pub use command::{Accepted, Author, Command, ConferenceRef, Verb};
 pub use event::{Event, EventKind, LeaveReason, RecordingMode};
+pub use household::household;
 pub use id::{AnnouncementId, CommandId, ConferenceId, LegId, PartyId, RecordingId};
 pub use keys::{Digits, KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{

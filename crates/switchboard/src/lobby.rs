@@ -24,7 +24,7 @@ use model::keys::{KEY_ENDS, KEY_TAKES_BACK};
 use model::routing::AnnouncementPlace;
 use model::{
     AnnouncementId, ClipName, Codec, ConferenceId, EarGroup, Gain, Hearing, LeaveReason, LegId,
-    MediaOrder, Place, PromptName, Refusal, Routing, VoiceGroup,
+    MediaOrder, Place, PromptName, Refusal, Routing, VoiceGroup, household,
 };
 use sip::Incoming;
 use sip::access::{Destination, Origin, Pin};
@@ -112,13 +112,9 @@ enum Guesser {
 }
 
 impl Guesser {
-    /// Who calls from that address. One IPv6 host has a network of 64 bits for itself (RFC 6177).
+    /// Who calls from that address.
     fn at(source: IpAddr) -> Guesser {
-        let host = match source.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-        };
-        Guesser::Caller(host.to_string())
+        Guesser::Caller(household(source).to_string())
     }
 
     fn wrong_max(&self) -> u32 {

@@ -25,7 +25,6 @@ mod srv;
 mod stats;
 mod stun;
 mod tls;
-mod validity;
 mod websocket;
 
 use std::io;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -14,8 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-
-use crate::validity::NotAfter;
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 /// TLS 1.2 is the least that RFC 9325 allows; of it rustls has AEAD suites with forward secrecy
 /// only.
@@ -85,7 +84,7 @@ struct Current {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
     /// Since when our certificate is not valid any more, if it is not.
-    over: Option<NotAfter>,
+    over: Option<ASN1Time>,
     /// Of the files that this was read from.
     written: Written,
 }
@@ -180,9 +179,9 @@ fn read(settings: &TlsSettings) -> Result<Current, TlsError> {
     let written = written(settings);
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = certificates(&settings.certificate)?;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let end = chain.first().and_then(|own| NotAfter::of(own));
-    let over = end.filter(|end| end.unix_s() < since.as_secs());
+    // Nobody else looks at that: rustls checks the certificates of others.
+    let own = chain.first().and_then(|own| X509Certificate::from_der(own).ok());
+    let over = own.map(|(_, own)| own.validity().not_after).filter(|end| *end < ASN1Time::now());
     let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(wrong(&settings.key))?;
     let server = server(settings, &provider, chain.clone(), key.clone_key())?;
     let client = client(settings, &provider, chain, key)?;
@@ -190,7 +189,8 @@ fn read(settings: &TlsSettings) -> Result<Current, TlsError> {
     Ok(Current { acceptor, connector: TlsConnector::from(Arc::new(client)), over, written })
 }
 
-fn over(settings: &TlsSettings, end: NotAfter) -> TlsError {
+fn over(settings: &TlsSettings, end: ASN1Time) -> TlsError {
+    let end = end.to_datetime().date();
     let text = format!("the certificate is not valid any more since {end}; have it renewed");
     wrong(&settings.certificate)(text)
 }

@@ -91,7 +91,7 @@ impl Switchboard {
             (Err(_), _) => Err(Refusal::NoSuchConference),
         }?;
         if let Some(way) = way {
-            self.goes(&accepted, way, (Origin::Trusted, payer));
+            self.goes(now, &accepted, way, (Origin::Trusted, payer));
         }
         Ok(accepted)
     }

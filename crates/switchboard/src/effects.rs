@@ -1,6 +1,5 @@
 //! What a conference wants done becomes orders to SIP and to media.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use call::{Conference, Effect};
@@ -28,7 +27,7 @@ impl Switchboard {
         while let Some(effect) = self.conferences.get_mut(&id).and_then(|c| c.poll()) {
             match effect {
                 Effect::Event(event) => self.outputs.push_back(Output::Event(event)),
-                Effect::Dial { leg, target } => self.dial(id, leg, target),
+                Effect::Dial { leg, target } => self.dial(now, id, leg, target),
                 Effect::HangUp { leg, reason } => self.hang_up(now, leg, reason),
                 Effect::Text { leg, text } => self.send_text(now, leg, text),
                 Effect::Press { leg, digits } => self.press_at(now, leg, digits),
@@ -72,13 +71,13 @@ impl Switchboard {
         self.order(MediaOrder::OpenTap { conference, recording, track, rate });
     }
 
-    fn dial(&mut self, conference: ConferenceId, leg: LegId, target: String) {
+    fn dial(&mut self, now: Instant, conference: ConferenceId, leg: LegId, target: String) {
         let Some(party) = self.conferences.get(&conference).and_then(|found| {
             found.parties().iter().find(|party| party.leg == leg).map(|party| party.id)
         }) else {
             return;
         };
-        let local = self.local_for(&target);
+        let local = self.local_for(now, &target);
         let srtp = self.srtp_for_target(&target);
         let stage = Stage::Opening(Purpose::Dial(target));
         let (session, signalling, said) = (None, None, String::new());
@@ -97,23 +96,6 @@ impl Switchboard {
             let same_host = own.ip() == *ip || self.config.sip.advertised == Some(*ip);
             own.port() == port && (same_host || own.ip().is_unspecified())
         })
-    }
-
-    /// The address of this machine from which a target is called: loopback calls loopback, else
-    /// the first address that others can reach.
-    fn local_for(&self, target: &str) -> IpAddr {
-        let to_loopback = match target.parse() {
-            Ok(Uri::Sip(SipUri { host: Host::Ip(ip), .. })) => ip.is_loopback(),
-            Ok(Uri::Sip(SipUri { host: Host::Name(name), .. })) => name == "localhost",
-            Ok(Uri::Tel(_) | Uri::Other(_)) | Err(_) => false,
-        };
-        let listeners = &self.config.sip.listeners;
-        listeners
-            .iter()
-            .map(|(_, address)| address.ip())
-            .find(|ip| ip.is_loopback() == to_loopback)
-            .or_else(|| listeners.first().map(|(_, address)| address.ip()))
-            .unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
     }
 
     fn hang_up(&mut self, now: Instant, id: LegId, reason: LeaveReason) {

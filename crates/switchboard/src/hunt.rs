@@ -55,7 +55,8 @@ impl Switchboard {
         let command = CommandId(self.chance.draw());
         match self.conference_command(now, id, command, Author::System, invite) {
             Ok(accepted) => {
-                self.goes(&accepted, Way::Routed(destination.clone()), (Origin::Trusted, payer));
+                let way = Way::Routed(destination.clone());
+                self.goes(now, &accepted, way, (Origin::Trusted, payer));
             }
             Err(refusal) => {
                 self.end_conference(now, id);
@@ -66,7 +67,13 @@ impl Switchboard {
     }
 
     /// The party that a command has called is called that way, for whoever had it called.
-    pub(crate) fn goes(&mut self, accepted: &Accepted, way: Way, (behalf, payer): (Origin, Payer)) {
+    pub(crate) fn goes(
+        &mut self,
+        now: Instant,
+        accepted: &Accepted,
+        way: Way,
+        (behalf, payer): (Origin, Payer),
+    ) {
         let conference = self.conferences.get(&accepted.conference);
         let party = accepted.party.and_then(|party| conference?.party(party));
         let Some(id) = party.map(|party| party.leg) else { return };
@@ -74,6 +81,7 @@ impl Switchboard {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.srtp = srtp;
         }
+        self.opens_towards(now, id, &way);
         self.ways.insert(id, (way, behalf));
         self.is_paid_by(id, payer);
     }

@@ -18,6 +18,7 @@ mod keypad;
 mod leg;
 pub mod limits;
 mod lobby;
+mod locality;
 mod moving;
 mod negotiation;
 mod prompts;

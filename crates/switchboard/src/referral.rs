@@ -155,7 +155,7 @@ impl Switchboard {
         let by = Author::Party(party);
         let accepted = self.conference_command(now, conference, command, by, verb)?;
         if let Some((way, for_whom)) = way {
-            self.goes(&accepted, way, for_whom);
+            self.goes(now, &accepted, way, for_whom);
         }
         Ok(accepted)
     }

@@ -156,6 +156,8 @@ impl Switchboard {
             Purpose::Offer | Purpose::Dial(_) => None,
         };
         let srtp = self.srtp_for_call(&incoming, offered)?;
+        let local = incoming.flow.local.ip();
+        let local = offered.map_or(local, |offer| self.local_for_offer(local, offer));
         let leg = LegId(self.chance.draw());
         if let Some(trunk) = incoming.origin.trunk()
             && !self.take_place(now, trunk, leg)
@@ -188,7 +190,6 @@ impl Switchboard {
         if let Some(wanted) = wanted {
             self.lobby.enter(now, leg, wanted);
         }
-        let local = incoming.flow.local.ip();
         self.order(MediaOrder::Open { leg, conference, local });
         Ok(())
     }

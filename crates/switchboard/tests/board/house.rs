@@ -15,6 +15,9 @@ use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard, TrunkAudi
 
 pub(crate) const SERVER: &str = "10.0.0.1:5060";
 
+/// Where it listens by IPv6.
+pub(crate) const SERVER_BY_IPV6: &str = "[2001:db8::1]:5060";
+
 /// Where it listens for TLS.
 pub(crate) const SERVER_BY_TLS: &str = "10.0.0.1:5061";
 
@@ -113,7 +116,8 @@ impl House {
     ) -> House {
         #[expect(clippy::disallowed_methods, reason = "virtual time begins at some instant")]
         let now = Instant::now();
-        let listeners = [(Transport::Udp, SERVER), (Transport::Tls, SERVER_BY_TLS)];
+        let (udp, tls) = (Transport::Udp, Transport::Tls);
+        let listeners = [(udp, SERVER), (tls, SERVER_BY_TLS), (udp, SERVER_BY_IPV6)];
         let listeners = listeners.map(|(kind, at)| (kind, at.parse().unwrap())).to_vec();
         let room = Room {
             record: false,
@@ -148,7 +152,8 @@ impl House {
     }
 
     pub(crate) fn receive(&mut self, from: SocketAddr, text: &str) {
-        let local = SERVER.parse().unwrap();
+        let server = if from.is_ipv4() { SERVER } else { SERVER_BY_IPV6 };
+        let local = server.parse().unwrap();
         let flow = Flow { transport: Transport::Udp, local, remote: from, connection: None };
         self.receive_along(flow, text);
     }
@@ -339,8 +344,9 @@ pub(crate) fn statuses(messages: &[Message]) -> Vec<u16> {
 /// What a peer at that address says of its audio.
 pub(crate) fn description(address: SocketAddr, formats: &str) -> String {
     let ip = address.ip();
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+        "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
          m=audio 4000 RTP/AVP {formats}\r\n"
     )
 }

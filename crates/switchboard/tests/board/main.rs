@@ -4,6 +4,7 @@
 
 mod capacity;
 mod drain;
+mod families;
 mod focus;
 mod house;
 mod keys;

@@ -76,6 +76,12 @@ impl Audio {
         Direction::new(self.direction.sends(), self.direction.receives() && reachable)
     }
 
+    /// Whether it is of that address's family, or says no address yet (`0.0.0.0`).
+    pub(super) fn is_in_reach_of(&self, ours: IpAddr) -> bool {
+        let theirs = self.remote.ip();
+        theirs.is_unspecified() || theirs.is_ipv4() == ours.is_ipv4()
+    }
+
     /// Whether they hold us: they take nothing from us.
     #[must_use]
     pub fn is_hold(&self) -> bool {
@@ -148,6 +154,13 @@ impl Description {
     #[must_use]
     pub fn audio(&self) -> Option<&Audio> {
         self.media.iter().find_map(|media| media.audio.as_ref().ok())
+    }
+
+    /// Whether there is audio that can be had from an address of ours: of its family, or for now
+    /// from nowhere (`0.0.0.0`).
+    #[must_use]
+    pub fn has_audio_for(&self, ours: IpAddr) -> bool {
+        self.lines_of_audio().any(|audio| audio.is_in_reach_of(ours))
     }
 
     /// Whether there is audio with keys for SRTP that we can use.

@@ -338,9 +338,8 @@ fn packet_time_ms(codec: Encoding, audio: &Audio, ours_ms: u16) -> u16 {
 }
 
 fn check_family(audio: &Audio, local: &Local) -> Result<(), NotAcceptable> {
-    let unreachable =
-        !audio.remote.ip().is_unspecified() && audio.remote.is_ipv4() != local.address.is_ipv4();
-    if unreachable { Err(NotAcceptable::Address) } else { Ok(()) }
+    let reachable = audio.is_in_reach_of(local.address.ip());
+    if reachable { Ok(()) } else { Err(NotAcceptable::Address) }
 }
 
 /// The voice to use among those that we know.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::lexis;
-use super::param::Params;
+use super::param::{self, Params};
 
 /// The value of Replaces or Join: a dialog as the side that is asked knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,8 +39,7 @@ impl DialogName {
         let call_id = lexis::trim(call_id);
         let params = Params::parse(params).ok_or(DialogNameError)?;
         // A tag is a token (RFC 3261 §25.1); what would not be read again as it is written is none.
-        let is_tag = |tag: &&str| !tag.is_empty() && !tag.contains(['"', ';', ',', ' ', '\t']);
-        let tag = |name: &str| params.value(name).filter(is_tag);
+        let tag = |name: &str| params.value(name).filter(|tag| param::stands_bare(tag));
         if call_id.is_empty() || call_id.contains([' ', '\t', ',']) {
             return Err(DialogNameError);
         }
@@ -88,7 +87,8 @@ mod tests {
         let quoted = "a;to-tag=7;from-tag=\";b;to-tag=7;from-tag=\";early-tnly";
         let halves =
             ["", "a", "a;to-tag=1", "a;from-tag=1", ";to-tag=1;from-tag=2", "a b;to-tag=1"];
-        for text in halves.into_iter().chain([quoted]) {
+        let bracket = "a;to-tag=4;from-tag=\"=]>pg=7\"";
+        for text in halves.into_iter().chain([quoted, bracket]) {
             assert!(text.parse::<DialogName>().is_err(), "{text}");
         }
     }

@@ -33,7 +33,7 @@ impl Params {
                     (meaning, "") => Some(meaning),
                     (_, _) => return None,
                 },
-                Some(bare) if bare.is_empty() || !bare.chars().all(is_bare) => return None,
+                Some(bare) if !stands_bare(bare) => return None,
                 other => other.map(str::to_owned),
             };
             params.0.push((name.to_owned(), value));
@@ -87,10 +87,12 @@ impl Params {
     }
 }
 
-/// Whether the letter may stand in a value without quotes. The grammar has tokens and hosts only;
-/// what real clients put into tags beyond that must come back to them as it was.
-fn is_bare(letter: char) -> bool {
-    letter != ' ' && !letter.is_control() && !"\"\\,;<>".contains(letter)
+/// Whether the value may stand without quotes. The grammar has tokens and hosts only; what real
+/// clients put into tags beyond that must come back to them as it was.
+pub(super) fn stands_bare(value: &str) -> bool {
+    let is_bare =
+        |letter: char| letter != ' ' && !letter.is_control() && !"\"\\,;<>".contains(letter);
+    !value.is_empty() && value.chars().all(is_bare)
 }
 
 /// Writes `;a=1;b`; a value that cannot stand bare is quoted.
@@ -99,9 +101,7 @@ impl fmt::Display for Params {
         for (name, value) in self.iter() {
             match value {
                 None => write!(f, ";{name}")?,
-                Some(value) if !value.is_empty() && value.chars().all(is_bare) => {
-                    write!(f, ";{name}={value}")?;
-                }
+                Some(value) if stands_bare(value) => write!(f, ";{name}={value}")?,
                 Some(value) => write!(f, ";{name}={}", lexis::quote(value))?,
             }
         }

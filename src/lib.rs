@@ -10,6 +10,8 @@ pub mod config;
 pub mod demo;
 pub mod fence;
 pub mod interval;
+pub mod limits;
+pub mod log;
 pub mod phone;
 pub mod profiles;
 pub mod prompts;

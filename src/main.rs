@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use convoke::config::{Config, Options};
+use convoke::log::Log;
 use convoke::{demo, server};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
@@ -90,7 +91,7 @@ fn main() -> ExitCode {
         Some(Subcommands::Demo) => play(&cli.options).and_then(say),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Where nobody hears it, the code still says so.
             match writeln!(std::io::stderr(), "convoke: {error:#}") {
@@ -111,24 +112,28 @@ fn leave_no_core_dump() {
 }
 
 /// Says what was asked for; who listens may have heard enough (`convoke profile show … | head`).
-fn say(said: String) -> anyhow::Result<()> {
+fn say(said: String) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{}", said.trim_end()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
-fn serve(options: &Options) -> anyhow::Result<()> {
+/// What goes wrong once there is a log is told there.
+fn serve(options: &Options) -> anyhow::Result<ExitCode> {
     let config = Config::load(options)?;
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| anyhow::anyhow!("--log {}: {error}", config.log))?;
+    let log = Log::start(std::io::stderr()).context("the system has no thread for the log")?;
+    let writer = log.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .with_ansi(std::io::stderr().is_terminal())
         // It would be told on standard error that standard error takes no more, and panic.
         .log_internal_errors(false)
         .init();
+    Log::take_panics();
     let options = options.clone();
     let read = move || Config::load(&options);
     let welcome = |welcome: &str| {
@@ -136,7 +141,13 @@ fn serve(options: &Options) -> anyhow::Result<()> {
             tracing::warn!(%error, "nobody is told how to come in");
         }
     };
-    runtime()?.block_on(server::serve(config, read, welcome))
+    let served = runtime()?.block_on(server::serve(config, read, log.clone(), welcome));
+    // By the log, for standard error may have a reader that hangs.
+    if let Err(error) = &served {
+        log.add(format!("convoke: {error:#}\n").as_bytes());
+    }
+    log.flush();
+    Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn check(file: &std::path::Path) -> anyhow::Result<String> {

@@ -22,6 +22,7 @@ use vault::{Interrupted, Registrations, Vault, VaultReport};
 use worker::Workers;
 
 use crate::config::{Config, ConfigError, Number, WebSocket};
+use crate::log::Log;
 use crate::prompts::Prompts;
 use crate::shard::{self, Asked, Inlet, Shells};
 
@@ -29,10 +30,11 @@ use crate::shard::{self, Asked, Inlet, Shells};
 /// last one, or when `drain_s` is over; at SIGINT, or a second signal, it ends all calls at once.
 ///
 /// `started` is told, once all doors are open, in a few lines how to come in. `read` reads the
-/// configuration anew, at each SIGHUP.
+/// configuration anew, at each SIGHUP. `log` is asked how much of it nobody read.
 pub async fn serve(
     config: Config,
     read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
+    log: Log,
     started: impl FnOnce(&str),
 ) -> Result<()> {
     let http = TcpListener::bind(config.http)
@@ -64,6 +66,7 @@ pub async fn serve(
         inlet: inlet.clone(),
         workers: Arc::clone(&workers),
         vault: Arc::clone(&vault),
+        log,
         dial: sip_address,
         started_ms: unix_ms(),
         phase: phases.clone(),
@@ -399,6 +402,7 @@ struct Server {
     inlet: Inlet,
     workers: Arc<Workers>,
     vault: Arc<Vault>,
+    log: Log,
     dial: SocketAddr,
     started_ms: u64,
     phase: watch::Receiver<Phase>,
@@ -474,6 +478,11 @@ impl Switch for Server {
                     "journal_events_dropped",
                     "Events that are missing from the journal",
                     kept.journal_dropped,
+                ),
+                counter(
+                    "log_lines_lost",
+                    "Lines of the log that nobody read in time or that could not be written",
+                    self.log.lost(),
                 ),
             ],
         }

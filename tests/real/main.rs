@@ -22,6 +22,7 @@ mod early;
 mod frozen;
 mod hostile;
 mod machine;
+mod reader;
 mod scripts;
 mod secure;
 mod shutdown;

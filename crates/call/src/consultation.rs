@@ -61,16 +61,35 @@ impl Conference {
         }
     }
 
-    /// Brings somebody back who is set apart: to where it stood, if that is still there.
+    /// Brings somebody back who is set apart: to where it stood, if that is still there. Nobody is
+    /// left aside alone by it: who is consulted comes to both where who consults talks with the
+    /// room, and who consults goes to who was called for it and has come meanwhile.
     pub(crate) fn release(&mut self, cause: Cause, id: PartyId) {
         let Some(hold) = self.party(id).and_then(Party::hold) else { return };
-        let stance = match hold.stood {
-            Some(agent) if self.consultation_with(id).is_some_and(|c| c.agent == agent) => {
-                Stance::Aside(agent)
+        let consultation = self.consultation_with(id);
+        if let Some(consultation) = consultation.filter(|c| c.expert == id)
+            && self.stands(consultation.agent, Stance::Room)
+        {
+            return self.merge_consultation(cause, consultation);
+        }
+        match hold.stood {
+            Some(agent) if consultation.is_some_and(|c| c.agent == agent) => {
+                self.put(cause, id, Stance::Aside(agent));
             }
-            Some(_) | None => Stance::Room,
-        };
-        self.put(cause, id, stance);
+            Some(_) | None => {
+                self.put(cause, id, Stance::Room);
+                if let Some(consultation) = consultation.filter(|c| c.agent == id)
+                    && self.party(consultation.expert).is_some_and(Party::is_connected)
+                    && self.stands(consultation.expert, Stance::Aside(id))
+                {
+                    self.step_aside(cause, consultation);
+                }
+            }
+        }
+    }
+
+    fn stands(&self, id: PartyId, stance: Stance) -> bool {
+        self.party(id).is_some_and(|party| party.stance == stance)
     }
 
     /// Puts somebody somewhere, and tells it where that ends a hold.
@@ -112,7 +131,7 @@ impl Conference {
         let consultation = self.consultations.iter().find(|c| c.expert == expert).copied();
         let Some(consultation) = consultation else { return };
         let agent = consultation.agent;
-        if self.party(agent).is_some_and(|party| party.stance == Stance::Room) {
+        if self.stands(agent, Stance::Room) {
             self.step_aside(cause, consultation);
         }
     }
@@ -131,8 +150,7 @@ impl Conference {
 
     fn consulted_left(&mut self, cause: Cause, agent: PartyId, expert: PartyId) {
         self.tell(cause, EventKind::ConsultEnded { party: agent, with: expert });
-        let is_aside = self.party(agent).is_some_and(|party| party.stance == Stance::Aside(agent));
-        if is_aside {
+        if self.stands(agent, Stance::Aside(agent)) {
             self.put(cause, agent, Stance::Room);
         }
         let for_it = HoldReason::Consultation(agent);

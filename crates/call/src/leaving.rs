@@ -189,7 +189,9 @@ impl Conference {
             match hold.by {
                 // Whoever has the API may always bring it back.
                 Author::Admin | Author::System => false,
-                Author::Party(_) => !self.somebody_may_resume(party.id),
+                Author::Party(_) => {
+                    !self.somebody_may_resume(party.id) && !self.somebody_may_end(hold.reason)
+                }
             }
         };
         let stranded: Vec<_> = self.parties.iter().filter(stranded).map(|p| p.id).collect();
@@ -198,6 +200,20 @@ impl Conference {
             self.tell(cause, EventKind::Stranded { party });
             self.release(cause, party);
         }
+    }
+
+    /// Whether who consults may bring back those who wait for it: by going over to them, by
+    /// bringing all together, or by letting the consulted one go.
+    fn somebody_may_end(&self, reason: HoldReason) -> bool {
+        let HoldReason::Consultation(party) = reason else { return false };
+        let may = |verb: Verb| {
+            let by = Author::Party(party);
+            policy::judge(&self.rules.profile, by, &verb, &self.parties).is_ok()
+        };
+        self.consultation_of(party).is_some()
+            && (may(Verb::Swap { party })
+                || may(Verb::Merge { party })
+                || may(Verb::Cancel { party }))
     }
 
     fn somebody_may_resume(&self, held: PartyId) -> bool {

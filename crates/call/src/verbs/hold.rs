@@ -42,7 +42,6 @@ pub(crate) fn resume(
         (None, PhoneKey::OnHold) => return Err(Refusal::WrongState),
         (None, PhoneKey::Talking) => return Ok(Done::party(id)),
         (Some(hold), _) => {
-            bring_together_if_swapped(conference, cause, id);
             if let HoldReason::Consultation(agent) = hold.reason
                 && stands_aside_with(conference, cause.by, agent)
                 && let Some(consultation) = conference.consultation_of(agent)
@@ -55,17 +54,6 @@ pub(crate) fn resume(
     }
     conference.release(cause, id);
     Ok(Done::party(id))
-}
-
-/// Who is consulted, and waits while who consults talks with the room, is brought back to both.
-fn bring_together_if_swapped(conference: &mut Conference, cause: Cause, id: PartyId) {
-    let Some(consultation) = conference.consultation_with(id).filter(|c| c.expert == id) else {
-        return;
-    };
-    let agent = conference.party(consultation.agent);
-    if agent.is_some_and(|agent| agent.stance == Stance::Room) {
-        conference.merge_consultation(cause, consultation);
-    }
 }
 
 fn stands_aside_with(conference: &Conference, by: Author, agent: PartyId) -> bool {

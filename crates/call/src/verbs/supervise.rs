@@ -47,7 +47,8 @@ pub(crate) fn stand(
 ) -> Result<Done, Refusal> {
     let party = conference.party_mut(id);
     let (before, role) = (party.stance, party.role);
-    if role != Role::Supervisor {
+    // Who is consulted by it would be left aside alone.
+    if role != Role::Supervisor || conference.consultation_with(id).is_some() {
         return Err(Refusal::WrongState);
     }
     let beside = match (before, beside, &mode) {

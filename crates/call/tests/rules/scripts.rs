@@ -10,7 +10,7 @@ use crate::book::dice::{Dice, Step};
 use crate::book::ears::Heard;
 use crate::book::{At, Book, Line, Person, Says};
 use crate::stage::{Stage, profile};
-use call::{LegChange, Microphone, Party, PhoneKey, Presence, Seat, judge};
+use call::{LegChange, Microphone, Party, PhoneKey, Presence, Seat};
 use model::command::Target;
 use model::limits::RINGING_S_MAX;
 use model::profile::{Profile, Tracks};
@@ -404,24 +404,16 @@ impl Script {
 
     /// What must hold whatever the book says.
     fn check_promises(&self, party: &Party, person: &Person) {
-        if let Some(wait) = person.waits()
-            && matches!(wait.by, Author::Party(_))
-        {
-            assert!(self.book.somebody_may_resume(party.id), "stranded: {}", self.told());
-            let conference = &self.stage.conference;
-            let resume = Verb::Resume { party: party.id };
-            let may = |other: &Party| {
-                let by = Author::Party(other.id);
-                judge(conference.profile(), by, &resume, conference.parties()).is_ok()
-            };
-            assert!(conference.parties().iter().any(may), "stranded: {}", self.told());
-        }
+        assert!(!self.book.is_stranded(person), "stranded: {}", self.told());
         if let (Line::Called, Some(owner)) = (person.line, person.brought_by) {
             let owned = self.book.find(owner).is_some_and(Person::is_up);
             assert!(owned, "nobody calls {}: {}", party.id, self.told());
         }
         if let At::Aside(agent) = person.at {
-            assert!(self.book.find(agent).is_some(), "nobody's circle: {}", self.told());
+            let there = self.book.find(agent).map(|agent| agent.at);
+            assert!(there.is_some(), "nobody's circle: {}", self.told());
+            let comes = matches!(there, Some(At::Aside(_) | At::Apart(_)));
+            assert!(comes || !person.is_up(), "aside alone: {}", self.told());
         }
     }
 

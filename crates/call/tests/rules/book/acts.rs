@@ -159,10 +159,26 @@ impl Book {
 
     /// Brings back to where they stood all of whom that holds.
     pub(super) fn release(&mut self, is: impl Fn(&Wait) -> bool) {
-        for id in self.ids(|person| person.waits().as_ref().is_some_and(&is)) {
-            let stood = self.the(id).waits().and_then(|wait| wait.stood);
-            let still = stood.filter(|agent| self.talk_with(id).is_some_and(|t| t.0 == *agent));
-            self.the(id).at = still.map_or(At::Room, At::Aside);
+        let waiting = self.ids(|person| person.waits().as_ref().is_some_and(&is));
+        waiting.into_iter().for_each(|id| self.comes_back(id));
+    }
+
+    /// Somebody comes back to where it stood. Nobody is left aside alone by that: who is consulted
+    /// comes to who consults it, and the other way round.
+    pub(super) fn comes_back(&mut self, id: PartyId) {
+        let Some(wait) = self.find(id).and_then(Person::waits) else { return };
+        let talk = self.talk_with(id);
+        if let Some(talk) = talk.filter(|talk| talk.1 == id && self.is_at(talk.0, At::Room)) {
+            return self.joins_room(talk);
+        }
+        let still = wait.stood.filter(|agent| talk.is_some_and(|talk| talk.0 == *agent));
+        self.the(id).at = still.map_or(At::Room, At::Aside);
+        let came = |expert| self.find(expert).is_some_and(Person::is_up);
+        if let Some(talk) = talk.filter(|talk| talk.0 == id && came(talk.1))
+            && self.is_at(talk.1, At::Aside(id))
+            && self.is_at(id, At::Room)
+        {
+            self.steps_aside(talk);
         }
     }
 
@@ -315,13 +331,6 @@ impl Book {
         if !person.is_up() {
             return Err(Refusal::WrongState);
         }
-        // Who is consulted waits while the room is talked with: it comes to both.
-        if let Some(talk) = self.talk_with(party)
-            && talk.1 == party
-            && self.is_at(talk.0, At::Room)
-        {
-            self.joins_room(talk);
-        }
         // S4.12: who stands aside and wants one of those who wait to hear brings both there.
         if let (Some(agent), Author::Party(author)) = (wait.talk, by)
             && self.is_at(author, At::Aside(agent))
@@ -330,10 +339,7 @@ impl Book {
             self.joins_room(talk);
             self.waits_on(agent);
         }
-        if let At::Apart(wait) = self.the(party).at {
-            let still = wait.stood.filter(|a| self.talk_with(party).is_some_and(|t| t.0 == *a));
-            self.the(party).at = still.map_or(At::Room, At::Aside);
-        }
+        self.comes_back(party);
         Ok(())
     }
 
@@ -432,7 +438,8 @@ impl Book {
         mode: &Supervision,
     ) -> Done {
         let person = self.the(id).clone();
-        if person.role != Role::Supervisor {
+        // Whom it consults would be left aside alone.
+        if person.role != Role::Supervisor || self.talk_with(id).is_some() {
             return Err(Refusal::WrongState);
         }
         let followed = if let At::Beside(whom) = person.at { Some(whom) } else { None };

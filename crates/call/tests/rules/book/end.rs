@@ -3,7 +3,7 @@
 use model::profile::{Afterwards, Consulted, EndsWithout, Fate};
 use model::{Affiliation, Author, PartyId, Refusal, Role};
 
-use super::{At, Book, Gone, Line, Person, Says, Wait};
+use super::{At, Book, Gone, Line, Person, Says};
 
 impl Book {
     pub(super) fn leaves(&mut self, id: PartyId) {
@@ -161,14 +161,8 @@ impl Book {
         if self.ending || !self.people.iter().any(keeps_alive) {
             return self.ends();
         }
-        let placed = |wait: Wait| matches!(wait.by, Author::Party(_));
-        let stranded =
-            self.ids(|p| p.waits().is_some_and(placed) && !self.somebody_may_resume(p.id));
-        for id in stranded {
-            let stood = self.the(id).waits().and_then(|wait| wait.stood);
-            let still = stood.filter(|agent| self.talk_with(id).is_some_and(|t| t.0 == *agent));
-            self.the(id).at = still.map_or(At::Room, At::Aside);
-        }
+        let stranded = self.ids(|person| person.waits().is_some_and(|_| self.is_stranded(person)));
+        stranded.into_iter().for_each(|id| self.comes_back(id));
         self.says_what_can_be_heard();
     }
 

@@ -113,10 +113,20 @@ impl Book {
         }
     }
 
-    /// Whether somebody who is in may bring somebody back.
-    pub(crate) fn somebody_may_resume(&self, party: PartyId) -> bool {
-        let resume = Verb::Resume { party };
-        let may = |person: &Person| self.may(Author::Party(person.id), &resume).is_ok();
-        self.people.iter().any(may)
+    /// Whether somebody was set apart by one of those in it, and nobody of them may bring it back:
+    /// itself, or by ending or turning round the consultation for which it waits.
+    pub(crate) fn is_stranded(&self, person: &Person) -> bool {
+        let Some(wait) = person.waits() else { return false };
+        if !matches!(wait.by, Author::Party(_)) {
+            return false;
+        }
+        let resume = Verb::Resume { party: person.id };
+        let may_resume = |by: &Person| self.may(Author::Party(by.id), &resume).is_ok();
+        let may_end = |party: PartyId| {
+            let ends = [Verb::Swap { party }, Verb::Merge { party }, Verb::Cancel { party }];
+            self.is_consulting(party)
+                && ends.iter().any(|verb| self.may(Author::Party(party), verb).is_ok())
+        };
+        !self.people.iter().any(may_resume) && !wait.talk.is_some_and(may_end)
     }
 }

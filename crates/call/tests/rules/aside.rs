@@ -1,0 +1,110 @@
+//! Who is consulted is never left aside alone, whoever is held, brought back or called meanwhile.
+
+use crate::stage::{MUSIC, Stage, colleague};
+use model::command::Supervision;
+use model::{Author, EventKind, PartyId, Refusal, Verb};
+
+/// A customer, an agent, and an expert who is called by that one.
+fn consulting(profile: &str) -> (Stage, PartyId, PartyId, PartyId) {
+    let mut stage = Stage::new(profile);
+    let (customer, agent) = (stage.customer(), stage.agent("A"));
+    let expert = stage.consults(agent, "E");
+    (stage, customer, agent, expert)
+}
+
+#[test]
+fn who_was_on_hold_when_the_consulted_one_came_talks_with_it_when_it_is_back() {
+    let (mut stage, customer, agent, expert) = consulting("expertflow");
+    stage.by(agent, Verb::Hold { party: agent }).unwrap();
+    stage.answer(expert);
+    stage.by(agent, Verb::Resume { party: agent }).unwrap();
+    assert_eq!(stage.picture(), "A: E | C: M | E: A");
+    stage.by(agent, Verb::Swap { party: agent }).unwrap();
+    assert_eq!(stage.picture(), "A: C | C: A | E: M");
+    assert_eq!(stage.told(&EventKind::Resumed { party: customer }), 1);
+}
+
+/// S0.22: nobody in this profile may bring others back, but who consults may swap.
+#[test]
+fn who_may_swap_strands_nobody_by_swapping() {
+    for profile in ["cinnox", "genesys_instant", "helpdesk3", "connect_multi_party"] {
+        let (mut stage, customer, agent, expert) = consulting(profile);
+        stage.answer(expert);
+        for _ in 0..2 {
+            assert_eq!(stage.picture(), "A: E | C: M | E: A", "{profile}");
+            stage.by(agent, Verb::Swap { party: agent }).unwrap();
+            assert_eq!(stage.picture(), "A: C | C: A | E: M", "{profile}");
+            stage.by(agent, Verb::Swap { party: agent }).unwrap();
+        }
+        for party in [customer, agent, expert] {
+            assert_eq!(stage.told(&EventKind::Stranded { party }), 0, "{profile}");
+        }
+        stage.by(agent, Verb::Merge { party: agent }).unwrap();
+        assert_eq!(stage.picture(), "A: C E | C: A E | E: A C", "{profile}");
+    }
+}
+
+#[test]
+fn who_waits_for_a_consultation_is_brought_back_when_who_consults_is_gone() {
+    for profile in ["cinnox", "genesys_instant", "helpdesk3", "connect_three_party"] {
+        for swapped in [false, true] {
+            let (mut stage, _, agent, expert) = consulting(profile);
+            stage.answer(expert);
+            if swapped {
+                stage.by(agent, Verb::Swap { party: agent }).unwrap();
+            }
+            stage.leaves(agent);
+            assert_eq!(stage.picture(), "C: E | E: C", "{profile}");
+        }
+    }
+}
+
+/// S4.31: Join releases all, also whom another one has swapped away.
+#[test]
+fn another_agent_who_joins_all_brings_who_was_swapped_away_to_them() {
+    let (mut stage, _, agent, expert) = consulting("expertflow");
+    let other = stage.agent("B");
+    stage.answer(expert);
+    stage.by(agent, Verb::Swap { party: agent }).unwrap();
+    assert_eq!(stage.hears(expert), MUSIC);
+    stage.by(other, Verb::Merge { party: other }).unwrap();
+    assert_eq!(stage.picture(), "A: B C E | B: A C E | C: A B E | E: A B C");
+    assert_eq!(stage.told(&EventKind::ConsultMerged { party: agent, with: expert }), 1);
+}
+
+/// Swapped away, then the one who consults is held by another: both come back, one by one.
+#[test]
+fn two_who_consult_and_are_both_held_talk_with_each_other_when_both_are_back() {
+    for agent_first in [false, true] {
+        let (mut stage, _, agent, expert) = consulting("expertflow");
+        let other = stage.agent("B");
+        stage.answer(expert);
+        stage.by(agent, Verb::Swap { party: agent }).unwrap();
+        stage.by(other, Verb::Hold { party: agent }).unwrap();
+        let order = if agent_first { [agent, expert] } else { [expert, agent] };
+        for party in order {
+            stage.by(other, Verb::Resume { party }).unwrap();
+        }
+        let hears = stage.hears(expert);
+        assert!(hears.contains('A'), "{agent_first}: {}", stage.picture());
+    }
+}
+
+#[test]
+fn a_supervisor_who_consults_does_not_go_away_to_listen() {
+    let mut stage = Stage::new("expertflow");
+    let (customer, agent) = (stage.customer(), stage.agent("A"));
+    let verb = Verb::Supervise { target: colleague("S"), beside: agent, mode: Supervision::Barge };
+    let supervisor = stage.calls(Author::Admin, verb, "S");
+    stage.answer(supervisor);
+    let verb = Verb::Consult { party: supervisor, target: colleague("E"), room: None };
+    let expert = stage.calls(Author::Admin, verb, "E");
+    stage.answer(expert);
+    assert_eq!(stage.picture(), "A: C | C: A | E: S | S: E");
+    for mode in [Supervision::Monitor, Supervision::Barge, Supervision::Relieve] {
+        let beside = Some(if mode == Supervision::Relieve { agent } else { customer });
+        let stand = Verb::Stand { party: supervisor, beside, mode };
+        assert_eq!(stage.by(supervisor, stand).map(|_| ()), Err(Refusal::WrongState));
+    }
+    assert_eq!(stage.picture(), "A: C | C: A | E: S | S: E");
+}

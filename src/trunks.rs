@@ -10,7 +10,7 @@ use sip::access::{
     is_of_trust,
 };
 use sip::digest::{Account, Password};
-use sip::limits::REGISTER_S_MAX;
+use sip::limits::{ANSWER_WAIT_MAX, REGISTER_S_MAX};
 use sip::message::{ExtraHeaders, HeaderName, SipUri, Uri};
 use switchboard::{KeyKind, TrunkAudio};
 use wire::sdp::Encoding;
@@ -65,6 +65,8 @@ struct TrunkText {
     calls_max: Option<usize>,
     calls_per_second_max: Option<u32>,
     patience_s: Option<u16>,
+    /// How long it may stay at 100 before the next is tried; 0 for as long as any call waits.
+    trying_s: Option<u16>,
     /// How often it is asked whether it is there; 0 for never.
     probe_s: Option<u16>,
     /// For how long our account is registered with it; left out, it is not.
@@ -152,6 +154,11 @@ impl TryFrom<TrunkText> for TrunkTable {
             },
             register_s: text.register_s,
             patience: text.patience_s.map_or(plain.patience, |s| Duration::from_secs(s.into())),
+            progress_within: match text.trying_s {
+                None => plain.progress_within,
+                Some(0) => ANSWER_WAIT_MAX,
+                Some(s) => Duration::from_secs(s.into()),
+            },
             ..plain
         };
         let audio = TrunkAudio {
@@ -262,7 +269,7 @@ mod tests {
              headers = { X-Customer = \"4711\" }\nkeep = [\"X-Tenant\"]\n\
              strip = [\"User-to-User\"]\n\
              codecs = [\"pcma\", \"g722\"]\ndtmf = \"info\"\n\
-             srtp = \"required\"\ncalls_max = 3\npatience_s = 2\n",
+             srtp = \"required\"\ncalls_max = 3\npatience_s = 2\ntrying_s = 7\n",
         )
         .unwrap();
         let carrier = &trunks["carrier"];
@@ -271,6 +278,7 @@ mod tests {
         assert_eq!(route.unwrap().to_string(), "sip:gw.example:5070;transport=tcp;lr");
         assert_eq!(carrier.account.as_ref().map(|account| account.user.as_str()), Some("us"));
         assert_eq!((carrier.calls_max, carrier.patience), (3, Duration::from_secs(2)));
+        assert_eq!(carrier.progress_within, Duration::from_secs(7));
         assert_eq!(carrier.headers.set[0].1, "4711");
         assert!(carrier.headers.carries(&HeaderName::Other("x-tenant".into())));
         let codecs = vec![Encoding::Pcma, Encoding::G722];

@@ -46,7 +46,7 @@ pub use event::{Deadline, EndCause, Incoming, Output, ResolveId, SessionEvent};
 pub use flow::{ConnectionId, Flow, Transport};
 pub use locate::{Server, Transports};
 pub use registrar::{Binding, Registration};
-pub use session::{Inquiry, InquiryId, Invite, Meant, SessionError, SessionId};
+pub use session::{Inquiry, InquiryId, Invite, Meant, SessionError, SessionId, Stalled};
 pub use stats::{Alive, LimitCounts, MethodCounts, ReasonCounts, Stats, StatusCounts};
 pub use subscription::{
     Notification, Package, Referred, Subscribed, SubscriptionError, SubscriptionEvent,

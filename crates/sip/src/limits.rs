@@ -212,6 +212,10 @@ pub const TRUNK_CALLS_PER_SECOND: u32 = 5;
 /// there says 100 within 200 ms (RFC 3261 §8.2.6.1); this leaves time for three losses.
 pub const TRUNK_PATIENCE: Duration = Duration::from_secs(4);
 
+/// How long a call then waits for more than 100 from a trunk that is not the last one, where
+/// nothing else is said. By ITU-T E.721 it rings after 8 s abroad on average, and sooner elsewhere.
+pub const TRUNK_PROGRESS_WITHIN: Duration = Duration::from_secs(10);
+
 /// How often a trunk is asked whether it is there, where nothing else is said.
 pub const TRUNK_PROBED_EVERY: Duration = Duration::from_secs(30);
 

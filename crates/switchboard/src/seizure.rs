@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use model::{LegId, TrunkRegistration, TrunkState, TrunkView};
 use sip::access::{Choice, Origin, Trunk};
 use sip::message::ExtraHeaders;
-use sip::{EndCause, Invite, Reach, Registered, SessionError, SessionEvent, SessionId};
+use sip::{EndCause, Invite, Reach, Registered, SessionError, SessionEvent, SessionId, Stalled};
 use wire::sdp::{self, Local};
 
 use crate::audio;
@@ -168,6 +168,8 @@ impl Switchboard {
             callee: Some(Origin::Trunk(name.to_owned())),
             account: trunk.account.clone(),
             patience: trunk.patience,
+            progress_within: trunk.progress_within,
+            stalled: self.if_stalled(leg),
             max_forwards: caller.max_forwards,
             headers,
             confidential: self.has_confidential_keys(srtp),
@@ -192,6 +194,20 @@ impl Switchboard {
             leg.stage = Stage::Offered(local);
         }
         true
+    }
+
+    /// A call that a trunk gets no further with is left for the next trunk. Where there is none, it
+    /// waits on: nobody else could do better.
+    fn if_stalled(&self, leg: LegId) -> Stalled {
+        let takes_calls = |name: &String| {
+            let has_proxy = self.sip.access().trunks.get(name).is_some_and(|it| it.proxy.is_some());
+            has_proxy && self.sip.standing(name).is_some_and(|standing| !standing.is_out())
+        };
+        let left = self.seizures.get(&leg).map(|seizure| &seizure.left);
+        match left.is_some_and(|left| left.iter().any(takes_calls)) {
+            true => Stalled::Ends,
+            false => Stalled::WaitsOn,
+        }
     }
 
     /// A trunk did not take a call: its place is free again.

@@ -37,6 +37,8 @@ pub struct Trunk {
     pub calls_per_second_max: u32,
     /// How long a call waits for any response before the next trunk is tried.
     pub patience: Duration,
+    /// How long it then waits for more than 100 before the next trunk is tried, if there is one.
+    pub progress_within: Duration,
     /// How often it is asked whether it is there; `None` for never.
     pub probe_every: Option<Duration>,
     /// For how long our registration with it is asked for \[s\]; `None` if it wants none.
@@ -111,6 +113,7 @@ impl Trunk {
             calls_max: crate::limits::TRUNK_CALLS,
             calls_per_second_max: crate::limits::TRUNK_CALLS_PER_SECOND,
             patience: crate::limits::TRUNK_PATIENCE,
+            progress_within: crate::limits::TRUNK_PROGRESS_WITHIN,
             probe_every: Some(crate::limits::TRUNK_PROBED_EVERY),
             register_s: None,
         }

@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::event::{EndCause, SessionEvent};
 use crate::flow::Flow;
 use crate::inspect::description;
-use crate::limits::{ANSWER_WAIT_MAX, PHRASE_BYTES_MAX, PRACKS_MAX};
+use crate::limits::{PHRASE_BYTES_MAX, PRACKS_MAX};
 use crate::message::{HeaderName, Method, NameAddr, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -28,10 +28,8 @@ impl Endpoint {
             return self.refuse_fork(now, (invite, user), flow, response);
         };
         match &mut session.state {
-            State::Calling { invite: ours, heard, .. } if *ours == invite => {
-                if !std::mem::replace(heard, true) {
-                    self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
-                }
+            State::Calling { invite: ours, .. } if *ours == invite => {
+                self.heard_of_call(now, id, response.status);
                 self.call_answered(now, (invite, id), flow, response);
             }
             State::Up(Exchange::OurOffer { invite: ours, .. }) if *ours == invite => {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Closing, Exchange, SessionId, State};
+use super::{Closing, Exchange, Heard, SessionId, State};
 use crate::endpoint::Endpoint;
 use crate::event::EndCause;
 use crate::message::{Reason, StatusCode};
@@ -35,7 +35,7 @@ impl Endpoint {
                 self.finish(id, end);
             }
             State::Resolving(_) => self.finish(id, end),
-            State::Calling { heard: false, .. } => {
+            State::Calling { heard: Heard::Nothing, .. } => {
                 self.stop_session_timers(id);
                 self.close(id, end, Closing::Unheard { cancel: cause });
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{BySize, Dialling, SessionError, SessionId, SessionTimer, State};
+use super::{BySize, Dialling, Heard, SessionError, SessionId, SessionTimer, State};
 use crate::access::Origin;
 use crate::arrival::Arrival;
 use crate::dialog::{Dialog, literal};
@@ -12,7 +12,9 @@ use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
 use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, Limit, MAX_FORWARDS, TARGETS_MAX};
 use crate::locate::{Server, Transports};
-use crate::message::{ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, Uri};
+use crate::message::{
+    ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, StatusCode, Uri,
+};
 use crate::reply::attach;
 use crate::session::authorize::Showing;
 
@@ -39,6 +41,11 @@ pub struct Invite {
     pub account: Option<Account>,
     /// How long the call waits for any response before it counts as not answered.
     pub patience: Duration,
+    /// How long it waits, once something was heard, for more than 100, which says only that the
+    /// next hop is there.
+    pub progress_within: Duration,
+    /// What becomes of it where none comes in that time from the last server.
+    pub stalled: Stalled,
     /// Proxies that it passes on the way, the nearest first (RFC 3327).
     pub path: Vec<NameAddr>,
     /// Hops it may take: 70, or one less than the call had that it is made for (RFC 7332 §3).
@@ -48,6 +55,15 @@ pub struct Invite {
     /// Whether it goes by TLS or not at all ([`Flow::is_secure`]), for nobody on the way may read
     /// its offer.
     pub confidential: bool,
+}
+
+/// What becomes of a call that gets no further than 100, and that no other server is left for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stalled {
+    /// It ends: who makes it has another way.
+    Ends,
+    /// It waits on, as long as any call does.
+    WaitsOn,
 }
 
 impl Invite {
@@ -65,6 +81,8 @@ impl Invite {
             behalf: Origin::Trusted,
             account: None,
             patience: ANSWER_WAIT_MAX,
+            progress_within: ANSWER_WAIT_MAX,
+            stalled: Stalled::Ends,
             path: Vec::new(),
             max_forwards: MAX_FORWARDS,
             headers,
@@ -116,6 +134,7 @@ impl Endpoint {
         let hop = (hop.host.clone(), hop.port);
         let dialog = self.dialog_for(&invite, flow);
         let Invite { offer, route, callee, behalf, account, patience, path, .. } = invite;
+        let (progress_within, stalled) = (invite.progress_within, invite.stalled);
         let (max_forwards, headers) = (invite.max_forwards, invite.headers);
         let confidential = invite.confidential;
         let servers = Vec::new();
@@ -132,6 +151,8 @@ impl Endpoint {
             interval_raises,
             by_size,
             patience,
+            progress_within,
+            stalled,
             servers,
             confidential,
         };
@@ -236,21 +257,58 @@ impl Endpoint {
         true
     }
 
-    /// Nothing was heard of a call for as long as it waits, or no answer. A server that says
-    /// nothing is left for the next one.
+    /// Nothing was heard of a call for as long as it waits, or no more than 100, or no answer. A
+    /// server that does not get further is left for the next one.
     pub(super) fn patience_is_over(&mut self, now: Instant, id: SessionId) {
-        let silent = self.sessions.get(&id).and_then(|session| match &session.state {
-            State::Calling { invite, heard: false, .. } => Some(*invite),
-            State::Calling { heard: true, .. }
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let stuck = match &mut session.state {
+            State::Calling { invite, heard: Heard::Nothing | Heard::Trying, .. } => Some(*invite),
+            State::Calling { heard: Heard::Progress, .. }
             | State::Resolving(_)
             | State::Invited { .. }
             | State::Up(_)
             | State::Closing(_) => None,
-        });
-        match silent {
-            Some(silent) if self.call_next_address(now, id) => self.clients.disown(silent),
-            Some(_) | None => self.end_as(now, id, None, EndCause::TimedOut),
+        };
+        if let Some(stuck) = stuck {
+            if self.call_next_address(now, id) {
+                self.clients.disown(stuck);
+                if self.clients.is_heard(stuck) {
+                    self.cancel_disowned(now, stuck);
+                }
+                return;
+            }
+            if self.waits_on(now, id) {
+                return;
+            }
         }
+        self.end_as(now, id, None, EndCause::TimedOut);
+    }
+
+    /// A call that got no further than 100 goes on to wait, where it is to.
+    fn waits_on(&mut self, now: Instant, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let State::Calling { dialling, heard, .. } = &mut session.state else { return false };
+        let waits = *heard == Heard::Trying && dialling.stalled == Stalled::WaitsOn;
+        if waits {
+            // As one of which more was heard: nothing else is tried.
+            *heard = Heard::Progress;
+            let rest = ANSWER_WAIT_MAX.saturating_sub(dialling.progress_within);
+            self.agenda.set((id, SessionTimer::NoAnswer), now + rest);
+        }
+        waits
+    }
+
+    /// A response to the INVITE of a call came: how long the next may take.
+    pub(super) fn heard_of_call(&mut self, now: Instant, id: SessionId, status: StatusCode) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let State::Calling { dialling, heard, .. } = &mut session.state else { return };
+        let (next, wait) = match (*heard, status) {
+            (Heard::Nothing, StatusCode::TRYING) => (Heard::Trying, dialling.progress_within),
+            (Heard::Trying, StatusCode::TRYING) | (Heard::Progress, _) => return,
+            (Heard::Nothing | Heard::Trying, _) => (Heard::Progress, ANSWER_WAIT_MAX),
+        };
+        *heard = next;
+        self.agenda.set((id, SessionTimer::NoAnswer), now + wait.min(ANSWER_WAIT_MAX));
     }
 
     pub(super) fn send_invite(
@@ -283,7 +341,7 @@ impl Endpoint {
         self.agenda.set((id, SessionTimer::NoAnswer), now + dialling.patience);
         if let Some(session) = self.sessions.get_mut(&id) {
             let early = Vec::new();
-            session.state = State::Calling { dialling, invite, heard: false, early };
+            session.state = State::Calling { dialling, invite, heard: Heard::Nothing, early };
         }
     }
 

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 pub use inquire::{Inquiry, InquiryId};
-pub use invite::Invite;
+pub use invite::{Invite, Stalled};
 pub(crate) use referral::Referral;
 pub use replace::Meant;
 
@@ -130,8 +130,7 @@ pub(crate) enum State {
     Calling {
         dialling: Dialling,
         invite: TransactionId,
-        /// Whether any response came: only then may there be a CANCEL (§9.1).
-        heard: bool,
+        heard: Heard,
         /// The phones that answered reliably so far.
         early: Vec<Early>,
     },
@@ -139,6 +138,17 @@ pub(crate) enum State {
     Up(Exchange),
     /// The user has been told that it is over; only signalling remains.
     Closing(Closing),
+}
+
+/// What was heard of our INVITE. Only what was heard of may be cancelled (§9.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Heard {
+    /// No response.
+    Nothing,
+    /// 100: the next hop is there, and no more is known.
+    Trying,
+    /// More than that, or it is waited for as if it were so.
+    Progress,
 }
 
 /// What our INVITE needs again if the first address does not answer (RFC 3263 §4.3).
@@ -163,6 +173,9 @@ pub(crate) struct Dialling {
     pub(crate) by_size: BySize,
     /// How long it waits for any response.
     pub(crate) patience: Duration,
+    /// How long it then waits for more than 100.
+    pub(crate) progress_within: Duration,
+    pub(crate) stalled: Stalled,
     /// Servers that have not been tried, best first.
     pub(crate) servers: Vec<Server>,
     /// Whether it goes by TLS or not at all.

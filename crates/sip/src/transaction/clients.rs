@@ -258,6 +258,12 @@ impl Clients {
         }
     }
 
+    /// Whether something was heard of an INVITE that is not answered for good.
+    pub(crate) fn is_heard(&self, id: TransactionId) -> bool {
+        let state = self.alive.get(&id).map(|client| client.state);
+        matches!(state, Some(State::Invite(client_invite::State::Proceeding)))
+    }
+
     /// Whether a request with that branch and method is under way.
     pub(crate) fn is_under_way(&self, branch: &str, method: Method) -> bool {
         self.ids.contains_key(&(branch.to_owned(), method))

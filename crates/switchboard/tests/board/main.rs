@@ -9,6 +9,7 @@ mod focus;
 mod house;
 mod keys;
 mod limits;
+mod patience;
 mod quota;
 mod trunks;
 mod users;

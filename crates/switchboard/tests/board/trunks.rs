@@ -19,7 +19,7 @@ use crate::house::{House, Phone, SERVER, description, refusal, reply, statuses, 
 /// Three gateways, by what ends their addresses.
 const GATEWAYS: [(&str, u8); 3] = [("first", 1), ("second", 2), ("third", 3)];
 
-fn gateway(number: u8) -> SocketAddr {
+pub(crate) fn gateway(number: u8) -> SocketAddr {
     SocketAddr::from(([10, 9, 0, number], 5060))
 }
 
@@ -93,13 +93,13 @@ pub(crate) fn calls(house: &mut House, number: u8) -> Vec<Request> {
     house.take(gateway(number)).into_iter().filter_map(invite).collect()
 }
 
-fn the_call(house: &mut House, number: u8) -> Request {
+pub(crate) fn the_call(house: &mut House, number: u8) -> Request {
     let calls = calls(house, number);
     let [call] = &calls[..] else { panic!("one call at gateway {number}, not {calls:?}") };
     call.clone()
 }
 
-fn refuse(house: &mut House, number: u8, call: &Request, status: &str) {
+pub(crate) fn refuse(house: &mut House, number: u8, call: &Request, status: &str) {
     house.receive(gateway(number), &refusal(call, status));
 }
 
@@ -107,7 +107,7 @@ fn header(call: &Request, name: HeaderName) -> String {
     text(&call.headers, name)
 }
 
-fn methods(messages: &[Message]) -> Vec<&str> {
+pub(crate) fn methods(messages: &[Message]) -> Vec<&str> {
     let request = |message| match message {
         &Message::Request(Request { ref method, .. }) => Some(method.name()),
         Message::Response(_) => None,
@@ -132,22 +132,6 @@ fn a_call_goes_to_the_next_trunk_when_one_fails_and_ends_when_the_number_is_busy
     assert_eq!(methods(&house.take(alice.address)), ["BYE"]);
     house.run(70_000);
     assert!(house.board.is_idle() || house.board.conferences().count() == 0);
-}
-
-#[test]
-fn a_trunk_that_says_nothing_is_left_for_the_next_and_one_that_rings_is_not() {
-    let mut house = with(|_| {});
-    let mut alice = Phone::new("alice", 1);
-    alice.dial(&mut house, "930123", "");
-    the_call(&mut house, 1);
-    house.run(3_900);
-    assert_eq!(calls(&mut house, 2), []);
-    house.run(200);
-    let call = the_call(&mut house, 2);
-    house.receive(gateway(2), &reply(&call, "180 Ringing", ";tag=b", "", ""));
-    house.run(10_000);
-    refuse(&mut house, 2, &call, "503 Gone");
-    assert_eq!(calls(&mut house, 3), []);
 }
 
 /// Three quarters of the calls go where three quarters of the weight are, and one of no weight is

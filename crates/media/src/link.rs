@@ -243,7 +243,7 @@ impl Link {
             if !is_sound && !is_event && !self.is_comfort_noise(rtp.payload_type) {
                 return false;
             }
-            self.gate.latch(remote);
+            self.gate.latch(remote, arrival_us);
         }
         self.gate.pass(&rtp, arrival_us);
         ledger.stats.packets_in += 1;

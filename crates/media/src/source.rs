@@ -8,6 +8,9 @@
 //!     └──────── another remote is agreed ──┘
 //! ```
 //!
+//! When another remote is agreed, packets from the old one are still on their way, and often from
+//! the host that signalling comes from. They are heard, and decide nothing.
+//!
 //! The arrow back into `Latched` is for a NAT that gives a call another port in its middle. Who
 //! wants to take it must know the stream's SSRC and where its sequence stands, be on the same host,
 //! and find the old port silent; until it has shown that, its packets are a stranger's.
@@ -21,6 +24,10 @@ use wire::rtp::Rtp;
 /// How long the old port must have been silent before another is followed \[µs\]: longer than two
 /// packets of 60 ms, so that what two ports send at once is never followed back and forth.
 const QUIET_US: u64 = 150_000;
+
+/// How long after its last packet an old port that is left by agreement decides nothing \[µs\]: our
+/// answer, which tells the far end to leave it, may be lost twice (RFC 3261 section 13.3.1.4).
+const LEAVING_US: u64 = 2_000_000;
 
 /// Packets in a row from another port until it is followed: chance does not make three.
 const MOVED_PACKETS: u8 = 3;
@@ -50,6 +57,13 @@ struct Moving {
     packets: u8,
 }
 
+/// The address that a stream came from before another was agreed.
+#[derive(Debug, Clone, Copy)]
+struct Leaving {
+    address: SocketAddr,
+    until_us: u64,
+}
+
 /// The gate before one leg's port.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceGate {
@@ -58,6 +72,7 @@ pub(crate) struct SourceGate {
     window: Window,
     passed: Option<Passed>,
     moving: Option<Moving>,
+    leaving: Option<Leaving>,
 }
 
 impl SourceGate {
@@ -70,6 +85,7 @@ impl SourceGate {
             window: Window::Open,
             passed: None,
             moving: None,
+            leaving: None,
         }
     }
 
@@ -79,8 +95,19 @@ impl SourceGate {
         *self = if fresh.described == self.described {
             SourceGate { signalling: fresh.signalling, ..self.clone() }
         } else {
-            fresh
+            SourceGate { leaving: self.leaves(fresh.described), ..fresh }
         };
+    }
+
+    /// What is left for that remote.
+    fn leaves(&self, described: SocketAddr) -> Option<Leaving> {
+        let leaving = match (self.window, self.passed) {
+            (Window::Latched(address), Some(passed)) => {
+                Some(Leaving { address, until_us: passed.arrival_us + LEAVING_US })
+            }
+            (Window::Open, _) | (Window::Latched(_), None) => self.leaving,
+        };
+        leaving.filter(|leaving| leaving.address != described)
     }
 
     /// Notes a packet that was let through.
@@ -114,7 +141,7 @@ impl SourceGate {
         self.moving = Some(Moving { address, sequence: rtp.sequence, packets });
         let convinced = packets >= MOVED_PACKETS;
         if convinced {
-            self.latch(address);
+            self.window = Window::Latched(address);
         }
         convinced
     }
@@ -160,9 +187,13 @@ impl SourceGate {
         }
     }
 
-    /// Closes the window behind a packet that fitted.
-    pub(crate) fn latch(&mut self, remote: SocketAddr) {
-        self.window = Window::Latched(canonical(remote));
+    /// Closes the window behind a packet that fitted, unless it comes from where is left.
+    pub(crate) fn latch(&mut self, remote: SocketAddr, arrival_us: u64) {
+        let address = canonical(remote);
+        let is_left = |it: Leaving| it.address == address && arrival_us < it.until_us;
+        if !self.leaving.is_some_and(is_left) {
+            self.window = Window::Latched(address);
+        }
     }
 
     /// Where packets are sent: to where they come from, or, before that is known, to what SDP
@@ -225,7 +256,7 @@ mod tests {
     fn after_the_first_packet_only_its_address_fits_and_gets_the_replies() {
         let mut gate = SourceGate::new(&terms("192.168.1.5:4000", "203.0.113.7"));
         assert_eq!(gate.reply_to(), Some(at("192.168.1.5:4000")));
-        gate.latch(at("203.0.113.7:61000"));
+        gate.latch(at("203.0.113.7:61000"), 0);
         assert!(gate.fits(at("203.0.113.7:61000")));
         assert!(!gate.fits(at("203.0.113.7:61001")));
         assert!(!gate.fits(at("192.168.1.5:4000")));
@@ -236,12 +267,37 @@ mod tests {
     fn only_another_remote_opens_the_window_again() {
         let first = terms("192.0.2.5:4000", "192.0.2.5");
         let mut gate = SourceGate::new(&first);
-        gate.latch(at("192.0.2.5:4444"));
+        gate.latch(at("192.0.2.5:4444"), 0);
         gate.amend(&first);
         gate.amend(&terms("192.0.2.5:4000", "192.0.2.77"));
         assert!(!gate.is_open() && !gate.fits(at("192.0.2.77:4000")));
         gate.amend(&terms("192.0.2.5:5000", "192.0.2.5"));
         assert!(gate.is_open() && gate.fits(at("192.0.2.5:5000")));
+    }
+
+    #[test]
+    fn what_comes_from_where_is_left_fits_and_decides_nothing_for_a_while() {
+        let (old, new) = (at("192.0.2.5:4000"), at("192.0.2.5:5000"));
+        let renewed = || {
+            let mut gate = latched();
+            gate.amend(&terms("192.0.2.5:5000", "192.0.2.5"));
+            gate
+        };
+        let mut gate = renewed();
+        assert!(gate.fits(old));
+        gate.latch(old, 2_999_999);
+        assert_eq!((gate.is_open(), gate.reply_to()), (true, Some(new)));
+        gate.latch(new, 2_999_999);
+        assert!(!gate.fits(old) && gate.fits(new));
+        // Somebody who says another port and goes on by the same.
+        let mut gate = renewed();
+        gate.latch(old, 3_000_000);
+        assert_eq!(gate.reply_to(), Some(old));
+        // And somebody who comes back to it at once.
+        let mut gate = renewed();
+        gate.amend(&terms("192.0.2.5:4000", "192.0.2.5"));
+        gate.latch(old, 1_100_000);
+        assert!(!gate.is_open());
     }
 
     fn packet(ssrc: u32, sequence: u16) -> Rtp<'static> {
@@ -251,7 +307,7 @@ mod tests {
     /// A gate through which packet 100 of stream 7 came at 1 s from port 4000.
     fn latched() -> SourceGate {
         let mut gate = SourceGate::new(&terms("192.0.2.5:4000", "192.0.2.5"));
-        gate.latch(at("192.0.2.5:4000"));
+        gate.latch(at("192.0.2.5:4000"), 0);
         gate.pass(&packet(7, 100), 1_000_000);
         gate
     }
@@ -313,7 +369,7 @@ mod tests {
         assert!(open.fits_control(at("192.0.2.5:4001"), apart));
         assert!(!open.fits_control(at("203.0.113.7:4001"), apart));
         let mut gate = open;
-        gate.latch(at("203.0.113.7:61000"));
+        gate.latch(at("203.0.113.7:61000"), 0);
         assert!(gate.fits_control(at("203.0.113.7:61000"), Rtcp::Shared));
         assert!(!gate.fits_control(at("203.0.113.7:61001"), Rtcp::Shared));
         assert!(gate.fits_control(at("203.0.113.7:61001"), apart));

@@ -11,6 +11,7 @@ mod network;
 mod onset;
 mod pauses;
 mod pressing;
+mod renewal;
 mod seams;
 mod sides;
 mod speech;

@@ -2,7 +2,7 @@
 
 use model::{PartyId, Refusal, Role};
 
-use super::Done;
+use super::{Done, whisper};
 use crate::conference::{Cause, Conference};
 use crate::party::Aim;
 
@@ -34,9 +34,9 @@ pub(crate) fn appoint(
         }
     }
     conference.give_role(cause, id, role);
-    let party = conference.party_mut(id);
     if before == Role::Trainee || role == Role::Trainee {
-        party.aim = Aim::of(role);
+        whisper::speak_to_all(conference, cause, id);
+        conference.party_mut(id).aim = Aim::of(role);
     }
     Ok(Done::party(id))
 }

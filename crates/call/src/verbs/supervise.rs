@@ -85,6 +85,7 @@ pub(crate) fn stand(
         }
         (_, _) => {}
     }
+    whisper::speak_to_all(conference, cause, id);
     conference.put(cause, id, after);
     conference.party_mut(id).aim = aim(&mode);
     tell(conference, cause, id, mode);
@@ -109,6 +110,7 @@ fn relieve(
     };
     let remove = Verb::Remove { party: agent };
     policy::judge(&conference.rules.profile, cause.by, &remove, &conference.parties)?;
+    whisper::speak_to_all(conference, cause, id);
     conference.put(cause, id, Stance::Room);
     conference.party_mut(id).aim = Aim::Everybody;
     tell(conference, cause, id, Supervision::Relieve);

@@ -61,12 +61,8 @@ pub(crate) fn pair(
     with: Option<PartyId>,
 ) -> Result<Done, Refusal> {
     let partner = match (&conference.party_mut(id).aim, with) {
-        (Aim::Pair(partner), None) => {
-            let partner = *partner;
-            for one in [id, partner] {
-                conference.party_mut(one).aim = Aim::Everybody;
-            }
-            conference.tell(cause, EventKind::PairEnded { party: id, with: partner });
+        (Aim::Pair(_), None) => {
+            speak_to_all(conference, cause, id);
             return Ok(Done::party(id));
         }
         (_, None) => return Ok(Done::party(id)),
@@ -84,4 +80,19 @@ pub(crate) fn pair(
     conference.party_mut(partner).aim = Aim::Pair(id);
     conference.tell(cause, EventKind::PairStarted { party: id, with: partner });
     Ok(Done::party(id))
+}
+
+/// Whoever speaks to some alone, or with one, speaks to everybody again, and that is told. How one
+/// speaks who stands beside somebody is told by how it supervises.
+pub(crate) fn speak_to_all(conference: &mut Conference, cause: Cause, id: PartyId) {
+    let party = conference.party_mut(id);
+    let (ended, partner) = match party.aim {
+        Aim::Pair(with) => (EventKind::PairEnded { party: id, with }, Some(with)),
+        Aim::Whisper(_) if party.is_counted() => (EventKind::WhisperEnded { party: id }, None),
+        Aim::Whisper(_) | Aim::Everybody | Aim::Nobody => return,
+    };
+    for one in [Some(id), partner].into_iter().flatten() {
+        conference.party_mut(one).aim = Aim::Everybody;
+    }
+    conference.tell(cause, ended);
 }

@@ -2,6 +2,7 @@
 //! rules that is written apart from `call`.
 #![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
+mod apart;
 mod aside;
 mod book;
 mod conference;

@@ -270,7 +270,7 @@ impl Script {
             self.check_standing(party, person);
             self.check_ears(party, person);
             self.check_promises(party, person);
-            self.check_view(party);
+            self.check_view(party, person);
         }
         let recording = stage.routing.taps.first();
         assert_eq!(recording.is_some(), self.book.records, "recorded at all: {}", self.told());
@@ -417,7 +417,7 @@ impl Script {
         }
     }
 
-    fn check_view(&self, party: &Party) {
+    fn check_view(&self, party: &Party, person: &Person) {
         let view = self.stage.view.as_ref().expect("it has begun");
         let Some(seen) = view.party(party.id) else {
             return assert_eq!(party.presence, Presence::Arriving, "{}", self.told());
@@ -434,6 +434,14 @@ impl Script {
         assert_eq!(told, is, "the view is not as it is: {}", self.told());
         let is = (&party.address, party.direction);
         assert_eq!((&seen.address, seen.direction), is, "{}", self.told());
+        // How one speaks who stands beside somebody is shown by how it supervises.
+        let (whispers, pair) = match &person.says {
+            Says::Whispers(to) if person.counts() => (Some(to), None),
+            Says::ToOne(with) => (None, Some(*with)),
+            Says::Whispers(_) | Says::ToAll | Says::Nothing => (None, None),
+        };
+        let shown = (seen.whispers_to.as_ref(), seen.paired_with);
+        assert_eq!(shown, (whispers, pair), "{}: {}", party.id, self.told());
         let beside = seen.supervises.as_ref().and_then(|supervises| supervises.beside);
         let stands = match party.stance {
             call::Stance::Beside(whom) => Some(whom),

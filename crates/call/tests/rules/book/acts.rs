@@ -388,9 +388,7 @@ impl Book {
 
     fn pairs(&mut self, party: PartyId, with: Option<PartyId>) -> Done {
         let Some(with) = with else {
-            if let Says::ToOne(partner) = self.the(party).says {
-                (self.the(party).says, self.the(partner).says) = (Says::ToAll, Says::ToAll);
-            }
+            self.speaks_with_nobody_alone(party);
             return Ok(());
         };
         let free = |p: &Person| p.is_up() && p.counts() && p.says == Says::ToAll;
@@ -400,6 +398,12 @@ impl Book {
         }
         (self.the(party).says, self.the(with).says) = (Says::ToOne(with), Says::ToOne(party));
         Ok(())
+    }
+
+    fn speaks_with_nobody_alone(&mut self, party: PartyId) {
+        if let Says::ToOne(partner) = self.the(party).says {
+            (self.the(party).says, self.the(partner).says) = (Says::ToAll, Says::ToAll);
+        }
     }
 
     fn can_be_followed(&self, whom: PartyId) -> Done {
@@ -472,6 +476,7 @@ impl Book {
             }
             _ => {}
         }
+        self.speaks_with_nobody_alone(id);
         (self.the(id).at, self.the(id).says) = (at, says);
         if let At::Beside(whom) = at {
             self.follow(id, whom);
@@ -486,6 +491,7 @@ impl Book {
             return Err(Refusal::WrongState);
         }
         self.may(by, &Verb::Remove { party: agent })?;
+        self.speaks_with_nobody_alone(id);
         let person = self.the(id);
         (person.at, person.says, person.role) = (At::Room, Says::ToAll, role);
         self.leaves(agent);
@@ -508,10 +514,10 @@ impl Book {
             let hosts = self.ids(|person| person.role == Role::Host && person.id != id);
             hosts.into_iter().for_each(|host| self.the(host).role = Role::CoHost);
         }
-        let person = self.the(id);
-        person.role = role;
+        self.the(id).role = role;
         if before == Role::Trainee || role == Role::Trainee {
-            person.says = if role == Role::Trainee { Says::Nothing } else { Says::ToAll };
+            self.speaks_with_nobody_alone(id);
+            self.the(id).says = if role == Role::Trainee { Says::Nothing } else { Says::ToAll };
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use model::command::Target;
 use model::limits::RINGING_S_MAX;
 use model::profile::Stand;
-use model::{Affiliation, Author, Direction, EventKind, LegId, PartyId, Refusal, Role};
+use model::{
+    Action, Affiliation, Author, Direction, EventKind, LegId, PartyId, Refusal, Relation, Role,
+};
 
 use super::Done;
 use super::consult::consult;
@@ -23,6 +25,9 @@ pub(crate) fn invite(
         Author::Party(author) => Some(author),
         Author::Admin | Author::System => None,
     };
+    if let Some(role) = role {
+        may_be_called_as(conference, added_by, &target, role)?;
+    }
     match (conference.rules.profile.inviting.first, added_by) {
         (Stand::Aside, Some(author)) if conference.counted_in() > 1 => {
             return consult(conference, cause, author, target, None);
@@ -32,6 +37,39 @@ pub(crate) fn invite(
     room_for_one(conference)?;
     let called = Called { target, role, added_by, stance: Stance::Room };
     Ok(call(conference, cause, called)?.0)
+}
+
+/// Nobody is called in as more than who calls it could make it: by its phone it would do for that
+/// one what that one may not. Who supervises is called in beside somebody, by a verb of its own.
+fn may_be_called_as(
+    conference: &Conference,
+    added_by: Option<PartyId>,
+    target: &Target,
+    role: Role,
+) -> Result<(), Refusal> {
+    if matches!(role, Role::Supervisor | Role::Admin) {
+        return Err(Refusal::WrongState);
+    }
+    let Some(author) = added_by.and_then(|author| conference.party(author)) else { return Ok(()) };
+    let profile = &conference.rules.profile;
+    let affiliation = match target {
+        Target::Colleague(_) => Affiliation::Ours,
+        Target::Address(_) | Target::Queue(_) => Affiliation::Outside,
+    };
+    let usual = || profile.role_for(affiliation, false, &roles(&conference.parties));
+    let may_appoint = || {
+        let mut rows = profile.permissions_for(author.role, Action::Appoint, Relation::Added);
+        rows.any(|conditions| conditions.is_empty())
+    };
+    // Whoever is ours hears whispers: a number outside is not made so, not even to learn.
+    let is_less = match affiliation {
+        Affiliation::Ours => !role.is_agent(),
+        Affiliation::Outside => !role.is_ours(),
+    };
+    match is_less || role == usual() || may_appoint() {
+        true => Ok(()),
+        false => Err(Refusal::NotAllowed),
+    }
 }
 
 /// Who is called, and how it comes in.

@@ -1,6 +1,6 @@
 //! Whoever speaks to some alone is shown to do so for as long as it does, and no longer.
 
-use crate::stage::{Stage, colleague};
+use crate::stage::{Stage, colleague, outsider};
 use model::command::{Hearers, Supervision};
 use model::{Author, EventKind, PartyId, PartyView, Role, Verb};
 
@@ -69,4 +69,29 @@ fn who_is_paired_with_a_supervisor_that_goes_away_to_listen_speaks_to_all_again(
     assert_eq!(seen(&stage, agent).paired_with, None);
     stage.by(supervisor, stand(supervisor, None, Supervision::Barge)).unwrap();
     assert_eq!(stage.picture(), "A: C S | C: A S | S: A C");
+}
+
+/// Who has it called could do by its phone what it may not do itself.
+#[test]
+fn nobody_is_called_in_as_more_than_who_calls_it_may_appoint() {
+    let mut stage = Stage::new("cinnox");
+    let (_, host) = (stage.customer(), stage.agent("A"));
+    let staff = stage.agent("B");
+    stage.ask(Author::Admin, Verb::Appoint { party: host, role: Role::Host }).unwrap();
+    let as_what = |role| Verb::Invite { target: colleague("X"), role: Some(role) };
+    for role in [Role::Supervisor, Role::Admin] {
+        for by in [Author::Party(host), Author::Party(staff), Author::Admin] {
+            assert!(stage.ask(by, as_what(role)).is_err(), "{by:?} {role:?}");
+        }
+    }
+    for role in [Role::Host, Role::CoHost] {
+        assert!(stage.by(staff, as_what(role)).is_err(), "{role:?}");
+    }
+    stage.by(staff, as_what(Role::Staff)).expect("what the profile says");
+    stage.by(staff, as_what(Role::Trainee)).expect("it may do less");
+    let learner = Verb::Invite { target: outsider("L"), role: Some(Role::Trainee) };
+    assert!(stage.by(staff, learner).is_err(), "it would hear whispers");
+    let customer = Verb::Invite { target: outsider("D"), role: Some(Role::Customer) };
+    stage.by(staff, customer).expect("it may do less");
+    stage.by(host, as_what(Role::CoHost)).expect("whom it may appoint");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::command::{Hearers, Newcomer, Readers, Supervision, Target};
 use model::limits::ANNOUNCEMENTS_PER_CONFERENCE_MAX;
 use model::profile::{Meanwhile, Stand};
-use model::{Affiliation, AnnouncementId, Author, PartyId, Refusal, Role, Verb};
+use model::{Action, Affiliation, AnnouncementId, Author, PartyId, Refusal, Relation, Role, Verb};
 
 use super::{At, Book, Line, Person, Said, Says, Successor, Wait, direction};
 
@@ -113,6 +113,9 @@ impl Book {
         called: PartyId,
     ) -> Done {
         let inviter = if let Author::Party(id) = by { Some(id) } else { None };
+        if let Some(role) = role {
+            self.may_be_called_as(inviter, target, role)?;
+        }
         // S4.9: in some profiles who is added is talked with in private first.
         if let (Stand::Aside, Some(agent)) = (self.rules.inviting.first, inviter)
             && self.present().count() > 1
@@ -122,6 +125,27 @@ impl Book {
         self.room_for_one()?;
         let person = Person { brought_by: inviter, ..self.called(called, target, role) };
         self.calls(target, person)
+    }
+
+    /// S0.23: who calls somebody in makes it no more than it may appoint, and nobody a supervisor.
+    fn may_be_called_as(&self, by: Option<PartyId>, target: &Target, role: Role) -> Done {
+        let from = match target {
+            Target::Colleague(_) => Affiliation::Ours,
+            Target::Address(_) | Target::Queue(_) => Affiliation::Outside,
+        };
+        let author = by.and_then(|by| self.find(by)).map(|author| author.role);
+        let appoints = |by| {
+            let mut rows = self.rules.permissions_for(by, Action::Appoint, Relation::Added);
+            rows.any(<[_]>::is_empty)
+        };
+        match (role, author) {
+            (Role::Supervisor | Role::Admin, _) => Err(Refusal::WrongState),
+            (Role::Trainee, Some(_)) if from == Affiliation::Ours => Ok(()),
+            (_, Some(by)) if role.is_ours() && role != self.role_of_called(from) => {
+                appoints(by).then_some(()).ok_or(Refusal::NotAllowed)
+            }
+            (_, Some(_) | None) => Ok(()),
+        }
     }
 
     fn consults(

@@ -107,10 +107,17 @@ impl Dice {
         }
     }
 
+    /// As what somebody is to come in: mostly as what the profile says.
+    fn role(&mut self) -> Option<Role> {
+        let drawn = self.draw(2 * Role::ALL.len());
+        Role::ALL.get(drawn).copied()
+    }
+
     fn calls(&mut self, party: PartyId, other: PartyId, targets: &[Target]) -> Verb {
         let target = self.target(targets);
         match self.draw(6) {
-            0 | 1 => Verb::Invite { target, role: None },
+            0 => Verb::Invite { target, role: None },
+            1 => Verb::Invite { target, role: self.role() },
             2 | 3 => {
                 let room = match self.draw(6) {
                     0 => Some(Meanwhile::Held),

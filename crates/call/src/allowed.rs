@@ -62,7 +62,7 @@ impl Conference {
             Action::Play => Verb::Play { prompt: PromptName::parse(ANYTHING).ok()?, to: None },
             Action::Write => Verb::Write { to: Readers::Everybody, text: String::new() },
             Action::End => Verb::End,
-            Action::Record => Verb::Record { on: self.recording.is_none() },
+            Action::Record => Verb::Record { on: self.recorder.running().is_none() },
             Action::Enter
             | Action::Consult
             | Action::Swap

@@ -13,7 +13,7 @@ use crate::consultation::Consultation;
 use crate::effect::{Effect, LegChange};
 use crate::leaving::Ticket;
 use crate::party::{Party, Presence, Seat};
-use crate::recording::Recording;
+use crate::recording::Recorder;
 use crate::routing::routing;
 use crate::{policy, verbs};
 
@@ -37,7 +37,7 @@ pub struct Conference {
     pub(crate) consultations: Vec<Consultation>,
     /// Who has left and may come back as who it was, or may not come back. Oldest first.
     pub(crate) tickets: VecDeque<Ticket>,
-    pub(crate) recording: Option<Recording>,
+    pub(crate) recorder: Recorder,
     /// What is said, and what waits to be; first come, first said.
     pub(crate) announcements: Vec<Announcement>,
     pub(crate) chance: Chance,
@@ -90,7 +90,7 @@ impl Conference {
             parties: Vec::new(),
             consultations: Vec::new(),
             tickets: VecDeque::new(),
-            recording: None,
+            recorder: Recorder::Off,
             announcements: Vec::new(),
             chance: Chance::new(seed),
             life: Life::Waiting,
@@ -443,10 +443,11 @@ impl Conference {
         if is_held {
             self.say_for(Occasion::Held, id);
         }
-        if self.recording.is_some() {
+        if self.recorder.running().is_some() {
             self.say_that_it_is_recorded(id);
         }
-        if self.rules.record && self.recording.is_none() && self.connected_count() == 1 {
+        let is_recorded = self.recorder.running().is_some();
+        if self.rules.record && !is_recorded && self.connected_count() == 1 {
             verbs::record(self, Cause { by: Author::System, ..cause }, true);
         }
         self.tell_that_video_is_missing(cause, id);
@@ -509,6 +510,7 @@ impl Conference {
             return;
         }
         self.release_stranded(cause);
+        self.record_again(cause);
         self.settle_announcements(cause);
         if self.life == Life::LastWords {
             if self.is_staffed() {
@@ -519,7 +521,7 @@ impl Conference {
             }
         }
         self.settle_tracks(cause);
-        let (profile, recording) = (&self.rules.profile, self.recording.as_ref());
+        let (profile, recording) = (&self.rules.profile, self.recorder.running());
         let routing = routing(profile, &self.parties, recording, &self.announcements);
         if routing != self.routed {
             self.routed = routing.clone();

@@ -74,7 +74,7 @@ impl Conference {
                 Verb::Whisper { party: id, to }
             }
             KeyVerb::End => Verb::End,
-            KeyVerb::Record => Verb::Record { on: self.recording.is_none() },
+            KeyVerb::Record => Verb::Record { on: self.recorder.running().is_none() },
             KeyVerb::Monitor => stand(Supervision::Monitor),
             KeyVerb::Coach => stand(Supervision::Coach(Hearers::Ours)),
             KeyVerb::Barge => Verb::Stand { party: id, beside: None, mode: Supervision::Barge },

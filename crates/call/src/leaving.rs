@@ -34,8 +34,8 @@ impl Conference {
             self.succeed(cause, gone.role);
             let stops = self.rules.profile.recording.stops_without_agents;
             let was_last = gone.role.is_agent() && !self.has(Role::is_agent);
-            if was_last && stops && self.recording.is_some() {
-                verbs::record(self, Cause { by: Author::System, ..cause }, false);
+            if was_last && stops {
+                self.stop_recording_without_agents(cause);
             }
         }
         if self.ends_without(gone) && self.life == Life::Running {

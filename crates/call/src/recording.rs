@@ -4,11 +4,33 @@ use std::collections::BTreeMap;
 
 use model::limits::TAPS_PER_CONFERENCE_MAX;
 use model::profile::Tracks;
-use model::{EventKind, PartyId, RecordingId, RecordingMode, Track};
+use model::{Author, EventKind, PartyId, RecordingId, RecordingMode, Role, Track};
 
 use crate::conference::{Cause, Conference};
 use crate::effect::Effect;
 use crate::party::{Aim, Party, Video};
+use crate::verbs;
+
+/// Whether a conference is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Recorder {
+    /// It is not.
+    Off,
+    /// It was until its last agent left, and is again once one is in.
+    WaitsForAgent,
+    /// It is.
+    Runs(Recording),
+}
+
+impl Recorder {
+    /// The recording that runs.
+    pub(crate) fn running(&self) -> Option<&Recording> {
+        match self {
+            Recorder::Runs(recording) => Some(recording),
+            Recorder::Off | Recorder::WaitsForAgent => None,
+        }
+    }
+}
 
 /// A recording that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +90,7 @@ impl Conference {
     /// A recording could not be started or go on. A track ends alone; the mix ends with its
     /// tracks, for without it nobody knows what they belong to.
     pub(crate) fn lose_recording(&mut self, cause: Cause, lost: RecordingId, reason: String) {
-        let Some(recording) = &mut self.recording else { return };
+        let Recorder::Runs(recording) = &mut self.recorder else { return };
         if recording.mix == lost {
             self.close_recording();
         } else {
@@ -94,14 +116,16 @@ impl Conference {
             None | Some(Video::Unasked) => return,
             Some(Video::Refused) => {}
         }
-        let Some(Recording { mix, started_ms, .. }) = self.recording else { return };
-        let (recording, mode) = (mix, RecordingMode::Audio);
-        let offset_ms = cause.now_ms.saturating_sub(started_ms);
+        let Some(Recording { mix, started_ms, .. }) = self.recorder.running() else { return };
+        let (recording, mode) = (*mix, RecordingMode::Audio);
+        let offset_ms = cause.now_ms.saturating_sub(*started_ms);
         self.tell(cause, EventKind::RecordingModeChanged { recording, party, mode, offset_ms });
     }
 
     fn close_recording(&mut self) -> Option<RecordingId> {
-        let recording = self.recording.take()?;
+        let Recorder::Runs(recording) = std::mem::replace(&mut self.recorder, Recorder::Off) else {
+            return None;
+        };
         for (_, track) in recording.running() {
             self.effect(Effect::CloseTap(track));
         }
@@ -115,7 +139,7 @@ impl Conference {
             Tracks::None => return,
             Tracks::Each => {}
         }
-        let Some(mut recording) = self.recording.take() else { return };
+        let Some(mut recording) = self.recorder.running().cloned() else { return };
         let is_in = |id: PartyId| self.party(id).is_some_and(Party::is_connected);
         let mut ended = Vec::new();
         recording.tracks.retain(|track, state| {
@@ -137,7 +161,25 @@ impl Conference {
             let state = self.start_track(cause, track, recording.running().count());
             recording.tracks.insert(track, state);
         }
-        self.recording = Some(recording);
+        self.recorder = Recorder::Runs(recording);
+    }
+
+    /// The last agent has left, and the profile has nothing recorded without one.
+    pub(crate) fn stop_recording_without_agents(&mut self, cause: Cause) {
+        if self.stop_recording(Cause { by: Author::System, ..cause }).is_some() {
+            self.recorder = Recorder::WaitsForAgent;
+        }
+    }
+
+    /// What stopped when the last agent left goes on with the next one.
+    pub(crate) fn record_again(&mut self, cause: Cause) {
+        match self.recorder {
+            Recorder::Off | Recorder::Runs(_) => return,
+            Recorder::WaitsForAgent => {}
+        }
+        if self.has(Role::is_agent) {
+            verbs::record(self, Cause { by: Author::System, ..cause }, true);
+        }
     }
 
     fn start_track(&mut self, cause: Cause, track: Track, running: usize) -> TrackState {

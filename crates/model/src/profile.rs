@@ -248,7 +248,7 @@ pub enum EndsWithout {
 pub struct Recording {
     /// Whether what is said aside in a consultation is recorded too.
     pub consultations: bool,
-    /// Whether recording stops when the last agent leaves.
+    /// Whether recording stops when the last agent leaves, and goes on when one is in again.
     pub stops_without_agents: bool,
     /// What is recorded beside the mix.
     pub tracks: Tracks,

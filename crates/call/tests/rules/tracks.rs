@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::stage::{Stage, profile};
+use crate::stage::{Stage, colleague, profile};
 use call::{LegChange, Video};
 use model::command::Hearers;
 use model::limits::TAPS_PER_CONFERENCE_MAX;
@@ -116,4 +116,33 @@ fn a_recording_tells_once_from_when_on_it_has_no_video_of_whom() {
     wants(&mut stage, bob, Video::Unasked);
     wants(&mut stage, bob, Video::Refused);
     assert_eq!(marks(&stage).len(), 2, "nothing is recorded");
+}
+
+/// S4.38: it stops where ours are no more, and so it goes on where they are again.
+#[test]
+fn a_recording_that_stopped_without_agents_goes_on_with_the_next_one_unless_it_was_stopped() {
+    for (stopped, record) in [(false, true), (false, false), (true, true)] {
+        let mut stage = Stage::with(profile("connect_multi_party"), record);
+        let (customer, agent) = (stage.customer(), stage.agent("A"));
+        if !record {
+            stage.ask(Author::Admin, Verb::Record { on: true }).unwrap();
+        }
+        let before = stage.mix();
+        // It hands on and hangs up at once, as phones do.
+        let verb = Verb::Transfer { party: agent, target: colleague("B") };
+        let next = stage.calls(Author::Party(agent), verb, "B");
+        stage.leaves(agent);
+        assert_eq!(stage.records(), "nothing");
+        if stopped {
+            stage.ask(Author::Admin, Verb::Record { on: false }).unwrap();
+        }
+        stage.answer(next);
+        assert_eq!(stage.picture(), "B: C | C: B");
+        let records = if stopped { "nothing" } else { "B C" };
+        assert_eq!(stage.records(), records, "{stopped} {record}");
+        assert!(stage.mix() != before, "another file");
+        stage.leaves(next);
+        stage.leaves(customer);
+        assert!(stage.over);
+    }
 }

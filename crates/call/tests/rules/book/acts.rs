@@ -59,7 +59,7 @@ impl Book {
             }
             Verb::Write { to, .. } => self.writes(by, to),
             Verb::Record { on } => {
-                self.records = *on;
+                (self.records, self.records_with_agent) = (*on, false);
                 Ok(())
             }
             Verb::End => {

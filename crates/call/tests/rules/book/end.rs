@@ -98,6 +98,7 @@ impl Book {
         }
         let has_agent = self.present().any(|person| person.role.is_agent());
         if role.is_agent() && !has_agent && self.rules.recording.stops_without_agents {
+            self.records_with_agent |= self.records;
             self.records = false;
         }
     }
@@ -163,6 +164,9 @@ impl Book {
         }
         let stranded = self.ids(|person| person.waits().is_some_and(|_| self.is_stranded(person)));
         stranded.into_iter().for_each(|id| self.comes_back(id));
+        if self.records_with_agent && self.present().any(|person| person.role.is_agent()) {
+            (self.records, self.records_with_agent) = (true, false);
+        }
         self.says_what_can_be_heard();
     }
 

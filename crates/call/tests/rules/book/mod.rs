@@ -27,6 +27,8 @@ pub(crate) struct Book {
     talks: Vec<(PartyId, PartyId, Meanwhile)>,
     gone: Vec<Gone>,
     pub(crate) records: bool,
+    /// It recorded until the last agent left.
+    records_with_agent: bool,
     /// Recording begins with the first who is in.
     always_records: bool,
     /// Somebody's audio runs or ran.
@@ -176,6 +178,7 @@ impl Book {
             talks,
             gone,
             records,
+            records_with_agent: false,
             always_records,
             begun,
             ending,

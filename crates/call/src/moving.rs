@@ -11,6 +11,7 @@ use model::{
 };
 
 use crate::conference::{Cause, Conference};
+use crate::consultation::Consultation;
 use crate::effect::Effect;
 use crate::party::{Microphone, Party, Presence, Seat};
 use crate::policy;
@@ -75,6 +76,16 @@ impl Conference {
         let cause = Cause { by: Author::Party(party), command: Some(command), now_ms };
         let going = self.parties.iter().filter(|other| other.id != party && goes_along(other));
         let movers: Vec<Mover> = going.filter_map(mover).collect();
+        // Two who consult each other both go: neither has left the other behind.
+        let goes = |id: PartyId| movers.iter().any(|mover| mover.party.id == id);
+        let (together, others): (Vec<_>, _) = self
+            .consultations
+            .drain(..)
+            .partition(|consultation| goes(consultation.agent) && goes(consultation.expert));
+        self.consultations = others;
+        for Consultation { agent, expert, .. } in together {
+            self.tell(cause, EventKind::ConsultEnded { party: agent, with: expert });
+        }
         let reason = LeaveReason::Transferred;
         for Mover { party, .. } in &movers {
             // Who was about to sit down in its seat is of neither conference from here on.

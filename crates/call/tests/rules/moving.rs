@@ -3,6 +3,7 @@
 use crate::stage::{Stage, colleague};
 use call::{LegChange, Video};
 use model::command::Newcomer;
+use model::profile::Consulted;
 use model::{Affiliation, Author, CommandId, EventKind, LeaveReason, LegId, Refusal, Verb};
 
 const COMMAND: CommandId = CommandId(9);
@@ -132,4 +133,29 @@ fn a_full_conference_takes_one_for_one_and_no_more() {
     desk.customer();
     assert_eq!(desk.conference.has_room_in_place_of_one(1), Ok(()));
     assert_eq!(desk.conference.has_room_in_place_of_one(2), Err(Refusal::LimitReached));
+}
+
+/// An agent of the company consults an expert of it: both go over, whatever becomes elsewhere of
+/// whom somebody consulted that leaves.
+#[test]
+fn two_of_a_company_who_consult_each_other_both_go_over() {
+    for consulted in [Consulted::TakesOver, Consulted::Leaves] {
+        let mut profile = crate::stage::profile("cinnox");
+        profile.leaving.consulted = consulted;
+        let (mut desk, mut aside) = (Stage::new("cinnox"), Stage::with(profile, false));
+        aside.number_from(100);
+        desk.agent("A");
+        desk.customer();
+        aside.agent("A");
+        let second = aside.agent("B");
+        let expert = aside.consults(second, "E");
+        aside.answer(expert);
+        assert_eq!(aside.hears(second), "E");
+        go_over(&mut aside, &mut desk);
+        assert_eq!(desk.picture(), "B: C E | C: B E | E: B C", "{consulted:?}");
+        assert_eq!((aside.hung_up.len(), desk.hung_up.len()), (1, 1), "the two of who leaves");
+        assert!(aside.over);
+        let completed = EventKind::TransferCompleted { party: second, to: expert };
+        assert_eq!(aside.told(&completed), 0, "nobody has handed on to anybody");
+    }
 }

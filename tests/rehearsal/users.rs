@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use audio::Codec;
 use convoke::phone::CallState;
+use model::command::{Supervision, Target};
 use model::{Direction, PartyState, TapRate, Verb};
 use sip::access::Access;
 use switchboard::{HouseRules, Input, Room};
@@ -50,6 +51,31 @@ fn all_phones_of_a_user_ring_and_the_first_that_answers_has_the_call() {
     world.run(Duration::from_secs(2));
     assert!(matches!(world.guests[0].phone.state(), CallState::Ended(_)), "nobody is left alone");
     all_is_over(&mut world);
+}
+
+/// Else who is left would sit there, and by that know of the monitor.
+#[test]
+fn a_call_of_two_is_over_with_one_of_them_also_where_it_is_monitored() {
+    for leaves in [0, 1] {
+        let mut world = three(6);
+        world.register("guest1", &[1]);
+        world.join(0, "guest1");
+        world.run(Duration::from_secs(3));
+        let view = world.views.values().next().expect("a conference");
+        let (name, beside) = (view.name.to_string(), view.parties[1].id);
+        let target = Target::Address("sip:guest2@10.0.1.3:5060".to_owned());
+        let mode = Supervision::Monitor;
+        world.ask(&name, Verb::Supervise { target, beside, mode }).expect("an admin may");
+        world.run(Duration::from_secs(3));
+        assert_eq!(world.listen(), [[1].into(), [0].into(), [0, 1].into()]);
+        let now = world.now;
+        world.guests[leaves].phone.hang_up(now);
+        world.run(Duration::from_secs(2));
+        for guest in &world.guests {
+            assert!(matches!(guest.phone.state(), CallState::Ended(_)), "nobody is left alone");
+        }
+        all_is_over(&mut world);
+    }
 }
 
 #[test]

@@ -186,7 +186,10 @@ impl Switchboard {
         let conferences = &self.conferences;
         // Who is left hears to its end why nobody else came.
         let goes_on = |id: &ConferenceId| {
-            let parties = |found: &Conference| found.parties().len();
+            // Who only listens in is no company for who is left.
+            let parties = |found: &Conference| {
+                found.parties().iter().filter(|party| party.is_counted()).count()
+            };
             let left = conferences.get(id).filter(|found| parties(found) > 0);
             left.is_some_and(|found| parties(found) > 1 || found.is_announcing())
         };

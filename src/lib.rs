@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "the program owns the clock that it hands on")]
 
 pub mod access;
+pub mod check;
 pub mod config;
 pub mod demo;
 pub mod fence;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use convoke::check::Findings;
 use convoke::config::{Config, Options};
 use convoke::log::Log;
 use convoke::{demo, server};
@@ -24,7 +25,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Subcommands {
-    /// Say what is wrong with a configuration file, with line and reason
+    /// Say what is wrong with a configuration file, with line and reason, and with the files and
+    /// folders that it names
     Check {
         /// The file
         file: PathBuf,
@@ -81,7 +83,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         None => serve(&cli.options),
-        Some(Subcommands::Check { file }) => check(file).and_then(say),
+        Some(Subcommands::Check { file }) => check(file),
         Some(Subcommands::User { name, realm }) => user(name, realm).and_then(say),
         Some(Subcommands::Token { name, role, user, conference }) => {
             token((name.as_str(), role.as_str()), (user.as_deref(), conference.as_deref()))
@@ -150,9 +152,15 @@ fn serve(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn check(file: &std::path::Path) -> anyhow::Result<String> {
-    Config::load(&Options { config: Some(file.into()), ..Options::default() })?;
-    Ok(format!("{} is in order", file.display()))
+#[expect(clippy::print_stderr, reason = "what is wrong is told there")]
+fn check(file: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let Findings { faults, warnings } = convoke::check::check(file);
+    faults.iter().for_each(|fault| eprintln!("convoke: {fault}"));
+    warnings.iter().for_each(|warning| eprintln!("convoke: warning: {warning}"));
+    match faults.is_empty() {
+        true => say(format!("{} is in order", file.display())),
+        false => Ok(ExitCode::FAILURE),
+    }
 }
 
 fn about_profiles(options: &Options, asked: &AboutProfiles) -> anyhow::Result<String> {

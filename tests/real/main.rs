@@ -16,6 +16,7 @@ mod sipp;
 
 mod bleed;
 mod calls;
+mod checked;
 mod clock;
 mod conference;
 mod early;

@@ -14,6 +14,7 @@
 mod connection;
 mod connections;
 mod datagram;
+mod examine;
 pub mod limits;
 mod listener;
 mod names;
@@ -39,6 +40,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::connections::{Connections, Handed, TooMany};
+pub use crate::examine::Finding;
 use crate::limits::{ERROR_PAUSE, TLS_FILES_LOOK_EVERY};
 use crate::names::Names;
 use crate::resolve::Lookups;

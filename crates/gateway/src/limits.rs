@@ -103,6 +103,10 @@ pub const WEBSOCKET_BUFFER_BYTES_MAX: usize = 262_144;
 /// expects it to be shown soon, not at once.
 pub const TLS_FILES_LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// Time before the end of a certificate from which on it is told to whoever has a configuration
+/// checked. Those who renew them by a program do so a month before, so by then it has failed.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
 /// Addresses whose name is kept for the check of their certificate: as many as lookups in a few
 /// minutes. The name is needed until the connection is open, and to find it again.
 pub const TLS_NAMES_MAX: usize = 1_024;

@@ -11,6 +11,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -219,7 +220,29 @@ fn server(
             builder.with_client_cert_verifier(verifier(path)?.build().map_err(wrong(path))?)
         }
     };
-    builder.with_single_cert(chain, key).map_err(&unusable)
+    builder.with_single_cert(chain, key).map_err(|error| unfit(settings, error))
+}
+
+/// Sees that a certificate and its key can be shown together.
+///
+/// # Errors
+/// [`TlsError`] says why not.
+pub(crate) fn usable(
+    settings: &TlsSettings,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<(), TlsError> {
+    let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
+    certified.map(|_| ()).map_err(|error| unfit(settings, error))
+}
+
+fn unfit(settings: &TlsSettings, error: rustls::Error) -> TlsError {
+    let key = settings.key.display();
+    if matches!(error, rustls::Error::InconsistentKeys(_)) {
+        wrong(&settings.certificate)(format!("the key in {key} does not fit it"))
+    } else {
+        wrong(&settings.certificate)(format!("with the key in {key}: {error}"))
+    }
 }
 
 /// We show our certificate to those whom we call if they ask for one.
@@ -240,10 +263,10 @@ fn client(
         .map_err(&unusable)?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
-        .map_err(&unusable)
+        .map_err(|error| unfit(settings, error))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(path).map_err(wrong(path))?.collect();
     let found = found.map_err(wrong(path))?;
@@ -253,7 +276,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+pub(crate) fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     let (_, unusable) = store.add_parsable_certificates(certificates(path)?);
     if unusable > 0 {
@@ -265,6 +288,6 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     }
 }
 
-fn wrong<E: fmt::Display>(path: &Path) -> impl Fn(E) -> TlsError {
+pub(crate) fn wrong<E: fmt::Display>(path: &Path) -> impl Fn(E) -> TlsError {
     move |reason| TlsError { path: path.to_owned(), reason: reason.to_string() }
 }

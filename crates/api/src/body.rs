@@ -94,6 +94,11 @@ impl IdempotencyKey {
         }
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The id of the command that comes with this key: the same key on the same wish gives the same
     /// id, so that it is carried out once. The wish is part of it, so that a key used again by
     /// mistake cannot be answered with what was done about another wish. None without a key.

@@ -15,6 +15,9 @@ use crate::switch::Switch;
 use crate::tally::Tally;
 use crate::terms::Terms;
 
+/// A revision that no conference has: they begin with 1.
+const NEVER: u64 = 0;
+
 /// What every route has at hand.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -80,6 +83,9 @@ impl Api {
             Ok(sight) if sight.audience != Audience::Everything => {
                 match sight.view.revision == seen {
                     true => Ok(Some(sight.revision)),
+                    // It may be a retry, and what it has seen before is what it changed itself:
+                    // only who carries commands out knows.
+                    false if terms.key.is_there() => Ok(Some(NEVER)),
                     false => Err(Problem::stale(Some(sight.view.revision))),
                 }
             }

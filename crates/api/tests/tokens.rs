@@ -378,6 +378,32 @@ async fn who_counts_less_is_as_late_as_anybody_and_is_told_what_there_is() {
     assert_eq!((&problem["status"], &problem["revision"]), (&json!(412), &json!(7)), "S0.5");
 }
 
+/// The first answer was lost on its way: that its own command has changed what it saw must not
+/// make the second one stale.
+#[tokio::test]
+async fn a_retry_of_who_counts_less_is_the_same_command_whatever_it_has_changed() {
+    let world = desk();
+    let hold = |key: Option<&str>| {
+        let path = format!("{STANDUP}/parties/{CUSTOMER}/hold");
+        let mut request = with(GUEST, request(Method::POST, &path, None));
+        request.headers_mut().insert("if-match", "\"3\"".parse().unwrap());
+        if let Some(key) = key {
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        }
+        request
+    };
+    assert_eq!(world.send(hold(Some("one"))).await.status(), 202);
+    world.feed.publish(event(CONFERENCE, 11, EventKind::Held { party: CUSTOMER }));
+    assert_eq!(world.send(hold(None)).await.status(), 412, "another wish is stale");
+    let first = world.commands();
+    assert_eq!(first.len(), 1);
+    assert_eq!(world.send(hold(Some("one"))).await.status(), 202);
+    let again = world.commands();
+    let ([first], [again]) = (&first[..], &again[..]) else { panic!("the switch is to say") };
+    assert_eq!(first.id, again.id);
+    assert!(again.if_revision.is_some_and(|seen| seen < 1), "no conference is as it has seen it");
+}
+
 #[tokio::test]
 async fn what_may_be_done_is_told_to_who_asks_of_whom_it_sees() {
     let world = desk();

@@ -5,6 +5,10 @@
 const TICKER_LINES_MAX = 200;
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
+// A browser does not tell that the far end of a socket is gone without a word (a server that lost
+// its power, a laptop that slept). So often the page asks, and so long it waits for an answer.
+const ASKED_EVERY_MS = 20_000;
+const ANSWER_MS_MAX = 5_000;
 // Beyond so many conferences the page does not ask each one for its earlier recordings.
 const RECORDINGS_ASKED_MAX = 50;
 
@@ -68,8 +72,23 @@ async function ask(method, path, body) {
   return false;
 }
 
-async function read(path) {
-  const answer = await send(path);
+/** Does what a form is for, once: a second press while it is being done does nothing more. */
+function onSubmit(form, act) {
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    if (button.disabled) return;
+    button.disabled = true;
+    try {
+      await act(form.elements);
+    } finally {
+      button.disabled = false;
+    }
+  };
+}
+
+async function read(path, options) {
+  const answer = await send(path, options);
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
 }
@@ -167,9 +186,15 @@ function apply(view, event) {
 
 // ---------------------------------------------------------------- showing
 
-function press(button, pressed, on, off) {
-  button.setAttribute("aria-pressed", String(pressed));
-  button.textContent = pressed ? on : off;
+/** A button says what it will do, and to whom: so it is not "pressed" as well. */
+function press(button, pressed, [on, off], whom) {
+  button.classList.toggle("on", pressed);
+  label(button, pressed ? on : off, whom);
+}
+
+function label(button, text, whom) {
+  button.textContent = text;
+  button.setAttribute("aria-label", `${text} ${whom}`);
 }
 
 function makeRow(card, id) {
@@ -184,8 +209,11 @@ function makeRow(card, id) {
 }
 
 function showParty(row, party) {
-  row.querySelector(".lamp").classList.toggle("off", !party.talking);
-  row.querySelector("b").textContent = party.display_name ?? party.address;
+  const lamp = row.querySelector(".lamp");
+  lamp.classList.toggle("off", !party.talking);
+  lamp.title = lamp.firstElementChild.textContent = party.talking ? "talking" : "";
+  const who = party.display_name ?? party.address;
+  row.querySelector("b").textContent = who;
   row.querySelector(".address").textContent = party.display_name ? party.address : "";
   const state = [party.state];
   if (party.muted) state.push("muted");
@@ -194,8 +222,9 @@ function showParty(row, party) {
   row.querySelector(".codec").textContent = party.codec ?? "";
   const inside = party.state === "connected" || party.state === "held";
   const [mute, hold] = [row.querySelector(".mute"), row.querySelector(".hold")];
-  press(mute, party.muted, "Unmute", "Mute");
-  press(hold, party.state === "held", "Resume", "Hold");
+  press(mute, party.muted, ["Unmute", "Mute"], who);
+  press(hold, party.state === "held", ["Resume", "Hold"], who);
+  label(row.querySelector(".remove"), "Remove", who);
   mute.disabled = hold.disabled = !inside;
 }
 
@@ -204,17 +233,17 @@ function makeCard(view) {
   const card = { view, root, rows: new Map(), recordings: new Map() };
   const path = (...rest) => url("conferences", view.id, ...rest);
   root.querySelector("h2").textContent = view.name;
+  label(root.querySelector(".end"), "End for all", view.name);
+  label(root.querySelector(".invite button"), "Invite", "into " + view.name);
   root.querySelector(".since").textContent = "since " + clock(view.started_ms);
   root.querySelector(".end").onclick = () => {
     if (confirm(`End ${view.name} for all?`)) ask("DELETE", path());
   };
   root.querySelector(".record").onclick =
     () => ask("PUT", path("recording"), { on: !card.view.recording });
-  root.querySelector(".invite").onsubmit = async (event) => {
-    event.preventDefault();
-    const field = event.target.elements.target;
-    if (await ask("POST", path("parties"), { target: field.value.trim() })) field.value = "";
-  };
+  onSubmit(root.querySelector(".invite"), async ({ target }) => {
+    if (await ask("POST", path("parties"), { target: target.value.trim() })) target.value = "";
+  });
   byId("conferences").append(root);
   cards.set(view.id, card);
   return card;
@@ -233,7 +262,8 @@ function showCard(card) {
     if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
     showParty(row, party);
   }
-  press(card.root.querySelector(".record"), Boolean(card.view.recording), "Stop recording", "Record");
+  const [record, running] = [card.root.querySelector(".record"), Boolean(card.view.recording)];
+  press(record, running, ["Stop recording", "Record"], card.view.name);
   noteRecordings(card);
   listRecordings(card.root.querySelector(".recordings"), card.recordings);
 }
@@ -324,7 +354,8 @@ function tick(event, view) {
     rest.quality = `MOS ${mos ?? "–"} from it, ${far?.mos ?? "–"} to it`;
   }
   const line = document.createElement("li");
-  const words = Object.entries(rest).map(([key, value]) => `${key} ${value}`).join(", ");
+  const said = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
+  const words = Object.entries(rest).map(([key, value]) => `${key} ${said(value)}`).join(", ");
   for (const text of [clock(at_ms), view?.name ?? conference, `${type} ${words}`]) {
     const cell = document.createElement("span");
     cell.textContent = text;
@@ -337,9 +368,15 @@ function tick(event, view) {
 
 // ---------------------------------------------------------------- following
 
+/** Shows what there is. A card that was there stays: somebody may be typing into it. */
 async function showSnapshot(conferences) {
-  for (const id of [...cards.keys()]) removeCard(id);
-  for (const view of conferences) showCard(makeCard(view));
+  const live = new Set(conferences.map((view) => view.id));
+  for (const id of [...cards.keys()]) if (!live.has(id)) removeCard(id);
+  for (const view of conferences) {
+    const card = cards.get(view.id) ?? makeCard(view);
+    card.view = view;
+    showCard(card);
+  }
   showCount();
   for (const view of conferences.slice(0, RECORDINGS_ASKED_MAX)) {
     try {
@@ -384,28 +421,50 @@ function setLink(up, text) {
   byId("link").textContent = text;
 }
 
-function follow(retryMs) {
+function follow() {
+  clearTimeout(follow.timer);
+  // Of two that follow each would tell the other's events once more.
+  follow.socket?.close();
   const scheme = location.protocol === "https:" ? "wss://" : "ws://";
   const protocols = token() ? ["convoke", "bearer." + token()] : ["convoke"];
   const socket = new WebSocket(scheme + location.host + "/api/v1/events", protocols);
   follow.socket = socket;
-  let nextRetryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
   socket.onmessage = ({ data }) => {
+    if (follow.socket !== socket) return;
     const message = JSON.parse(data);
     if (message.type === "snapshot") {
-      nextRetryMs = RETRY_MS_MIN;
+      follow.retryMs = RETRY_MS_MIN;
       setLink(true, "live");
       showSnapshot(message.conferences);
     } else {
       showEvent(message);
     }
   };
-  socket.onclose = async () => {
-    setLink(false, "connecting");
-    // A browser does not tell why a handshake was refused; any route does.
-    await read("/api/v1/about").catch(() => {});
-    if (byId("sign-in").hidden) setTimeout(() => follow(nextRetryMs), retryMs);
-  };
+  socket.onclose = () => lose(socket);
+}
+
+/** A socket is lost, or is taken to be: another one is tried after a while. */
+async function lose(socket) {
+  if (follow.socket !== socket) return;
+  follow.socket = undefined;
+  setLink(false, "connecting");
+  // A browser does not tell why a handshake was refused; any route does.
+  await read("/api/v1/about", { signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(() => {});
+  if (follow.socket || !byId("sign-in").hidden) return;
+  const waitMs = follow.retryMs;
+  follow.retryMs = Math.min(waitMs * 2, RETRY_MS_MAX);
+  follow.timer = setTimeout(follow, waitMs);
+}
+
+/** Whether the server still is at the other end of the socket. */
+async function askWhetherItLives() {
+  const socket = follow.socket;
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+  const answer = await fetch("/api/v1/about", { headers: authorization(), signal }).catch(() => {});
+  if (answer) return;
+  lose(socket);
+  socket.close();
 }
 
 function signIn(entered) {
@@ -440,12 +499,10 @@ async function showEnded() {
 }
 
 async function start() {
-  byId("call").onsubmit = async (event) => {
-    event.preventDefault();
-    const { target, conference } = event.target.elements;
+  onSubmit(byId("call"), async ({ target, conference }) => {
     const path = url("conferences", conference.value.trim(), "parties");
     if (await ask("POST", path, { target: target.value.trim() })) target.value = "";
-  };
+  });
   byId("ended").ontoggle = () => showEnded().catch(() => toast("The server cannot be reached."));
   byId("sign-in").onsubmit = (event) => {
     event.preventDefault();
@@ -456,6 +513,7 @@ async function start() {
   fetchWithToken(byId("api"), "openapi.json");
   byId("sign-out").onclick = signOut;
   byId("sign-out").hidden = !token();
+  setInterval(askWhetherItLives, ASKED_EVERY_MS);
   await come();
 }
 
@@ -463,7 +521,8 @@ async function start() {
 async function come() {
   const about = await read("/api/v1/about").catch(() => ({}));
   if (!byId("sign-in").hidden) return;
-  follow(RETRY_MS_MIN);
+  follow.retryMs = RETRY_MS_MIN;
+  follow();
   const host = about.dial ?? location.hostname;
   byId("dial").textContent = `sip:standup@${host}`;
   byId("version").textContent = about.version ? `Convoke ${about.version}` : "";

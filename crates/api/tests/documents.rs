@@ -255,6 +255,14 @@ fn the_page_never_makes_markup_of_text() {
     assert!(SCRIPT.contains("textContent"));
 }
 
+/// The rest of what a screen reader is told is asked of a browser: tests/page/run.
+#[test]
+fn a_button_of_the_page_that_says_what_it_will_do_is_not_said_to_be_pressed_too() {
+    assert!(!SCRIPT.contains("aria-pressed") && !PAGE.contains("aria-pressed"));
+    assert!(SCRIPT.contains("aria-label"), "and it says to whom");
+    assert!(!PAGE.contains("title=\"talking\""), "nobody talks as long as nobody is there");
+}
+
 #[test]
 fn the_page_finds_every_element_that_it_asks_for() {
     for call in ["byId(\"", "template(\""] {

@@ -358,6 +358,9 @@ impl Conference {
             }
         }
         if self.life != Life::Ending {
+            if let (Seat::PassingTo(heir), true) = (&gone.seat, is_by_itself(reason)) {
+                self.consulted_calls_on(cause, party, *heir);
+            }
             self.after_leaving(cause, &gone, was_in);
         }
     }
@@ -548,5 +551,17 @@ impl Conference {
         self.tell(cause, EventKind::Ended { duration_ms });
         self.life = Life::Over;
         self.effects.push_back(Effect::Over);
+    }
+}
+
+/// Whether somebody has left by its own doing, or its connection's.
+fn is_by_itself(reason: LeaveReason) -> bool {
+    match reason {
+        LeaveReason::Left | LeaveReason::Lost | LeaveReason::Failed => true,
+        LeaveReason::Removed | LeaveReason::Transferred | LeaveReason::Ended => false,
+        LeaveReason::NoAnswer
+        | LeaveReason::Busy
+        | LeaveReason::Declined
+        | LeaveReason::Interrupted => false,
     }
 }

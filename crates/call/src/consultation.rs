@@ -5,7 +5,7 @@ use model::{Author, EventKind, LeaveReason, PartyId};
 
 use crate::announcement::Purpose;
 use crate::conference::{Cause, Conference};
-use crate::party::{Hold, HoldReason, Party, Presence, Stance};
+use crate::party::{Hold, HoldReason, Party, Presence, Seat, Stance};
 
 /// Two of a conference who consult. How far they have come is told by where they stand: who
 /// consults is aside while they talk, and in the room while it talks with those there.
@@ -131,9 +131,45 @@ impl Conference {
         let consultation = self.consultations.iter().find(|c| c.expert == expert).copied();
         let Some(consultation) = consultation else { return };
         let agent = consultation.agent;
-        if self.stands(agent, Stance::Room) {
+        if self.stands(agent, Stance::Room) && self.stands(expert, Stance::Aside(agent)) {
             self.step_aside(cause, consultation);
         }
+    }
+
+    /// The seat of who is consulted has passed on: the next one stands where that one stood, and
+    /// not before those in the room, who do not know of it.
+    pub(crate) fn consulted_passes(&mut self, cause: Cause, from: PartyId, to: PartyId) {
+        let Some(agent) = self.consults_another(cause, from, to) else { return };
+        match self.party(from).and_then(Party::hold) {
+            Some(hold) => self.set_apart(cause, to, hold),
+            None => self.put(cause, to, Stance::Aside(agent)),
+        }
+    }
+
+    /// Who is consulted has left while somebody is called for its seat: that one is called to be
+    /// consulted.
+    pub(crate) fn consulted_calls_on(&mut self, cause: Cause, gone: PartyId, heir: PartyId) {
+        let Some(agent) = self.consults_another(cause, gone, heir) else { return };
+        let heir = self.party_mut(heir);
+        heir.stance = Stance::Aside(agent);
+        heir.added_by = Some(agent);
+    }
+
+    fn consults_another(&mut self, cause: Cause, from: PartyId, to: PartyId) -> Option<PartyId> {
+        let consultation = self.consultations.iter_mut().find(|c| c.expert == from)?;
+        consultation.expert = to;
+        let agent = consultation.agent;
+        self.tell(cause, EventKind::ConsultEnded { party: agent, with: from });
+        self.tell(cause, EventKind::ConsultStarted { party: agent, with: to });
+        Some(agent)
+    }
+
+    /// Who is consulted is let go, and so is whoever is called for its seat.
+    pub(crate) fn let_consulted_go(&mut self, cause: Cause, expert: PartyId) {
+        if let Some(Seat::PassingTo(heir)) = self.party(expert).map(|party| party.seat.clone()) {
+            self.hang_up(cause, heir, LeaveReason::Removed);
+        }
+        self.hang_up(cause, expert, LeaveReason::Removed);
     }
 
     /// Somebody is gone: its consultations are over.
@@ -193,7 +229,7 @@ impl Conference {
                 self.tell(cause, EventKind::TransferCompleted { party: agent, to: expert });
             }
         } else {
-            self.hang_up(cause, expert, LeaveReason::Removed);
+            self.let_consulted_go(cause, expert);
         }
         self.release_all(cause, |hold| hold.reason == for_it);
     }

@@ -135,7 +135,7 @@ pub(crate) fn cancel(
     agent: PartyId,
 ) -> Result<Done, Refusal> {
     let consultation = conference.consultation_of(agent).ok_or(Refusal::NoConsultation)?;
-    conference.hang_up(cause, consultation.expert, LeaveReason::Removed);
+    conference.let_consulted_go(cause, consultation.expert);
     Ok(Done::party(agent))
 }
 

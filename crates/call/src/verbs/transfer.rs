@@ -36,6 +36,7 @@ impl Conference {
             self.party_mut(party).seat = Seat::Kept;
             self.tell(cause, EventKind::TransferCompleted { party, to });
             self.pass_role(cause, party, to);
+            self.consulted_passes(cause, party, to);
             self.hang_up(cause, party, LeaveReason::Transferred);
         }
     }

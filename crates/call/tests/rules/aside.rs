@@ -108,3 +108,75 @@ fn a_supervisor_who_consults_does_not_go_away_to_listen() {
     }
     assert_eq!(stage.picture(), "A: C | C: A | E: S | S: E");
 }
+
+fn hands_on(stage: &mut Stage, expert: PartyId) -> PartyId {
+    let verb = Verb::Transfer { party: expert, target: colleague("T") };
+    stage.calls(Author::Party(expert), verb, "T")
+}
+
+/// The customer waits for the consultation: nobody stands before it unannounced because the
+/// consulted one's phone was forwarded by hand.
+#[test]
+fn whom_the_consulted_one_hands_its_seat_on_to_is_consulted_in_its_place() {
+    for at_once in [false, true] {
+        let (mut stage, _, agent, expert) = consulting("expertflow");
+        stage.answer(expert);
+        let next = hands_on(&mut stage, expert);
+        if at_once {
+            stage.leaves(expert);
+            assert_eq!(stage.picture(), "A:  | C: M");
+        }
+        stage.answer(next);
+        assert_eq!(stage.picture(), "A: T | C: M | T: A", "{at_once}");
+        let seen = stage.view.as_ref().unwrap().party(agent).unwrap();
+        assert_eq!(seen.consults, Some(next), "{at_once}");
+        stage.by(agent, Verb::Swap { party: agent }).unwrap();
+        assert_eq!(stage.picture(), "A: C | C: A | T: M", "{at_once}");
+        stage.by(agent, Verb::Complete { party: agent }).unwrap();
+        assert_eq!(stage.picture(), "C: T | T: C", "{at_once}");
+    }
+}
+
+#[test]
+fn who_hands_on_while_it_waits_leaves_the_next_one_waiting() {
+    let (mut stage, _, agent, expert) = consulting("expertflow");
+    stage.answer(expert);
+    let next = hands_on(&mut stage, expert);
+    stage.by(agent, Verb::Swap { party: agent }).unwrap();
+    stage.answer(next);
+    assert_eq!(stage.picture(), "A: C | C: A | T: M");
+    stage.by(agent, Verb::Swap { party: agent }).unwrap();
+    assert_eq!(stage.picture(), "A: T | C: M | T: A");
+}
+
+#[test]
+fn a_consultation_that_is_cancelled_while_it_is_handed_on_is_over() {
+    for at_once in [false, true] {
+        let (mut stage, _, agent, expert) = consulting("expertflow");
+        stage.answer(expert);
+        let next = hands_on(&mut stage, expert);
+        if at_once {
+            stage.leaves(expert);
+        }
+        stage.by(agent, Verb::Cancel { party: agent }).unwrap();
+        assert_eq!(stage.picture(), "A: C | C: A", "{at_once}");
+        assert!(stage.conference.party(next).is_none(), "it is not called any more");
+    }
+}
+
+#[test]
+fn who_is_handed_a_consultation_and_does_not_come_leaves_it_as_it_was() {
+    for at_once in [false, true] {
+        let (mut stage, _, agent, expert) = consulting("expertflow");
+        stage.answer(expert);
+        let next = hands_on(&mut stage, expert);
+        if at_once {
+            stage.leaves(expert);
+        }
+        stage.change(next, call::LegChange::Gone(model::LeaveReason::Busy));
+        let picture = if at_once { "A: C | C: A" } else { "A: E | C: M | E: A" };
+        assert_eq!(stage.picture(), picture);
+        let seen = stage.view.as_ref().unwrap().party(agent).unwrap();
+        assert_eq!(seen.consults, (!at_once).then_some(expert));
+    }
+}

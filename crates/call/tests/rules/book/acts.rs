@@ -21,7 +21,7 @@ impl Book {
             Verb::Complete { party } => self.completes(*party),
             Verb::Cancel { party } => {
                 let talk = self.talk_of(*party).ok_or(Refusal::NoConsultation)?;
-                self.leaves(talk.1);
+                self.is_let_go(talk.1);
                 Ok(())
             }
             Verb::Transfer { party, target } => self.transfers(*party, target, called),

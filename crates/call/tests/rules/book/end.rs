@@ -49,10 +49,18 @@ impl Book {
         };
         match self.find(expert) {
             Some(_) if stays => self.the(expert).at = At::Room,
-            Some(_) => self.leaves(expert),
+            Some(_) => self.is_let_go(expert),
             None => {}
         }
         self.release(|wait| wait.talk == Some(agent));
+    }
+
+    /// With who is consulted goes whoever is called for its seat.
+    pub(super) fn is_let_go(&mut self, expert: PartyId) {
+        if let Some(heir) = self.the(expert).heir {
+            self.leaves(heir);
+        }
+        self.leaves(expert);
     }
 
     /// Calls to whom it was bringing in are nobody's; who is to have its seat is called on.

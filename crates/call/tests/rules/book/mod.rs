@@ -296,10 +296,15 @@ impl Book {
         for before in replaces {
             self.the(before).heir = None;
             self.passes_role(before, id);
+            if self.is_consulted_in_place_of(before, id).is_some() {
+                self.the(id).at = self.the(before).at;
+            }
             self.leaves(before);
         }
         let talk = self.talks.iter().find(|talk| talk.1 == id).copied();
-        if let Some(talk) = talk.filter(|talk| self.is_at(talk.0, At::Room)) {
+        if let Some(talk) = talk.filter(|talk| self.is_at(talk.0, At::Room))
+            && self.is_at(id, At::Aside(talk.0))
+        {
             self.steps_aside(talk);
         }
     }
@@ -322,8 +327,24 @@ impl Book {
                 successor.alone = true;
                 self.settle();
             }
-            Some(_) | None => self.are_gone(&[id]),
+            Some(_) | None => {
+                let heir = self.find(id).and_then(|person| person.heir);
+                if let Some(heir) = heir
+                    && let Some(agent) = self.is_consulted_in_place_of(id, heir)
+                {
+                    (self.the(heir).at, self.the(heir).brought_by) =
+                        (At::Aside(agent), Some(agent));
+                }
+                self.are_gone(&[id]);
+            }
         }
+    }
+
+    /// Whoever consulted the one consults the other; gives who that is.
+    fn is_consulted_in_place_of(&mut self, before: PartyId, next: PartyId) -> Option<PartyId> {
+        let talk = self.talks.iter_mut().find(|talk| talk.1 == before)?;
+        talk.1 = next;
+        Some(talk.0)
     }
 
     /// A prompt has come to its end.

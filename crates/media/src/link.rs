@@ -20,7 +20,7 @@ use crate::pressing::Pressing;
 use crate::rate::{Rate, audio_codec, forwards, has_memory};
 use crate::sounding::Sounding;
 use crate::source::SourceGate;
-use crate::srtp;
+use crate::srtp::{self, TheirKeys};
 use crate::timeline::Timeline;
 use crate::voice::{LOSS_PERCENT_UNKNOWN, PrivateVoice};
 use crate::watch::Sight;
@@ -46,7 +46,7 @@ pub struct Link {
     pub(crate) terms: Connection,
     pub(crate) gate: SourceGate,
     /// What takes the protection off its packets.
-    pub(crate) inbound: Option<Box<Inbound>>,
+    pub(crate) theirs: TheirKeys,
     /// What protects ours, until the port takes it; then what did so before, if another did.
     pub(crate) outbound: Option<Box<Outbound>>,
     timeline: Timeline,
@@ -91,7 +91,7 @@ impl Link {
         let resampler = |to: Rate| (to != rate).then(|| Resampler::new(rate.hz(), to.hz()));
         Ok(Link {
             gate: SourceGate::new(&terms),
-            inbound: srtp::inbound(&terms),
+            theirs: TheirKeys::new(&terms),
             outbound: srtp::outbound(&terms),
             timeline: Timeline::new(codec),
             playout: PlayoutBuffer::new(Decoder::new(codec)?),
@@ -119,10 +119,12 @@ impl Link {
 
     /// Whether other terms can be met with the same decoder and encoder, and the same keys.
     pub(crate) fn suits(before: &Connection, after: &Connection) -> bool {
-        before.codec == after.codec
-            && before.fec == after.fec
-            && before.srtp == after.srtp
-            && Keys::suit(before, after)
+        Link::suits_but_for_srtp(before, after) && before.srtp == after.srtp
+    }
+
+    /// Whether other terms can be met with the same decoder and encoder.
+    pub(crate) fn suits_but_for_srtp(before: &Connection, after: &Connection) -> bool {
+        before.codec == after.codec && before.fec == after.fec && Keys::suit(before, after)
     }
 
     /// Takes other terms for the same codec.
@@ -135,10 +137,18 @@ impl Link {
         self.terms = terms;
     }
 
+    /// Takes the terms of another link for the same codec, and its keys of SRTP. What is of no use
+    /// any more is left there.
+    pub(crate) fn rekey(&mut self, next: &mut Link) {
+        next.theirs.succeed(&mut self.theirs, self.gate.last_us());
+        std::mem::swap(&mut next.theirs, &mut self.theirs);
+        std::mem::swap(&mut next.outbound, &mut self.outbound);
+        self.amend(next.terms.clone());
+    }
+
     /// Goes on where the link with another codec was.
     pub(crate) fn succeed(&mut self, before: &mut Link) {
-        srtp::succeed(&mut before.inbound, &mut self.inbound, |key| *key.key());
-        std::mem::swap(&mut before.inbound, &mut self.inbound);
+        self.theirs.succeed(&mut before.theirs, before.gate.last_us());
         self.gate = before.gate.clone();
         self.gate.amend(&self.terms);
         self.gain = before.gain.at_rate(self.rate().hz());
@@ -207,21 +217,21 @@ impl Link {
     pub(crate) fn unprotect(
         &mut self,
         remote: SocketAddr,
+        arrival_us: u64,
         bytes: &[u8],
         opened: &mut [u8; SRTP_BYTES_MAX],
     ) -> Result<usize, SrtpError> {
-        let inbound = self.inbound.as_mut().ok_or(SrtpError::Malformed)?;
         let opened = opened.get_mut(..bytes.len()).ok_or(SrtpError::Malformed)?;
-        opened.copy_from_slice(bytes);
-        match classify(bytes) {
-            Packet::Rtp if self.gate.may_show(remote) => inbound.unprotect(opened),
+        let open = match classify(bytes) {
+            Packet::Rtp if self.gate.may_show(remote) => Inbound::unprotect,
             Packet::Rtcp if self.gate.fits_control(remote, self.terms.rtcp) => {
-                inbound.unprotect_control(opened)
+                Inbound::unprotect_control
             }
             Packet::Rtp | Packet::Rtcp | Packet::Stun | Packet::Dtls | Packet::Unknown => {
-                Err(SrtpError::Malformed)
+                return Err(SrtpError::Malformed);
             }
-        }
+        };
+        self.theirs.unprotect(arrival_us, (bytes, opened), open)
     }
 
     /// Takes a datagram; false if it is not one for this leg.

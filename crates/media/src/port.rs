@@ -51,11 +51,16 @@ impl Port {
         bytes: &[u8],
         ledger: &mut Ledger,
     ) {
-        let Some(link) = self.link.as_mut().filter(|link| link.inbound.is_some()) else {
+        let protects = |link: &&mut Box<Link>| link.theirs.may_open(arrival_us);
+        let Some(link) = self.link.as_mut().filter(protects) else {
             return self.receive_plain(remote, arrival_us, bytes, ledger);
         };
         let mut opened = [0; SRTP_BYTES_MAX];
-        match link.unprotect(remote, bytes, &mut opened) {
+        match link.unprotect(remote, arrival_us, bytes, &mut opened) {
+            // The key that served is gone, and none has come.
+            Err(_) if !link.theirs.serve() => {
+                self.receive_plain(remote, arrival_us, bytes, ledger);
+            }
             Ok(length) => self.receive_plain(remote, arrival_us, &opened[..length], ledger),
             Err(SrtpError::Replayed) => ledger.stats.packets_duplicate += 1,
             Err(SrtpError::Unauthentic) => {
@@ -117,17 +122,23 @@ impl Port {
         link ^ self.outgoing.octets as usize ^ self.control.touch()
     }
 
-    /// What was agreed takes the place of what was; that comes back.
+    /// What was agreed takes the place of what was; what is of no use any more comes back.
     pub(crate) fn connect(&mut self, mut link: Box<Link>) -> Option<Box<Link>> {
-        let mut before = self.link.take();
         srtp::succeed(&mut self.outgoing.key, &mut link.outbound, |key| *key.key());
-        if let Some(before) = &mut before {
-            link.succeed(before);
+        let Some(mut before) = self.link.take() else {
+            self.link = Some(link);
+            return None;
+        };
+        self.control.readdress(&before.terms, &link.terms);
+        if Link::suits_but_for_srtp(&before.terms, &link.terms) {
+            before.rekey(&mut link);
+            std::mem::swap(&mut before, &mut link);
+        } else {
+            link.succeed(&mut before);
             self.control.recode();
-            self.control.readdress(&before.terms, &link.terms);
         }
         self.link = Some(link);
-        before
+        Some(before)
     }
 
     /// Takes other terms for the same codec.

@@ -117,6 +117,11 @@ impl SourceGate {
         self.moving = None;
     }
 
+    /// When a packet was let through last \[µs\]; 0 if none was.
+    pub(crate) fn last_us(&self) -> u64 {
+        self.passed.map_or(0, |passed| passed.arrival_us)
+    }
+
     /// Follows the stream to another port of its host: true for the packet that convinces.
     pub(crate) fn follow(&mut self, remote: SocketAddr, rtp: &Rtp<'_>, arrival_us: u64) -> bool {
         let address = canonical(remote);

@@ -26,16 +26,6 @@ fn sound(world: &mut World) -> Vec<i16> {
     heard[start..].to_vec()
 }
 
-/// A tone heard without a gap longer than so many milliseconds, and without a click.
-fn assert_steady(pcm: &[i16], per_ms: usize, gap_ms_max: usize) {
-    let quiet = |part: &[i16]| part.iter().all(|sample| sample.unsigned_abs() < 400);
-    let longest = pcm.chunks(per_ms).map(quiet).fold((0, 0), |(longest, run), quiet| {
-        let run = if quiet { run + 1 } else { 0 };
-        (longest.max(run), run)
-    });
-    assert!(longest.0 <= gap_ms_max, "a gap of {} ms", longest.0);
-}
-
 #[test]
 fn packets_of_10_to_60_ms_are_heard_without_a_gap_or_a_click() {
     for codec in Codec::ALL {

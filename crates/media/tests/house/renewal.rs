@@ -2,7 +2,9 @@
 
 use model::{Codec, LegId, MediaOrder};
 
-use crate::world::{Phone, World, all_together};
+use wire::srtp::Suite;
+
+use crate::world::{Phone, Protection, World, all_together, assert_steady};
 
 /// One who speaks, from whom packets take 40 ms, and one who listens.
 fn pair(speaker: Phone) -> World {
@@ -43,4 +45,63 @@ fn who_moves_to_another_port_is_heard_though_packets_from_the_old_one_come_first
         world.run_ms(2_000);
         assert_eq!(world.picture(), [(0, vec![1]), (1, vec![2])], "{codec}");
     }
+}
+
+/// The same phone with that SRTP. Its stream goes on.
+fn rekeyed(world: &mut World, srtp: Option<Protection>) -> Phone {
+    let before = world.phone(0);
+    let mut phone = Phone::new(0, before.codec).speaking(0);
+    // Two packets more go out until it has our answer.
+    (phone.sequence, phone.srtp) = (before.sequence.wrapping_add(2), srtp);
+    phone.timestamp = before.timestamp.wrapping_add(2 * 160);
+    phone
+}
+
+/// Packets that were lost, refused or not authentic, and sound that was made up for others.
+fn spoilt(world: &World) -> (u64, u64, u64, u64) {
+    let stats = world.stats();
+    (stats.packets_lost, stats.packets_refused, stats.packets_unauthentic, stats.frames_concealed)
+}
+
+#[test]
+fn another_key_is_agreed_without_a_gap_in_what_is_heard() {
+    let suites = [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AesCm128HmacSha1_32];
+    for (number, suite) in (0..).zip(suites) {
+        let first = Phone::new(0, Codec::Pcmu).speaking(0).protected(Suite::AesCm128HmacSha1_80);
+        let mut world = pair(first);
+        let key = Protection::new(suite, 70 + number);
+        let renewed = rekeyed(&mut world, Some(key));
+        renew(&mut world, renewed);
+        world.run_ms(2_000);
+        assert_eq!(world.picture(), [(0, vec![1]), (1, vec![0])], "{suite:?}");
+        assert_eq!(spoilt(&world), (0, 0, 0, 0), "{suite:?}");
+        assert_steady(&world.phone(1).heard[2_000..], 8, 0);
+    }
+}
+
+#[test]
+fn what_was_protected_is_no_noise_when_plain_is_agreed() {
+    let mut world = pair(Phone::new(0, Codec::Pcmu).speaking(0).protected(Suite::AeadAes128Gcm));
+    let renewed = rekeyed(&mut world, None);
+    renew(&mut world, renewed);
+    world.run_ms(2_000);
+    assert_eq!(world.picture(), [(0, vec![1]), (1, vec![0])]);
+    let loudest = world.phone(1).heard.iter().map(|sample| sample.unsigned_abs()).max();
+    assert!(loudest < Some(7_000), "{loudest:?}");
+    assert_eq!(spoilt(&world), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_key_that_is_left_opens_nothing_after_two_seconds() {
+    let mut world = pair(Phone::new(0, Codec::Pcmu).speaking(0).protected(Suite::AeadAes128Gcm));
+    let key = Protection::new(Suite::AeadAes128Gcm, 70);
+    let renewed = rekeyed(&mut world, Some(key));
+    let connection = renewed.terms();
+    world.order(MediaOrder::Connect { leg: LegId(0), connection });
+    // It goes on with the old key, for ever.
+    for _ in 0..600 {
+        world.render();
+    }
+    let unauthentic = world.stats().packets_unauthentic;
+    assert!((48..=54).contains(&unauthentic), "{unauthentic}");
 }

@@ -339,6 +339,16 @@ pub fn largest_bend(pcm: &[i16]) -> i32 {
     pcm.windows(3).map(bend).max().unwrap_or(0)
 }
 
+/// A tone heard without a gap longer than so many milliseconds, and without a click.
+pub fn assert_steady(pcm: &[i16], per_ms: usize, gap_ms_max: usize) {
+    let quiet = |part: &[i16]| part.iter().all(|sample| sample.unsigned_abs() < 400);
+    let longest = pcm.chunks(per_ms).map(quiet).fold((0, 0), |(longest, run), quiet| {
+        let run = if quiet { run + 1 } else { 0 };
+        (longest.max(run), run)
+    });
+    assert!(longest.0 <= gap_ms_max, "a gap of {} ms", longest.0);
+}
+
 /// Everybody in one ear group and one voice group.
 pub fn all_together(legs: impl IntoIterator<Item = u64>) -> Routing {
     let (ear, voice) = (EarGroup(0), VoiceGroup(0));

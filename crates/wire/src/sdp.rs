@@ -13,6 +13,7 @@ mod description;
 mod direction;
 mod format;
 mod negotiation;
+mod reading;
 mod writing;
 
 pub use crypto::{Keys, Protected, Srtp};

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{Connection, Media as MediaLines, Rtcp, Session};
 
 use super::crypto::{self, Crypto, Srtp};
+use super::reading::{self, Lines};
 use super::{Direction, Format, NotAcceptable};
 use crate::limits::{
     SDP_BYTES_MAX, SDP_CANDIDATES_MAX, SDP_CRYPTO_MAX, SDP_FORMATS_MAX, SDP_MEDIA_LINES_MAX,
@@ -36,7 +37,7 @@ pub struct Origin {
     /// Identifies the session together with the address: a number by the RFC, any word in fact.
     pub session_id: String,
     /// Grows when the description changes: the same one again asks for nothing (RFC 3264
-    /// section 8).
+    /// section 8). 0 if it is no number.
     pub version: u64,
     /// Where it was made: an address or a name. Media does not go there.
     pub address: String,
@@ -114,20 +115,17 @@ impl Description {
     /// Reads a description. Lines that are not ours to understand are kept to be answered.
     ///
     /// # Errors
-    /// [`SdpError`] when it breaks the grammar of RFC 8866 or a bound of ours.
+    /// [`SdpError`] when a line that we need breaks the grammar of RFC 8866, or all of them a bound
+    /// of ours.
     pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
         if bytes.len() > SDP_BYTES_MAX {
             return Err(SdpError::TooLong);
         }
-        let session = Session::parse(bytes).map_err(|error| SdpError::Syntax(error.to_string()))?;
+        let Lines { text, origin, time } = reading::lines(bytes);
+        let session = Session::parse(text.as_bytes());
+        let session = session.map_err(|error| SdpError::Syntax(error.to_string()))?;
         check_bounds(&session)?;
         let media = session.medias.iter().map(|lines| Media::read(&session, lines)).collect();
-        let time = session.times.first().map_or((0, 0), |time| (time.start_time, time.stop_time));
-        let origin = Origin {
-            session_id: session.origin.sess_id,
-            version: session.origin.sess_version,
-            address: session.origin.unicast_address,
-        };
         Ok(Self { origin, time, media })
     }
 
@@ -256,8 +254,8 @@ impl Audio {
             remote: SocketAddr::new(ip, lines.port),
             formats,
             direction,
-            ptime_ms: milliseconds(lines, "ptime"),
-            maxptime_ms: milliseconds(lines, "maxptime"),
+            ptime_ms: milliseconds(session, lines, "ptime"),
+            maxptime_ms: milliseconds(session, lines, "maxptime"),
             rtcp_mux: lines.has_attribute("rtcp-mux"),
             rtcp: rtcp(lines, ip),
             voip_metrics: wants_voip_metrics(lines),
@@ -290,9 +288,11 @@ fn is_live_video(session: &Session, lines: &MediaLines) -> bool {
         && (direction.sends() || direction.receives())
 }
 
-/// A whole number; a fraction, which RFC 8866 section 6.4 allows, is cut off.
-fn milliseconds(lines: &MediaLines, name: &str) -> Option<u16> {
-    let value = lines.get_first_attribute_value(name)??;
+/// A whole number; a fraction, which RFC 8866 section 6.4 allows, is cut off. Some say it once for
+/// the session.
+fn milliseconds(session: &Session, lines: &MediaLines, name: &str) -> Option<u16> {
+    let of_line = lines.get_first_attribute_value(name);
+    let value = of_line.or_else(|| session.get_first_attribute_value(name))??;
     value.split('.').next()?.trim().parse().ok().filter(|ms| *ms > 0)
 }
 
@@ -352,6 +352,18 @@ fn read_formats(lines: &MediaLines) -> Vec<Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_packet_time_of_the_session_counts_where_the_line_has_none() {
+        let ptime_ms = |of_line: &str| {
+            let text = format!(
+                "v=0\r\nc=IN IP4 192.0.2.1\r\na=ptime:30\r\nm=audio 4000 RTP/AVP 0\r\n{of_line}"
+            );
+            let described = Description::parse(text.as_bytes()).expect("a description");
+            described.audio().expect("it has audio").ptime_ms
+        };
+        assert_eq!((ptime_ms(""), ptime_ms("a=ptime:10\r\n")), (Some(30), Some(10)));
+    }
 
     #[test]
     fn there_is_video_where_it_would_flow_one_way_at_least() {

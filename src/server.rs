@@ -184,6 +184,7 @@ fn house_rules(config: &Config) -> Result<HouseRules, ConfigError> {
     });
     Ok(HouseRules {
         access: config.access.clone(),
+        trunk_audio: config.trunk_audio.clone(),
         srtp_by_user: config.srtp_by_user.clone(),
         rooms,
         callers: callers.collect(),
@@ -196,7 +197,8 @@ fn board_config(
     prompts: &Prompts,
     gateway: &Gateway,
 ) -> Result<switchboard::Config> {
-    let HouseRules { access, srtp_by_user, rooms, callers, any_room } = house_rules(config)?;
+    let rules = house_rules(config)?;
+    let HouseRules { access, srtp_by_user, trunk_audio, rooms, callers, any_room } = rules;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the system has no randomness for keys")?;
     Ok(switchboard::Config {
@@ -210,7 +212,7 @@ fn board_config(
         rooms,
         prompts: prompts.clips.catalogue(),
         callers,
-        trunk_audio: config.trunk_audio.clone(),
+        trunk_audio,
         rtp_timeouts: config.rtp_timeouts,
         any_room,
         srtp: SrtpRules { any: config.srtp, users: srtp_by_user, keys: config.srtp_keys, secret },
@@ -308,7 +310,7 @@ fn welcome(config: &Config, sip: &[(Transport, SocketAddr)], http: SocketAddr) -
 }
 
 /// SIGHUP is how those who renew certificates tell a server, and how an admin tells it that users,
-/// routes, rooms or profiles are others. A file with a mistake changes nothing.
+/// trunks, routes, rooms or profiles are others. A file with a mistake changes nothing.
 async fn read_anew_on_hangup(
     read: Arc<impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static>,
     inlet: Inlet,
@@ -334,7 +336,9 @@ async fn read_anew_on_hangup(
         match rules {
             Ok(rules) => {
                 inlet.rules(rules).await;
-                tracing::info!("users, networks, routes, rooms and profiles were read anew");
+                tracing::info!(
+                    "users, networks, trunks, routes, rooms and profiles were read anew"
+                );
             }
             Err(error) => tracing::warn!(%error, "the rules stay as they were"),
         }

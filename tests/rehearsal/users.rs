@@ -129,7 +129,8 @@ fn a_user_that_is_no_more_stays_in_its_call_and_is_not_reached_again() {
     let (recording_rate, parties_max) = (TapRate::Hz16000, 100);
     let any_room = Room { record: false, recording_rate, parties_max, profile: call::open() };
     let (srtp_by_user, rooms, callers) = Default::default();
-    let rules = HouseRules { access, srtp_by_user, rooms, callers, any_room };
+    let trunk_audio = std::collections::BTreeMap::new();
+    let rules = HouseRules { access, srtp_by_user, trunk_audio, rooms, callers, any_room };
     world.board.handle(world.now, Input::Rules(Box::new(rules)));
     world.drain();
     let heard = world.listen();

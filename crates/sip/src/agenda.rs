@@ -50,6 +50,11 @@ impl<K: Ord + Clone> Agenda<K> {
         }
     }
 
+    /// The time of a key.
+    pub(crate) fn at(&self, key: K) -> Option<Instant> {
+        self.at_by_key.get(&key).copied()
+    }
+
     /// Whether a key has a time.
     pub(crate) fn is_set(&self, key: K) -> bool {
         self.at_by_key.contains_key(&key)

@@ -285,6 +285,7 @@ mod tests {
         let rules = HouseRules {
             access: board.sip.access().clone(),
             srtp_by_user: BTreeMap::new(),
+            trunk_audio: BTreeMap::new(),
             rooms: BTreeMap::new(),
             callers: BTreeMap::new(),
             any_room: room("connect_multi_party"),

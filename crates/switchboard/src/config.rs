@@ -43,9 +43,10 @@ impl Default for RtpTimeouts {
 /// begin from then on: whoever is in a call stays in it, and a conference keeps its rules (S4.4).
 #[derive(Debug, Clone)]
 pub struct HouseRules {
-    /// Users, networks and routes. Trunks stay those of the beginning: each is probed, and may be
-    /// registered with.
+    /// Users, networks, trunks and routes.
     pub access: Access,
+    /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.
+    pub trunk_audio: BTreeMap<String, TrunkAudio>,
     /// Users whose SRTP is not everybody's.
     pub srtp_by_user: BTreeMap<String, SrtpPolicy>,
     /// Rooms with settings of their own.

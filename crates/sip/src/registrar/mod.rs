@@ -79,9 +79,10 @@ impl Endpoint {
         }
     }
 
-    /// Users, networks and routes are others from now on; trunks stay as they are, for they are
-    /// watched. Calls stay up, whoever had them; a user that is no more cannot be reached.
-    pub fn admit_by(&mut self, now: Instant, access: Access) {
+    /// Users, networks, trunks and routes are others from now on. Calls stay up, whoever had them;
+    /// a user that is no more cannot be reached.
+    pub fn admit_by(&mut self, now: Instant, mut access: Access) {
+        self.renew_trunks(now, std::mem::take(&mut access.trunks));
         let trunks = std::mem::take(&mut self.config.access.trunks);
         self.config.access = Access { trunks, ..access };
         let is_gone = |user: &&String| !self.config.access.users.contains_key(*user);

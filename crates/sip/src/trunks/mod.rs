@@ -8,6 +8,7 @@
 
 mod probe;
 mod register;
+mod renew;
 mod standing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +35,19 @@ enum Task {
     Register,
 }
 
+impl Task {
+    const ALL: [Task; 2] = [Task::Probe, Task::Register];
+}
+
+/// Whether trunks are asked anything at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Watch {
+    /// They are only called.
+    NotBegun,
+    /// Those that want it are probed and registered with.
+    Begun,
+}
+
 /// One task with one trunk, by its place among the trunks.
 type Errand = (usize, Task);
 
@@ -52,13 +66,16 @@ struct Course {
 /// What is done with trunks, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct Trunks {
-    /// In the order of their names, which never changes.
+    /// In their order.
     names: Vec<String>,
     standings: Vec<Standing>,
     courses: BTreeMap<Errand, Course>,
     by_transaction: BTreeMap<TransactionId, Errand>,
     by_lookup: BTreeMap<ResolveId, Errand>,
+    /// Registrations that are being withdrawn, as many as there were trunks that are gone.
+    leaving: BTreeMap<TransactionId, Course>,
     agenda: Agenda<Errand>,
+    watch: Watch,
 }
 
 impl Trunks {
@@ -69,7 +86,9 @@ impl Trunks {
             courses: BTreeMap::new(),
             by_transaction: BTreeMap::new(),
             by_lookup: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             agenda: Agenda::new(),
+            watch: Watch::NotBegun,
         }
     }
 
@@ -88,14 +107,20 @@ impl Endpoint {
     /// Begins to probe the trunks, and to register with those that want it. Without this they are
     /// only called.
     pub fn watch_trunks(&mut self, now: Instant) {
+        self.trunks.watch = Watch::Begun;
         for place in 0..self.trunks.names.len() {
-            let trunk = self.trunk_at(place);
-            let (probed, registers) = (trunk.probe_every.is_some(), trunk.register_s.is_some());
-            let takes_calls = trunk.proxy.is_some();
-            for (task, is_asked) in [(Task::Probe, probed), (Task::Register, registers)] {
-                if is_asked && takes_calls {
-                    self.trunks.agenda.set((place, task), now);
-                }
+            self.watch(now, place);
+        }
+    }
+
+    /// Has done at once what a trunk wants done again and again, if trunks are watched.
+    fn watch(&mut self, now: Instant, place: usize) {
+        let trunk = self.trunk_at(place);
+        let (probed, registers) = (trunk.probe_every.is_some(), trunk.register_s.is_some());
+        let takes_calls = trunk.proxy.is_some() && self.trunks.watch == Watch::Begun;
+        for (task, is_asked) in [(Task::Probe, probed), (Task::Register, registers)] {
+            if is_asked && takes_calls {
+                self.trunks.agenda.set((place, task), now);
             }
         }
     }
@@ -204,11 +229,18 @@ impl Endpoint {
     }
 
     fn send_errand(&mut self, now: Instant, errand: Errand) {
+        let Some(mut course) = self.trunks.courses.remove(&errand) else { return };
+        let transaction = self.send_course(now, errand.1, &mut course);
+        self.trunks.courses.insert(errand, course);
+        self.trunks.by_transaction.insert(transaction, errand);
+    }
+
+    /// Sends the next request of a course.
+    fn send_course(&mut self, now: Instant, task: Task, course: &mut Course) -> TransactionId {
         let cnonce = self.tokens.tag();
-        let Some(course) = self.trunks.courses.get_mut(&errand) else { return };
         let flow = course.dialog.flow;
         course.dialog.local_cseq += 1;
-        let mut request = match errand.1 {
+        let mut request = match task {
             Task::Probe => probe::request(&course.dialog),
             Task::Register => register::request(&course.dialog, course.expires_s, &self.config),
         };
@@ -216,8 +248,7 @@ impl Endpoint {
             showing.show(&mut request, &cnonce);
         }
         let signed = self.sign(request, &flow);
-        let transaction = self.clients.start(now, &mut self.outbox, signed, flow, None);
-        self.trunks.by_transaction.insert(transaction, errand);
+        self.clients.start(now, &mut self.outbox, signed, flow, None)
     }
 
     /// A request to a trunk was answered, or not in time: `None`. False if it was none of ours.
@@ -227,6 +258,10 @@ impl Endpoint {
         transaction: TransactionId,
         answer: Option<(&Flow, &Response)>,
     ) -> bool {
+        if let Some(course) = self.trunks.leaving.remove(&transaction) {
+            self.withdrawal_answered(now, transaction, course, answer);
+            return true;
+        }
         let Some(&errand) = self.trunks.by_transaction.get(&transaction) else { return false };
         let Some((from, response)) = answer else {
             self.trunks.by_transaction.remove(&transaction);

@@ -12,6 +12,8 @@ use sip::{Standing, Transport};
 
 use crate::knock::{Knocker, codes, guarded};
 
+mod renewed;
+
 const TRUNK: &str = "198.51.100.1:5060";
 
 fn pattern(text: &str) -> Pattern {

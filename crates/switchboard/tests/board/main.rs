@@ -11,5 +11,6 @@ mod keys;
 mod limits;
 mod patience;
 mod quota;
+mod reload;
 mod trunks;
 mod users;

@@ -59,6 +59,8 @@ pub struct Config {
     /// The networks whose hosts may use the API as long as there are no tokens, besides this
     /// machine.
     pub http_trusted: Vec<Network>,
+    /// The networks of proxies that are believed when they say for whom they ask the API.
+    pub http_proxies: Vec<Network>,
     /// Who may do what.
     pub access: Access,
     /// Who may use the API.
@@ -238,6 +240,8 @@ struct File {
     #[serde(default)]
     http_trusted: Vec<NetworkText>,
     #[serde(default)]
+    http_proxies: Vec<NetworkText>,
+    #[serde(default)]
     srtp: SrtpPolicy,
     #[serde(default)]
     srtp_keys: SrtpKeys,
@@ -377,7 +381,8 @@ impl Config {
             },
             drain_s: file.drain_s.unwrap_or(DRAIN_S),
             http_names: file.http_names,
-            http_trusted: file.http_trusted.into_iter().map(|NetworkText(one)| one).collect(),
+            http_trusted: networks(file.http_trusted),
+            http_proxies: networks(file.http_proxies),
             profiles,
             prompts: file.prompts,
             access,
@@ -389,6 +394,10 @@ impl Config {
         crate::sense::check(&config)?;
         Ok(config)
     }
+}
+
+fn networks(texts: Vec<NetworkText>) -> Vec<Network> {
+    texts.into_iter().map(|NetworkText(one)| one).collect()
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {

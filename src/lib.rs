@@ -16,6 +16,7 @@ pub mod log;
 pub mod phone;
 pub mod profiles;
 pub mod prompts;
+mod reload;
 pub mod sense;
 pub mod server;
 pub mod shard;

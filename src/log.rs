@@ -18,6 +18,34 @@ use crate::limits::{LOG_FLUSHED_WITHIN, LOG_WAITING_BYTES_MAX};
 #[derive(Debug, Clone)]
 pub struct Log(Arc<Desk>);
 
+/// The log, and what says what is told in it.
+pub struct Logging {
+    /// The lines.
+    pub lines: Log,
+    filter: Filter,
+}
+
+/// Sets the filter by its text, or says why it cannot.
+type Filter = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+impl Logging {
+    /// The log of the lines, whose filter is set by that.
+    pub fn new(
+        lines: Log,
+        filter: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Logging {
+        Logging { lines, filter: Box::new(filter) }
+    }
+
+    /// Tells from now on what that filter lets through.
+    ///
+    /// # Errors
+    /// Why it is no filter; then all stays as it was.
+    pub fn filter(&self, text: &str) -> Result<(), String> {
+        (self.filter)(text)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Desk {
     pages: Mutex<Pages>,

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use convoke::check::Findings;
 use convoke::config::{Config, Options};
-use convoke::log::Log;
+use convoke::log::{Log, Logging};
 use convoke::{demo, server};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
@@ -128,13 +128,19 @@ fn serve(options: &Options) -> anyhow::Result<ExitCode> {
         .map_err(|error| anyhow::anyhow!("--log {}: {error}", config.log))?;
     let log = Log::start(std::io::stderr()).context("the system has no thread for the log")?;
     let writer = log.clone();
-    tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || writer.clone())
         .with_ansi(std::io::stderr().is_terminal())
         // It would be told on standard error that standard error takes no more, and panic.
         .log_internal_errors(false)
-        .init();
+        .with_filter_reloading();
+    let filter = subscriber.reload_handle();
+    subscriber.init();
+    let logging = Logging::new(log.clone(), move |text| {
+        let fresh = EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+        filter.reload(fresh).map_err(|error| error.to_string())
+    });
     Log::take_panics();
     let options = options.clone();
     let read = move || Config::load(&options);
@@ -143,7 +149,7 @@ fn serve(options: &Options) -> anyhow::Result<ExitCode> {
             tracing::warn!(%error, "nobody is told how to come in");
         }
     };
-    let served = runtime()?.block_on(server::serve(config, read, log.clone(), welcome));
+    let served = runtime()?.block_on(server::serve(config, read, logging, welcome));
     // By the log, for standard error may have a reader that hangs.
     if let Err(error) = &served {
         log.add(format!("convoke: {error:#}\n").as_bytes());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use media::{Clip, Clips, Music};
 use model::profile::Profile;
@@ -67,6 +68,10 @@ const SHIPPED: [(&str, &str, &[u8]); 21] = shipped! {
         "not_allowed" "not_possible" "not_found";
 };
 
+/// The files of a folder of prompts, when each was written last and how long it was: who sees them
+/// as before has the same prompts.
+pub type Written = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
 /// What can be said, and what is played to who waits.
 #[derive(Debug, Clone)]
 pub struct Prompts {
@@ -112,6 +117,17 @@ impl Prompts {
             }
         }
         Ok(Prompts { clips: clips.into_iter().collect(), music })
+    }
+
+    /// The files of the folder as they are now.
+    pub fn written(folder: Option<&Path>) -> Written {
+        let files = folder.map_or(Ok(Vec::new()), wav_files).unwrap_or_default();
+        let stamp = |path: PathBuf| {
+            let metadata = std::fs::metadata(&path).ok();
+            let length = metadata.as_ref().map_or(0, std::fs::Metadata::len);
+            (path, metadata.and_then(|it| it.modified().ok()), length)
+        };
+        files.into_iter().map(stamp).collect()
     }
 
     /// Sees that there is each prompt that a profile has said.

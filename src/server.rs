@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use api::{Counter, Doors, Facts, Feed, Gauge, Neighbours, Readiness, Reply, Switch};
+use api::{Counter, Doors, Facts, Feed, Gauge, Neighbours, Proxies, Readiness, Reply, Switch};
 use gateway::Gateway;
 use model::stats::{MediaStats, SignalStats};
 use model::{
@@ -22,19 +22,20 @@ use vault::{Interrupted, Registrations, Vault, VaultReport};
 use worker::Workers;
 
 use crate::config::{Config, ConfigError, Number, WebSocket};
-use crate::log::Log;
+use crate::log::{Log, Logging};
 use crate::prompts::Prompts;
+use crate::reload::{Reload, Takers};
 use crate::shard::{self, Asked, Inlet, Shells};
 
 /// Serves until the process is asked to end. At SIGTERM it takes no more calls and ends with the
 /// last one, or when `drain_s` is over; at SIGINT, or a second signal, it ends all calls at once.
 ///
 /// `started` is told, once all doors are open, in a few lines how to come in. `read` reads the
-/// configuration anew, at each SIGHUP. `log` is asked how much of it nobody read.
+/// configuration anew, at each SIGHUP.
 pub async fn serve(
     config: Config,
     read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
-    log: Log,
+    logging: Logging,
     started: impl FnOnce(&str),
 ) -> Result<()> {
     let http = TcpListener::bind(config.http)
@@ -66,14 +67,14 @@ pub async fn serve(
         inlet: inlet.clone(),
         workers: Arc::clone(&workers),
         vault: Arc::clone(&vault),
-        log,
+        log: logging.lines.clone(),
         dial: sip_address,
         started_ms: unix_ms(),
         phase: phases.clone(),
     });
-    let doors = doors(&config);
+    let (doors, held) = watch::channel(doors(&config));
     tell_of_closed_api(&config, http_address);
-    let pages = api::router(switch, Arc::clone(&feed), doors);
+    let pages = api::router(switch, Arc::clone(&feed), held.clone());
     let until_stopped = {
         let mut phases = phases;
         async move {
@@ -82,9 +83,10 @@ pub async fn serve(
             }
         }
     };
-    let web = tokio::spawn(api::serve(http, pages, until_stopped));
+    let web = tokio::spawn(api::serve(http, pages, held, until_stopped));
     let certificates = config.tls.is_some().then(|| gateway.certificates());
-    tokio::spawn(read_anew_on_hangup(Arc::new(read), inlet.clone(), certificates));
+    let takers = Takers { inlet: inlet.clone(), certificates, doors, logging };
+    tokio::spawn(Reload::new(read, config.clone(), takers).on_hangup());
     let ways = welcome(&config, gateway.listeners(), http_address);
     let shells = Shells {
         gateway,
@@ -166,7 +168,7 @@ fn start_workers(
     Workers::start(settings, told).context("the media threads cannot start")
 }
 
-fn house_rules(config: &Config) -> Result<HouseRules, ConfigError> {
+pub(crate) fn house_rules(config: &Config) -> Result<HouseRules, ConfigError> {
     let room = |room: &crate::config::Room| -> Result<switchboard::Room, ConfigError> {
         Ok(switchboard::Room {
             record: room.record,
@@ -240,13 +242,15 @@ fn tell_of_open_keys(board: &switchboard::Config, listeners: &[(Transport, Socke
     }
 }
 
-fn doors(config: &Config) -> Doors {
+pub(crate) fn doors(config: &Config) -> Doors {
     let mut near = sip::access::Network::loopback().to_vec();
     near.extend(&config.http_trusted);
+    let proxies = config.http_proxies.clone();
     Doors {
         names: config.http_names.clone(),
         keyring: config.keyring.clone(),
         neighbours: Neighbours::new(move |address| near.iter().any(|net| net.contains(address))),
+        proxies: Proxies::new(move |address| proxies.iter().any(|net| net.contains(address))),
     }
 }
 
@@ -307,47 +311,6 @@ fn welcome(config: &Config, sip: &[(Transport, SocketAddr)], http: SocketAddr) -
         env!("CARGO_PKG_VERSION"),
         recordings.display(),
     )
-}
-
-/// SIGHUP is how those who renew certificates tell a server, and how an admin tells it that users,
-/// trunks, routes, rooms or profiles are others. A file with a mistake changes nothing.
-async fn read_anew_on_hangup(
-    read: Arc<impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static>,
-    inlet: Inlet,
-    certificates: Option<gateway::Certificates>,
-) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    while hangup.recv().await.is_some() {
-        let (read, certificates) = (Arc::clone(&read), certificates.clone());
-        let files = move || {
-            (
-                read().and_then(|config| house_rules(&config)),
-                certificates.map(|files| files.reload()),
-            )
-        };
-        let (rules, certificate) = match tokio::task::spawn_blocking(files).await {
-            Ok(both) => both,
-            Err(error) => {
-                tracing::error!(%error, "the files could not be read anew");
-                continue;
-            }
-        };
-        match rules {
-            Ok(rules) => {
-                inlet.rules(rules).await;
-                tracing::info!(
-                    "users, networks, trunks, routes, rooms and profiles were read anew"
-                );
-            }
-            Err(error) => tracing::warn!(%error, "the rules stay as they were"),
-        }
-        match certificate {
-            Some(Ok(())) => tracing::info!("the files of TLS were read anew"),
-            Some(Err(error)) => tracing::warn!(%error, "the certificate stays as it was"),
-            None => {}
-        }
-    }
 }
 
 /// Whether the server serves.

@@ -24,6 +24,7 @@ mod frozen;
 mod hostile;
 mod machine;
 mod reader;
+mod reloaded;
 mod scripts;
 mod secure;
 mod shutdown;

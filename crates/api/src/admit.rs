@@ -12,11 +12,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::grant::{Capacity, Grant, Scope};
-use crate::keyring::Keyring;
 use crate::problem::Problem;
+use crate::router::Doors;
 use crate::throttle::{News, Throttle};
 
 /// The WebSocket subprotocol that is spoken; a browser offers it together with its token.
@@ -63,8 +64,7 @@ impl fmt::Debug for Neighbours {
 /// Whom to believe, and whom not to listen to.
 #[derive(Debug)]
 pub(crate) struct Doorkeeper {
-    keyring: Keyring,
-    neighbours: Neighbours,
+    doors: watch::Receiver<Doors>,
     throttle: Throttle,
 }
 
@@ -72,23 +72,39 @@ pub(crate) struct Doorkeeper {
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) grant: Arc<Grant>,
+    token: Option<Token>,
+    doors: watch::Receiver<Doors>,
+}
+
+/// What it has shown. No log tells it.
+#[derive(Clone)]
+struct Token(Arc<str>);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 impl Doorkeeper {
-    pub(crate) fn new(keyring: Keyring, neighbours: Neighbours) -> Doorkeeper {
-        Doorkeeper { keyring, neighbours, throttle: Throttle::default() }
+    pub(crate) fn new(doors: watch::Receiver<Doors>) -> Doorkeeper {
+        Doorkeeper { doors, throttle: Throttle::default() }
     }
 
     fn judge(&self, request: &Request) -> Result<Caller, Problem> {
         let headers = request.headers();
-        let source = request.extensions().get::<Peer>().map(|Peer(address)| *address);
-        let grant = match token(headers)? {
-            _ if self.keyring.is_empty() => match self.is_near(source, headers) {
-                true => Arc::new(Grant::of_this_machine()),
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+        let doors = self.doors.borrow();
+        let (grant, token) = match token(headers)? {
+            _ if doors.keyring.is_empty() => match is_near(&doors, peer, headers) {
+                true => (Arc::new(Grant::of_this_machine()), None),
                 false => return Err(Problem::no_tokens()),
             },
             None => return Err(Problem::no_token()),
-            Some(token) => self.grant(token, source.ok_or_else(Problem::no_token)?)?,
+            Some(token) => {
+                let source = doors.proxies.origin(peer.ok_or_else(Problem::no_token)?, headers);
+                (self.grant(&doors, token, source)?, Some(Token(token.into())))
+            }
         };
         let scope = scope(request);
         if !grant.scopes.contains(&scope) {
@@ -96,19 +112,12 @@ impl Doorkeeper {
                 "insufficient scope");
             return Err(Problem::insufficient_scope(scope));
         }
-        Ok(Caller { grant })
+        Ok(Caller { grant, token, doors: self.doors.clone() })
     }
 
-    /// Without a proxy between: what comes through one has its address, whoever asked.
-    fn is_near(&self, source: Option<IpAddr>, headers: &HeaderMap) -> bool {
-        let is_forwarded = PROXY_HEADERS.iter().any(|name| headers.contains_key(*name));
-        let Neighbours(are) = &self.neighbours;
-        source.is_some_and(are.as_ref()) && !is_forwarded
-    }
-
-    fn grant(&self, token: &str, source: IpAddr) -> Result<Arc<Grant>, Problem> {
+    fn grant(&self, doors: &Doors, token: &str, source: IpAddr) -> Result<Arc<Grant>, Problem> {
         self.throttle.listens_to(source).map_err(Problem::too_many_tokens)?;
-        self.keyring.grant(token).ok_or_else(|| {
+        doors.keyring.grant(token).ok_or_else(|| {
             if self.throttle.wrong(source) == News::First {
                 // The line that a program that shuts out by address (fail2ban) can read; never
                 // what was tried.
@@ -117,6 +126,13 @@ impl Doorkeeper {
             Problem::bad_token()
         })
     }
+}
+
+/// Without a proxy between: what comes through one has its address, whoever asked.
+fn is_near(doors: &Doors, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
+    let is_forwarded = PROXY_HEADERS.iter().any(|name| headers.contains_key(*name));
+    let Neighbours(are) = &doors.neighbours;
+    peer.is_some_and(are.as_ref()) && !is_forwarded
 }
 
 /// Lets a request pass that may, and tells the route who asks.
@@ -177,12 +193,61 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// How long somebody may follow what goes on: until its token ends, or is not believed any more.
+#[derive(Debug)]
+pub(crate) struct Stay {
+    until: Option<Instant>,
+    caller: Caller,
+}
+
+impl Stay {
+    /// Waits for its end, and gives why. Nothing is lost if the wait is given up.
+    pub(crate) async fn ended(&mut self) -> &'static str {
+        const EXPIRED: &str = "the token has expired";
+        loop {
+            tokio::select! {
+                () = at(self.until) => return EXPIRED,
+                changed = self.caller.doors.changed() => match changed {
+                    Ok(()) if self.caller.is_believed() => {}
+                    Ok(()) => return "the token is not believed any more",
+                    // Nobody changes them any more.
+                    Err(_) => {
+                        at(self.until).await;
+                        return EXPIRED;
+                    }
+                },
+            }
+        }
+    }
+}
+
+async fn at(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Caller {
+    /// For how long it may follow what goes on.
+    pub(crate) fn stay(self) -> Stay {
+        Stay { until: self.expires(), caller: self }
+    }
+
     /// When its token ends, if it does.
-    pub(crate) fn expires(&self) -> Option<Instant> {
+    fn expires(&self) -> Option<Instant> {
         let expires_s = self.grant.expires_s?;
         let rest_s = expires_s.saturating_sub(jsonwebtoken::get_current_timestamp());
         Instant::now().checked_add(Duration::from_secs(rest_s))
+    }
+
+    /// Whether it would be let in now, to see the same.
+    fn is_believed(&self) -> bool {
+        let doors = self.doors.borrow();
+        let Some(Token(token)) = &self.token else { return doors.keyring.is_empty() };
+        doors.keyring.grant(token).is_some_and(|grant| {
+            grant.capacity == self.grant.capacity && grant.scopes.contains(&Scope::Read)
+        })
     }
 
     /// Whether it is a supervisor's.

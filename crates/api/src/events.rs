@@ -82,10 +82,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Handshake {
 /// and no hole; the `seq` and `revision` of its view are those of what it was told. With `after` it
 /// begins with the event that follows; without, with a message `{"type": "snapshot", "conference":
 /// …}`, and goes on from there. It closes with 1000 after `conversation.ended`, or when the party
-/// that follows has left, with 1001 when the server shuts down, with 1008 when the token expires,
-/// and with 1013 when the client is so slow that what comes next is not kept any more. A client
-/// that comes back names the conference by its id, as a name may have a successor, and in `after`
-/// the last `seq` that it saw. What a client sends is not read.
+/// that follows has left, with 1001 when the server shuts down, with 1008 when the token expires or
+/// is taken away, and with 1013 when the client is so slow that what comes next is not kept any
+/// more. A client that comes back names the conference by its id, as a name may have a successor,
+/// and in `after` the last `seq` that it saw. What a client sends is not read.
 ///
 /// As a plain GET: the events that are kept in memory. Those are the latest 8,192 of all
 /// conferences, of each its latest 64 in any case and its latest 4,096 at most.
@@ -124,8 +124,8 @@ pub(crate) async fn follow_conference(
         .ok_or(Refusal::NoSuchConference)?;
     let first =
         since.after.is_none().then(|| socket::text(&Opening::Snapshot { conference: &view }));
-    let until = caller.expires();
-    Ok(open(upgrade, handshake.seat, move |socket| socket::run(socket, first, follower, until)))
+    let stay = caller.stay();
+    Ok(open(upgrade, handshake.seat, move |socket| socket::run(socket, first, follower, stay)))
 }
 
 /// Follow the events of all conferences
@@ -155,9 +155,9 @@ pub(crate) async fn follow_all(
     let (views, follower) = Follower::of_all(&api.feed);
     let live = views.iter().map(Arc::as_ref).filter(|view| view.ended_ms.is_none());
     let first = socket::text(&OpeningOfAll::Snapshot { conferences: live.collect() });
-    let until = caller.expires();
+    let stay = caller.stay();
     Ok(open(upgrade, handshake.seat, move |socket| {
-        socket::run(socket, Some(first), follower, until)
+        socket::run(socket, Some(first), follower, stay)
     }))
 }
 

@@ -8,7 +8,6 @@
 //!   WebSocket handshake, for which there is no same-origin policy (RFC 6455 §10.2).
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
@@ -16,15 +15,19 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
 
 use crate::problem::Problem;
-
-/// The host names that this server goes by, besides loopback names and addresses.
-pub(crate) type Names = Arc<[String]>;
+use crate::router::Doors;
 
 /// Lets a request pass, or answers 403.
-pub(crate) async fn gate(State(names): State<Names>, request: Request, next: Next) -> Response {
-    match judge(&names, request.uri(), request.headers()) {
+pub(crate) async fn gate(
+    State(doors): State<watch::Receiver<Doors>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let judged = judge(&doors.borrow().names, request.uri(), request.headers());
+    match judged {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

@@ -27,6 +27,10 @@ pub(crate) const EFFECT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// Connections at once: about 20 KB each. More wait in the kernel's backlog.
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 
+/// Proxies before this server that are looked past for who asks: more than anybody has one behind
+/// the other.
+pub(crate) const PROXY_HOPS_MAX: usize = 8;
+
 /// Connections at once from one address that is not this machine's (acceptance F6).
 pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
 

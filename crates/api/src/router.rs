@@ -11,14 +11,16 @@ use axum::http::header::{
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use tokio::sync::watch;
 
 use crate::admit::{Doorkeeper, Neighbours, RECORDING, admit};
 use crate::command::Api;
 use crate::feed::Feed;
-use crate::gate::{Names, gate};
+use crate::gate::gate;
 use crate::keyring::Keyring;
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::{PROBLEM_JSON, Problem};
+use crate::proxies::Proxies;
 use crate::switch::Switch;
 use crate::tally::{Limit, Tally};
 use crate::{
@@ -36,13 +38,16 @@ pub struct Doors {
     pub keyring: Keyring,
     /// Who may ask, and everything, as long as there are no tokens.
     pub neighbours: Neighbours,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: Proxies,
 }
 
 /// All routes. Each but those of health and metrics, which are open to whoever can connect, and
-/// the page's own files, which say nothing of what goes on, needs a token.
-pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: Doors) -> Router {
-    let names = Names::from(doors.names);
-    let doorkeeper = Arc::new(Doorkeeper::new(doors.keyring, doors.neighbours));
+/// the page's own files, which say nothing of what goes on, needs a token. The doors may change
+/// while it serves: each request is judged by those of its time, and a WebSocket whose token is not
+/// believed any more ends.
+pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: watch::Receiver<Doors>) -> Router {
+    let doorkeeper = Arc::new(Doorkeeper::new(doors.clone()));
     let tally = Arc::new(Tally::default());
     let open = Router::new()
         .route("/healthz", get(probes::healthz))
@@ -51,7 +56,7 @@ pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: Doors) -> Router 
     rest()
         .route_layer(from_fn_with_state(doorkeeper, admit))
         .merge(pages())
-        .route_layer(from_fn_with_state(names, gate))
+        .route_layer(from_fn_with_state(doors, gate))
         .merge(open)
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

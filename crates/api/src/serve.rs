@@ -20,13 +20,20 @@ use crate::admit::Peer;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HEADER_WAIT_MAX, SHUTDOWN_WAIT_MAX,
 };
+use crate::router::Doors;
 use crate::tally::{Limit, Tally};
 
 /// Serves the router until `shutdown` is done; then takes no more connections, lets requests end
 /// for a few seconds, and returns. WebSockets end when the feed is closed
-/// ([`Feed::close`](crate::Feed::close)).
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
-    let seats = Seats::default();
+/// ([`Feed::close`](crate::Feed::close)). The proxies of `doors` may have as many connections as
+/// there may be, for they speak for many.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    doors: watch::Receiver<Doors>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let seats = Seats::new(doors);
     let closing = watch::Sender::new(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -125,21 +132,22 @@ struct Seats {
     free: Arc<Semaphore>,
     by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     tally: Arc<Tally>,
-}
-
-impl Default for Seats {
-    fn default() -> Seats {
-        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Seats { free, by_address: Arc::default(), tally: Arc::default() }
-    }
+    doors: watch::Receiver<Doors>,
 }
 
 impl Seats {
+    fn new(doors: watch::Receiver<Doors>) -> Seats {
+        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Seats { free, by_address: Arc::default(), tally: Arc::default(), doors }
+    }
+
     fn take(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Seat> {
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = by_address.entry(address).or_default();
-        // A reverse proxy or a test of load on this machine speaks for many.
-        if *taken >= CONNECTIONS_PER_ADDRESS_MAX && !address.to_canonical().is_loopback() {
+        // A reverse proxy, or a test of load on this machine, speaks for many.
+        let is_many =
+            || address.to_canonical().is_loopback() || self.doors.borrow().proxies.has(address);
+        if *taken >= CONNECTIONS_PER_ADDRESS_MAX && !is_many() {
             self.tally.count(Limit::ConnectionsPerAddress);
             return None;
         }
@@ -163,11 +171,16 @@ impl Drop for Taken {
 
 #[cfg(test)]
 mod tests {
+    use crate::proxies::Proxies;
+
     use super::*;
 
     #[tokio::test]
     async fn one_address_cannot_take_every_seat() {
-        let seats = Seats::default();
+        let proxy: IpAddr = "192.0.2.3".parse().unwrap();
+        let doors =
+            Doors { proxies: Proxies::new(move |address| address == proxy), ..Doors::default() };
+        let seats = Seats::new(watch::channel(doors).1);
         let take = |address: IpAddr| {
             seats.take(address, Arc::clone(&seats.free).try_acquire_owned().unwrap())
         };
@@ -177,6 +190,9 @@ mod tests {
         assert!(take(greedy).is_none());
         assert_eq!(seats.tally.of(Limit::ConnectionsPerAddress), 1);
         assert!(take("192.0.2.2".parse().unwrap()).is_some());
+        let many: Vec<_> = (0..=CONNECTIONS_PER_ADDRESS_MAX).map(|_| take(proxy)).collect();
+        assert!(many.iter().all(Option::is_some), "it speaks for many");
+        drop(many);
         taken.pop();
         assert!(take(greedy).is_some());
         taken.clear();

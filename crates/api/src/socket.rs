@@ -4,6 +4,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::admit::Stay;
 use crate::follower::{Follower, Over};
 use crate::limits::{PING_EVERY, SEND_WAIT_MAX};
 
@@ -13,12 +14,12 @@ const TRY_AGAIN_LATER: u16 = 1013;
 /// RFC 6455 §7.4.1: what came, or who came, is not wanted.
 const POLICY_VIOLATION: u16 = close_code::POLICY;
 
-/// Tells the follower's events until there are no more, nobody listens, or its token ends.
+/// Tells the follower's events until there are no more, nobody listens, or its stay ends.
 pub(crate) async fn run(
     mut socket: WebSocket,
     first: Option<Utf8Bytes>,
     mut follower: Follower,
-    until: Option<Instant>,
+    mut stay: Stay,
 ) {
     if let Some(first) = first
         && send(&mut socket, Message::Text(first)).await.is_err()
@@ -46,8 +47,8 @@ pub(crate) async fn run(
                     Ok(())
                 }
             },
-            () = ended(until) => {
-                close(socket, POLICY_VIOLATION, "the token has expired").await;
+            why = stay.ended() => {
+                close(socket, POLICY_VIOLATION, why).await;
                 return;
             }
             _ = ping.tick() => {
@@ -86,13 +87,6 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Deaf> {
     match tokio::time::timeout(SEND_WAIT_MAX, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Deaf),
-    }
-}
-
-async fn ended(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Bound, Capacity, CapacityName, Feed, Grant, Keyring, TokenDigest};
+use api::{Bound, Capacity, CapacityName, Doors, Feed, Grant, Keyring, TokenDigest};
 use axum::http::Method;
-use fake::{CONFERENCE, Random, World, created, event, request, talking};
+use fake::{CONFERENCE, Random, World, created, doors, event, request, talking};
 use futures_util::{SinkExt, StreamExt};
 use model::{ConferenceId, EventKind};
 use serde_json::Value;
@@ -34,9 +34,10 @@ async fn serve(world: World) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (shutdown, told) = oneshot::channel();
-    let done = tokio::spawn(api::serve(listener, world.router, async move {
-        told.await.ok();
-    }));
+    let done =
+        tokio::spawn(api::serve(listener, world.router, doors(Doors::default()), async move {
+            told.await.ok();
+        }));
     Served { address, feed: world.feed, shutdown, done }
 }
 

@@ -17,6 +17,7 @@ use model::{
     ConferenceName, Event, EventKind, PartyId, RecordingId, Refusal, Verdict,
 };
 use serde_json::Value;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 pub(crate) const CONFERENCE: ConferenceId = ConferenceId(1);
@@ -112,6 +113,11 @@ pub(crate) fn accepted(seq: u64) -> Accepted {
     Accepted { conference: CONFERENCE, seq, party: None, recording: None, announcement: None }
 }
 
+/// Doors that stay as they are.
+pub(crate) fn doors(doors: Doors) -> watch::Receiver<Doors> {
+    watch::channel(doors).1
+}
+
 /// A router over a fake switch and a feed in which `standup` is live, with one party.
 pub(crate) struct World {
     pub(crate) switch: Arc<Fake>,
@@ -122,13 +128,17 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn empty() -> World {
         let (switch, feed) = (Arc::new(Fake::default()), Arc::new(Feed::new()));
-        let router = api::router(switch.clone(), Arc::clone(&feed), Doors::default());
+        let router = api::router(switch.clone(), Arc::clone(&feed), doors(Doors::default()));
         World { switch, feed, router }
     }
 
     /// The same world, where tokens are wanted.
     pub(crate) fn with(self, keyring: Keyring) -> World {
-        let doors = Doors { keyring, ..Doors::default() };
+        self.behind(doors(Doors { keyring, ..Doors::default() }))
+    }
+
+    /// The same world behind these doors.
+    pub(crate) fn behind(self, doors: watch::Receiver<Doors>) -> World {
         let router = api::router(self.switch.clone(), Arc::clone(&self.feed), doors);
         World { router, ..self }
     }

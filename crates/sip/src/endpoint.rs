@@ -329,10 +329,10 @@ impl Endpoint {
     }
 
     /// The session whose dialog the request belongs to: Call-ID and both tags (RFC 3261 §12).
-    pub(crate) fn find_session(&mut self, arrival: &Arrival) -> Option<SessionId> {
+    pub(crate) fn find_session(&self, arrival: &Arrival) -> Option<SessionId> {
         let key = (arrival.call_id.clone(), arrival.to.tag()?.to_owned());
         let id = *self.ids_by_dialog.get(&key)?;
-        let session = self.sessions.get_mut(&id)?;
+        let session = self.sessions.get(&id)?;
         session.dialog_with(arrival.from.tag()).is_some().then_some(id)
     }
 

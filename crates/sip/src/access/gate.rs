@@ -9,7 +9,7 @@ use super::known::KnownSources;
 use super::rates::{Rates, Whose};
 use super::{Denied, Destination, Origin, dialled};
 use crate::arrival::Arrival;
-use crate::dialog::literal;
+use crate::dialog::{Dialog, literal};
 use crate::digest::{Challenge, Credentials, Ha1, NonceError, Nonces};
 use crate::endpoint::Endpoint;
 use crate::event::Output;
@@ -17,7 +17,7 @@ use crate::flow::Flow;
 use crate::limits::Limit;
 use crate::message::{HeaderName, Method, StatusCode, Uri};
 use crate::reply::{ALLOW, Refusal};
-use crate::session::{Session, SessionId};
+use crate::session::SessionId;
 use crate::token::Tokens;
 
 /// Somebody tried what it may not. Told once for each source, until that has been quiet for a
@@ -249,7 +249,8 @@ impl Endpoint {
     ) -> Result<(), Refusal> {
         let none = || Refusal::of(StatusCode::CALL_DOES_NOT_EXIST);
         let session = self.sessions.get(&id).ok_or_else(none)?;
-        if speaks_from(session, arrival.source.remote.ip()) {
+        let dialog = session.dialog_with(arrival.from.tag()).ok_or_else(none)?;
+        if speaks_from(dialog, arrival.source.remote.ip()) {
             return Ok(());
         }
         let other_side = session.origin.clone();
@@ -282,8 +283,7 @@ impl Endpoint {
 
 /// Whether an address is one that the other side of a dialog speaks from: where its last message
 /// came from, where its Contact or a recorded proxy is.
-fn speaks_from(session: &Session, source: IpAddr) -> bool {
-    let dialog = &session.dialog;
+fn speaks_from(dialog: &Dialog, source: IpAddr) -> bool {
     let named = dialog.routes.iter().map(|route| &route.uri).chain([&dialog.remote_target]);
     let mut named = named.filter_map(literal).map(|(_, address)| address.ip());
     let source = source.to_canonical();

@@ -66,7 +66,7 @@ impl Endpoint {
         }
         if status.is_provisional() {
             if self.acknowledge_progress(now, (invite, id), flow, response) {
-                self.keep_early_answer(id, flow, response);
+                self.keep_early(id, flow, response);
                 self.outbox.tell(id, SessionEvent::Ringing { status, sdp });
             }
             return;

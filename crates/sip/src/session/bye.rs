@@ -13,15 +13,27 @@ impl Endpoint {
     /// Theirs: answered 200, and what still waits for an answer 487 (§15.1.2).
     pub(super) fn receive_bye(&mut self, now: Instant, id: SessionId, arrival: &Arrival) {
         self.answer_in_dialog(now, arrival, StatusCode::OK);
-        let Some(session) = self.sessions.get(&id) else { return };
-        match &session.state {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.state {
+            // It must not before it has answered (§15), but one whose 2xx was lost all the time
+            // does. Other phones may ring on.
+            State::Calling { invite, early, .. } => {
+                early.retain(|early| !early.dialog.is_with(arrival.from.tag()));
+                if early.is_empty() {
+                    let invite = *invite;
+                    let end = EndCause::Bye { reason: reason(&arrival.request.headers) };
+                    self.close(id, end, Closing::Cancelled { invite });
+                    self.cancel(now, id, invite, None);
+                }
+                return;
+            }
             State::Invited { invite: pending, .. } | State::Up(Exchange::TheirOffer(pending)) => {
                 let pending = pending.clone();
                 self.terminate(now, &pending);
             }
             // Our own BYE crossed theirs: its response ends the session.
             State::Closing(Closing::Bye) => return,
-            State::Resolving(_) | State::Calling { .. } | State::Up(_) | State::Closing(_) => {}
+            State::Resolving(_) | State::Up(_) | State::Closing(_) => {}
         }
         self.finish(id, EndCause::Bye { reason: reason(&arrival.request.headers) });
     }

@@ -131,7 +131,7 @@ pub(crate) enum State {
         dialling: Dialling,
         invite: TransactionId,
         heard: Heard,
-        /// The phones that answered reliably so far.
+        /// The phones that have said so far how it goes.
         early: Vec<Early>,
     },
     /// The session is up.
@@ -300,7 +300,15 @@ impl Session {
 
     /// The dialog with that tag of the other side: the session's, or an early one of a call that
     /// is not answered for good.
-    pub(crate) fn dialog_with(&mut self, remote_tag: Option<&str>) -> Option<&mut Dialog> {
+    pub(crate) fn dialog_with(&self, remote_tag: Option<&str>) -> Option<&Dialog> {
+        if let State::Calling { early, .. } = &self.state {
+            let mut dialogs = early.iter().map(|early| &early.dialog);
+            return dialogs.find(|dialog| dialog.is_with(remote_tag));
+        }
+        Some(&self.dialog).filter(|dialog| dialog.is_with(remote_tag))
+    }
+
+    fn dialog_with_mut(&mut self, remote_tag: Option<&str>) -> Option<&mut Dialog> {
         if let State::Calling { early, .. } = &mut self.state {
             let mut dialogs = early.iter_mut().map(|early| &mut early.dialog);
             return dialogs.find(|dialog| dialog.is_with(remote_tag));

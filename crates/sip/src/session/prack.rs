@@ -88,11 +88,12 @@ impl Endpoint {
         true
     }
 
-    /// Keeps the description of a provisional response to our INVITE.
-    pub(super) fn keep_early_answer(&mut self, id: SessionId, flow: Flow, response: &Response) {
-        let Ok(Some(sdp)) = description(&response.headers, &response.body) else { return };
+    /// Keeps what a provisional response to our INVITE says: who is reached, and its description.
+    pub(super) fn keep_early(&mut self, id: SessionId, flow: Flow, response: &Response) {
+        let sdp = description(&response.headers, &response.body).ok().flatten();
         let session = self.sessions.get_mut(&id);
-        if let Some(early) = session.and_then(|session| early_of(session, flow, response)) {
+        let early = session.and_then(|session| early_of(session, flow, response));
+        if let (Some(early), Some(sdp)) = (early, sdp) {
             early.answer.get_or_insert(sdp);
         }
     }

@@ -47,7 +47,7 @@ impl Endpoint {
         if let Some(refusal) = refusal {
             return self.refuse_in_dialog(now, arrival, &refusal);
         }
-        if let Some(dialog) = session.dialog_with(arrival.from.tag()) {
+        if let Some(dialog) = session.dialog_with_mut(arrival.from.tag()) {
             dialog.refresh(&arrival.request.headers);
         }
         session.peer.learn(&arrival.request.headers);

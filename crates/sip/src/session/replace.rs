@@ -51,7 +51,9 @@ impl Endpoint {
             // An unanswered call may only be taken by its caller's leave, and that is us.
             State::Invited { .. } => Err(none()),
             State::Up(_) if named.early_only => Err(Refusal::of(StatusCode::BUSY_HERE)),
-            State::Up(_) | State::Resolving(_) | State::Calling { .. } => Ok(Some(how(id))),
+            // Nobody is called yet.
+            State::Resolving(_) => Err(none()),
+            State::Up(_) | State::Calling { .. } => Ok(Some(how(id))),
         }
     }
 
@@ -60,6 +62,6 @@ impl Endpoint {
         let id = *self.ids_by_dialog.get(&key)?;
         // RFC 3891 §3: a tag of "0" stands for one that is missing.
         let from_tag = Some(name.from_tag.as_str()).filter(|tag| *tag != "0");
-        self.sessions.get(&id)?.dialog.is_with(from_tag).then_some(id)
+        self.sessions.get(&id)?.dialog_with(from_tag).map(|_| id)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::SessionId;
+use super::{SessionId, State};
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::message::{Method, StatusCode};
@@ -10,7 +10,7 @@ use crate::reply::Refusal;
 
 impl Endpoint {
     pub(crate) fn receive_in_dialog(&mut self, now: Instant, id: SessionId, arrival: Arrival) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
         let Some(dialog) = session.dialog_with(arrival.from.tag()) else { return };
         let last = dialog.remote_cseq;
         if last.is_some_and(|last| arrival.cseq.number <= last) {
@@ -22,7 +22,8 @@ impl Endpoint {
             return;
         }
         let session = self.sessions.get_mut(&id);
-        if let Some(dialog) = session.and_then(|session| session.dialog_with(arrival.from.tag())) {
+        let tag = arrival.from.tag();
+        if let Some(dialog) = session.and_then(|session| session.dialog_with_mut(tag)) {
             dialog.remote_cseq = Some(arrival.cseq.number);
             dialog.follow(&arrival);
         }
@@ -35,6 +36,10 @@ impl Endpoint {
             Method::Notify => self.receive_notify(now, id, &arrival),
             Method::Subscribe | Method::Refer | Method::Message if self.is_over(id) => {
                 self.answer_in_dialog(now, &arrival, StatusCode::CALL_DOES_NOT_EXIST);
+            }
+            // NOTIFYs go to the one that answers the call.
+            Method::Subscribe | Method::Refer if self.is_calling(id) => {
+                self.answer_in_dialog(now, &arrival, StatusCode::REQUEST_PENDING);
             }
             Method::Subscribe => self.receive_subscribe(now, Some(id), &arrival),
             Method::Refer => self.receive_refer(now, Some(id), &arrival),
@@ -51,6 +56,12 @@ impl Endpoint {
     /// Whether the user has been told that the session is over.
     fn is_over(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_none_or(|session| session.is_closing())
+    }
+
+    /// Whether it is a call of ours that is not answered.
+    fn is_calling(&self, id: SessionId) -> bool {
+        let session = self.sessions.get(&id);
+        session.is_some_and(|session| matches!(session.state, State::Calling { .. }))
     }
 
     /// Answers a request in a dialog for good, by its own transaction.

@@ -1,5 +1,6 @@
 //! The endpoint among its like, among strangers, and against noise; all in virtual time.
 
+mod early;
 mod flows;
 mod gate;
 mod knock;

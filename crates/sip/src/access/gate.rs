@@ -235,9 +235,10 @@ impl Endpoint {
     }
 
     /// Judges a request whose tags are those of a session: it comes from the other side if it comes
-    /// from where the dialog is, or shows to be the user or the trunk that is there. A user's phone
-    /// that has moved shows its password when it is asked: it cannot know a nonce for its new
-    /// address, and who knows both tags learns nothing by being asked.
+    /// from where the dialog is, or shows to be the user or the trunk that is there, or is trusted
+    /// as what is there is. A user's phone that has moved shows its password when it is asked: it
+    /// cannot know a nonce for its new address, and who knows both tags learns nothing by being
+    /// asked.
     ///
     /// # Errors
     /// The answer to who is somebody else, or has not shown to be the other side.
@@ -253,20 +254,22 @@ impl Endpoint {
         if speaks_from(dialog, arrival.source.remote.ip()) {
             return Ok(());
         }
-        let other_side = session.origin.clone();
+        let other_side = self.origin(id).ok_or_else(none)?;
         let judged = match other_side {
-            Origin::Stranger | Origin::Trusted => Err(none()),
-            // A trunk has several hosts.
-            Origin::User(_) | Origin::Trunk(_) => match self.identify(now, arrival) {
-                Ok(who) if who == other_side => Ok(()),
-                Ok(Origin::Stranger) if other_side.user().is_some() => {
-                    Err(self.challenge(now, arrival, false))
+            Origin::Stranger => Err(none()),
+            // A trunk has several hosts, and so have proxies that one name stands for.
+            Origin::Trusted | Origin::User(_) | Origin::Trunk(_) => {
+                match self.identify(now, arrival) {
+                    Ok(who) if who == other_side => Ok(()),
+                    Ok(Origin::Stranger) if other_side.user().is_some() => {
+                        Err(self.challenge(now, arrival, false))
+                    }
+                    Ok(Origin::Stranger | Origin::Trusted | Origin::User(_) | Origin::Trunk(_)) => {
+                        Err(none())
+                    }
+                    Err(refusal) => Err(refusal),
                 }
-                Ok(Origin::Stranger | Origin::Trusted | Origin::User(_) | Origin::Trunk(_)) => {
-                    Err(none())
-                }
-                Err(refusal) => Err(refusal),
-            },
+            }
         };
         if judged.is_err() {
             self.outbox.stats.turned_away.count("foreign source in dialog");

@@ -4,6 +4,7 @@
 use sip::message::{HeaderName, Message, Request, parse};
 use sip::{EndCause, Meant, SessionEvent, SessionId};
 
+use crate::knock::{Knocker, guarded};
 use crate::stranger::{ADDRESS, answer, call_phone, caught_request};
 use crate::world::World;
 
@@ -146,13 +147,13 @@ fn when_the_last_phone_hangs_up_before_it_has_answered_nobody_is_left_ringing() 
 /// It answers from where its Contact is, and not from where the INVITE went.
 #[test]
 fn a_phone_behind_a_proxy_speaks_for_itself_before_it_has_answered() {
-    let mut world = World::new(1, 1);
+    let mut world = Knocker::at(guarded()).world;
     let (id, invite) = call_phone(&mut world);
     let ringing = String::from_utf8(answer(&invite, "180 Ringing", "one", "")).expect("text");
     let ringing = ringing.replace(&format!("phone@{ADDRESS}"), &format!("phone@{OTHER}"));
     world.inject(0, ADDRESS, ringing.as_bytes());
-    assert_eq!(send(&mut world, &invite, ("one", "UPDATE"), OTHER), [200]);
     assert_eq!(send(&mut world, &invite, ("one", "INFO"), "192.0.2.9:5060"), [481]);
+    assert_eq!(send(&mut world, &invite, ("one", "UPDATE"), OTHER), [200]);
     world.end(0, id);
     world.run_ms(80_000);
     world.settle();

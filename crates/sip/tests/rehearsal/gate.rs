@@ -4,9 +4,10 @@ use sip::access::{Access, Destination, Origin};
 use sip::digest::Algorithm;
 use sip::limits::{GUESSES_PER_SOURCE_MAX, Limit, NETWORK_REQUESTS_BURST_MAX, REQUESTS_BURST_MAX};
 use sip::message::{HeaderName, Method, Response};
-use sip::{Alive, SessionEvent};
+use sip::{Alive, EndCause, SessionEvent};
 
 use crate::knock::{Knocker, challenges, codes, guarded};
+use crate::stranger::{ADDRESS, answer, call_phone};
 
 /// All that are known, and one that nobody knows.
 fn methods() -> impl Iterator<Item = Method> {
@@ -311,4 +312,71 @@ fn a_guessed_cancel_does_not_end_a_call_that_rings() {
     assert_eq!(knocker.alive().sessions, 1);
     knocker.source = "192.0.2.7:5060";
     assert_eq!(codes(&knocker.send(&invite("CANCEL", "192.0.2.7:5060"))), [200, 487]);
+}
+
+/// The servers of one farm behind one name: each may send what another one began.
+#[test]
+fn what_a_trusted_farm_begins_goes_on_from_any_of_its_hosts_and_from_no_other() {
+    let trusted = vec!["192.0.2.0/24".parse().expect("a network")];
+    let mut knocker = Knocker::at(Access { trusted, ..guarded() });
+    let request = |method: &str, cseq: u32, to_tag: &str, at: &str| {
+        format!(
+            "{method} sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {at};\
+             branch=z9hG4bK{method}{at}\r\n\
+             From: <sip:a@farm.example>;tag=p\r\nTo: <sip:open-x@10.0.0.1>{to_tag}\r\n\
+             Call-ID: farm\r\nCSeq: {cseq} {method}\r\nContact: <sip:a@farm.example>\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let invite = request("INVITE", 1, "", "192.0.2.7:5060").replace("sip:alice@", "sip:open-x@");
+    assert_eq!(codes(&knocker.send(&invite)), [100]);
+    let id = knocker.world.last_session(0);
+    knocker.world.accept(0, id).expect("a call that waits");
+    let ok = knocker.heard().pop().expect("200");
+    let to: sip::message::NameAddr =
+        ok.headers.text(&HeaderName::To).expect("To").parse().expect("an address");
+    let tag = format!(";tag={}", to.tag().expect("a tag"));
+    (knocker.source, knocker.cseq) = ("203.0.113.9:5060", 0);
+    knocker.send(&request("ACK", 1, &tag, "203.0.113.9:5060"));
+    assert!(!matches!(
+        knocker.world.nodes[0].told.last(),
+        Some((_, SessionEvent::Established { .. }))
+    ));
+    knocker.source = "192.0.2.8:5060";
+    knocker.send(&request("ACK", 1, &tag, "192.0.2.8:5060"));
+    assert!(matches!(
+        knocker.world.nodes[0].told.last(),
+        Some((_, SessionEvent::Established { .. }))
+    ));
+    knocker.source = "203.0.113.9:5060";
+    assert_eq!(codes(&knocker.send(&request("BYE", 2, &tag, "203.0.113.9:5060"))), [481]);
+    knocker.source = "192.0.2.9:5060";
+    assert_eq!(codes(&knocker.send(&request("BYE", 3, &tag, "192.0.2.9:5060"))), [200]);
+}
+
+/// A call of ours to a host that is trusted is with all of its farm, too.
+#[test]
+fn what_we_begin_with_a_trusted_farm_goes_on_from_any_of_its_hosts() {
+    let trusted = vec!["192.0.2.0/24".parse().expect("a network")];
+    let mut knocker = Knocker::at(Access { trusted, ..guarded() });
+    let world = &mut knocker.world;
+    let (id, invite) = call_phone(world);
+    let ok = String::from_utf8(answer(&invite, "200 OK", "x", "answer")).expect("text");
+    let ok = ok.replace("phone@192.0.2.7:5060", "phone@farm.example");
+    world.inject(0, ADDRESS, ok.as_bytes());
+    let text = |name: HeaderName| invite.headers.text(&name).expect("header").into_owned();
+    let bye = format!(
+        "BYE sip:a@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.8;branch=z9hG4bKb\r\n\
+         From: {};tag=x\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nMax-Forwards: 70\r\n\
+         Content-Length: 0\r\n\r\n",
+        text(HeaderName::To),
+        text(HeaderName::From),
+        text(HeaderName::CallId),
+    );
+    world.inject(0, "192.0.2.8:5060", bye.as_bytes());
+    let told = world.events_of(0, id);
+    assert!(
+        matches!(told.last(), Some(SessionEvent::Ended { cause: EndCause::Bye { .. } })),
+        "{told:?}"
+    );
 }

@@ -223,6 +223,10 @@ pub const TRUNK_PROBED_EVERY: Duration = Duration::from_secs(30);
 /// seldom enough not to be taken for somebody who guesses.
 pub const REGISTER_AGAIN: Duration = Duration::from_secs(60);
 
+/// The same while what was granted before still holds: a few tries before it is over, if that is
+/// minutes away.
+pub const REGISTER_SOON: Duration = Duration::from_secs(10);
+
 /// Longest registration of ours with a trunk that is taken at its word, in seconds: a day.
 pub const REGISTER_S_MAX: u32 = 86_400;
 

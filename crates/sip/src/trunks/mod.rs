@@ -76,6 +76,8 @@ pub(crate) struct Trunks {
     leaving: BTreeMap<TransactionId, Course>,
     agenda: Agenda<Errand>,
     watch: Watch,
+    /// When our registrations are over, if they are not prolonged.
+    lapses: Agenda<usize>,
 }
 
 impl Trunks {
@@ -89,17 +91,20 @@ impl Trunks {
             leaving: BTreeMap::new(),
             agenda: Agenda::new(),
             watch: Watch::NotBegun,
+            lapses: Agenda::new(),
         }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        self.agenda.next().map(|(at, (_, task))| {
+        let errand = self.agenda.next().map(|(at, (_, task))| {
             let why = match task {
                 Task::Probe => "trunk to be probed",
                 Task::Register => "registration with a trunk",
             };
             (at, why)
-        })
+        });
+        let lapse = self.lapses.next().map(|(at, _)| (at, "registration with a trunk is over"));
+        errand.into_iter().chain(lapse).min()
     }
 }
 
@@ -139,6 +144,9 @@ impl Endpoint {
 
     /// Does what is due with trunks.
     pub(crate) fn trunks_due(&mut self, now: Instant) {
+        while let Some(place) = self.trunks.lapses.pop(now) {
+            self.registration_stands(place, Registered::No);
+        }
         while let Some(errand) = self.trunks.agenda.pop(now) {
             self.run_errand(now, errand);
         }
@@ -299,7 +307,7 @@ impl Endpoint {
     fn errand_failed(&mut self, now: Instant, (place, task): Errand) {
         match task {
             Task::Probe => self.probed(now, place, None),
-            Task::Register => self.registration_failed(now, place),
+            Task::Register => self.registration_unanswered(now, place),
         }
     }
 

@@ -6,7 +6,7 @@ use super::{Registered, Standing, Task};
 use crate::config::Config;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
-use crate::limits::{REGISTER_AGAIN, REGISTER_S_MAX};
+use crate::limits::{REGISTER_AGAIN, REGISTER_S_MAX, REGISTER_SOON};
 use crate::message::{HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri};
 
 pub(super) fn request(dialog: &Dialog, expires_s: u32, config: &Config) -> Request {
@@ -29,8 +29,10 @@ impl Endpoint {
             let ours = contact(&course.dialog, &self.config);
             let granted_s = granted_s(&response.headers, &ours, course.expires_s);
             self.registration_stands(place, Registered::Yes);
+            let granted = Duration::from_secs(u64::from(granted_s.min(REGISTER_S_MAX)));
+            self.trunks.lapses.set(place, now + granted);
             // In time for a second try before it is over, if the first is lost.
-            let again = Duration::from_secs(u64::from(granted_s.min(REGISTER_S_MAX))) * 3 / 4;
+            let again = granted * 3 / 4;
             return self.trunks.agenda.set(errand, now + again.max(Duration::from_secs(1)));
         }
         let longer_s = match response.status {
@@ -43,22 +45,39 @@ impl Endpoint {
                 course.expires_s = longer_s;
                 self.send_errand(now, errand);
             }
-            (_, Some(_) | None) => self.registration_failed(now, place),
+            (_, Some(_) | None) => match response.status.code() {
+                408 | 500..=599 => self.registration_unanswered(now, place),
+                _ => self.registration_refused(now, place),
+            },
         }
     }
 
-    /// Tried again after a while, from the beginning: the trunk may have lost our nonce, or been
-    /// told our password meanwhile.
-    pub(super) fn registration_failed(&mut self, now: Instant, place: usize) {
+    /// The trunk does not know us (any more).
+    fn registration_refused(&mut self, now: Instant, place: usize) {
+        self.trunks.lapses.clear(place);
         self.registration_stands(place, Registered::No);
+        self.register_again(now + REGISTER_AGAIN, place);
+    }
+
+    /// The trunk cannot be asked, or has no time: what it has granted before holds all the same.
+    pub(super) fn registration_unanswered(&mut self, now: Instant, place: usize) {
+        if self.trunks.lapses.is_set(place) {
+            return self.register_again(now + REGISTER_SOON, place);
+        }
+        self.registration_stands(place, Registered::No);
+        self.register_again(now + REGISTER_AGAIN, place);
+    }
+
+    /// From the beginning: the trunk may have lost our nonce, or been told our password meanwhile.
+    fn register_again(&mut self, at: Instant, place: usize) {
         let account = self.trunk_at(place).account.clone();
         if let Some(course) = self.trunks.courses.get_mut(&(place, Task::Register)) {
             course.showing = account.map(crate::session::authorize::Showing::new);
         }
-        self.trunks.agenda.set((place, Task::Register), now + REGISTER_AGAIN);
+        self.trunks.agenda.set((place, Task::Register), at);
     }
 
-    fn registration_stands(&mut self, place: usize, registered: Registered) {
+    pub(super) fn registration_stands(&mut self, place: usize, registered: Registered) {
         self.stands(place, Standing { registered, ..self.trunks.standings[place] });
     }
 }

@@ -32,6 +32,9 @@ impl Trunks {
     fn take_over(&mut self, mut before: Trunks, places: &BTreeMap<usize, usize>) {
         for (old, new) in places {
             self.standings[*new] = before.standings[*old];
+            if let Some(at) = before.lapses.at(*old) {
+                self.lapses.set(*new, at);
+            }
             for task in Task::ALL {
                 let (was, is) = ((*old, task), (*new, task));
                 if let Some(course) = before.courses.remove(&was) {

@@ -462,3 +462,34 @@ fn a_registrar_that_knows_us_by_another_address_is_taken_at_its_word_all_the_sam
     knocker.world.run_ms(61_000);
     assert_ne!(asked(&mut knocker, "REGISTER"), [], "in time");
 }
+
+/// RFC 3261 section 10.2.4: what was granted holds, whatever becomes of the next request.
+#[test]
+fn a_registration_that_cannot_be_prolonged_holds_to_its_end_and_is_tried_again_soon() {
+    for status in [None, Some("503 Full"), Some("408 Request Timeout")] {
+        let mut knocker = watching(Some(600));
+        let first = asked(&mut knocker, "REGISTER").pop().expect("a REGISTER");
+        knocker.world.inject(0, TRUNK, answer(&first, "200 OK", "Expires: 600\r\n").as_bytes());
+        let begun = knocker.world.now;
+        knocker.world.run_ms(450_000);
+        let again = asked(&mut knocker, "REGISTER").pop().expect("a REGISTER");
+        match status {
+            Some(status) => knocker.world.inject(0, TRUNK, answer(&again, status, "").as_bytes()),
+            None => knocker.world.run_ms(32_000),
+        }
+        assert_eq!(standing(&knocker).registered, Registered::Yes, "{status:?}");
+        drop(asked(&mut knocker, "REGISTER"));
+        knocker.world.run_ms(10_000);
+        assert_ne!(asked(&mut knocker, "REGISTER"), [], "{status:?}");
+        let granted = begun + Duration::from_secs(600);
+        let left = granted.duration_since(knocker.world.now);
+        knocker.world.run(left - Duration::from_secs(1));
+        assert!(!standing(&knocker).is_out(), "{status:?}");
+        knocker.world.run_ms(2_000);
+        assert_eq!(standing(&knocker).registered, Registered::No, "{status:?}");
+        knocker.world.run_ms(85_000);
+        let late = asked(&mut knocker, "REGISTER").pop().expect("a REGISTER");
+        knocker.world.inject(0, TRUNK, answer(&late, "200 OK", "Expires: 600\r\n").as_bytes());
+        assert_eq!(standing(&knocker).registered, Registered::Yes);
+    }
+}

@@ -64,6 +64,17 @@ fn a_trunk_that_is_asked_as_before_keeps_its_registration_whatever_else_is_chang
 }
 
 #[test]
+fn a_registration_that_was_kept_at_a_reload_ends_when_it_is_over() {
+    let mut knocker = watching(Some(600));
+    registered(&mut knocker);
+    reload(&mut knocker, |access| drop(access.trunks.insert("alpha".to_owned(), Trunk::at(None))));
+    knocker.world.run_ms(99_000);
+    assert_eq!(standing(&knocker).registered, Registered::Yes);
+    knocker.world.run_ms(2_000);
+    assert_eq!(standing(&knocker).registered, Registered::No);
+}
+
+#[test]
 fn a_trunk_that_comes_is_registered_with_and_one_with_another_account_anew() {
     let mut knocker = watching(None);
     asked(&mut knocker, "OPTIONS");

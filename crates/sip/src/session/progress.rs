@@ -55,8 +55,10 @@ impl Endpoint {
 
     /// Sends a provisional response (101 to 199) to the pending INVITE. `sdp` is the answer for
     /// early media: what [`Endpoint::accept`] is given later must be the same. To a caller that
-    /// made no offer it is not sent. It goes out reliably
-    /// if the caller demands that, and with `sdp` also if the caller only knows how.
+    /// made no offer it is not sent. It goes out reliably if the caller demands that, and with
+    /// `sdp` also if the caller only knows how. One that demands it and made no offer is told
+    /// nothing: the first reliable response would have to hold our offer (RFC 3262 §5), which is
+    /// for the 2xx.
     ///
     /// # Errors
     /// [`SessionError::Unknown`], [`SessionError::NothingPending`] if it was answered before,
@@ -81,6 +83,9 @@ impl Endpoint {
         }
         if progress.unacknowledged.is_some() {
             progress.afterwards = Afterwards::Provisional(status, sdp);
+            return Ok(());
+        }
+        if invite.requires_reliable && !invite.offered {
             return Ok(());
         }
         // Our own offer, where the caller made none, is for the 2xx.

@@ -71,6 +71,27 @@ fn a_caller_that_demands_reliability_gets_it_for_every_provisional_response() {
     phone.world.settle();
 }
 
+/// RFC 3262 section 5: the first reliable response would have to hold our offer, and its PRACK the
+/// answer.
+#[test]
+fn a_caller_that_demands_reliability_and_makes_no_offer_is_told_nothing_before_the_answer() {
+    let mut phone = Phone::new();
+    phone.more = "Require: 100rel\r\n";
+    assert_eq!(statuses(&phone.send("INVITE", "")), [100]);
+    phone.more = "";
+    let id = phone.world.last_session(1);
+    phone.world.ring(1, id);
+    phone.world.progress(1, id, 183, Some("answer"));
+    phone.world.run_ms(130_000);
+    assert_eq!(statuses(&phone.caught()), [0; 0]);
+    phone.world.accept(1, id).expect("an INVITE that waits");
+    phone.learn_tag();
+    phone.send_numbered("ACK", 1, "late answer");
+    let sdp = Some(b"late answer".to_vec());
+    assert_eq!(*phone.last_event(), SessionEvent::Established { sdp });
+    phone.end(id);
+}
+
 #[test]
 fn a_call_whose_prack_never_comes_is_refused() {
     let mut phone = Phone::new();

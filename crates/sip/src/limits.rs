@@ -82,8 +82,8 @@ pub const SESSION_INTERVAL_S: u32 = 1_800;
 /// collision (RFC 3261 §14.1 has 4 s at most), shorter than the margin of any interval.
 pub const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 
-/// Times an INVITE is sent again because somebody on the way wants a longer session interval: each
-/// time the interval grows, and there are few proxies.
+/// Times an INVITE or a refresh is sent again because somebody on the way wants a longer session
+/// interval: each time the interval grows, and there are few proxies.
 pub const INTERVAL_RAISES_MAX: u8 = 4;
 
 /// Headers that the user of the endpoint may add to one request: identity, privacy, diversion,

@@ -10,7 +10,7 @@ use crate::digest::Account;
 use crate::endpoint::Endpoint;
 use crate::event::{EndCause, Output, ResolveId};
 use crate::flow::{Flow, Transport};
-use crate::limits::{ANSWER_WAIT_MAX, INTERVAL_RAISES_MAX, Limit, MAX_FORWARDS, TARGETS_MAX};
+use crate::limits::{ANSWER_WAIT_MAX, Limit, MAX_FORWARDS, TARGETS_MAX};
 use crate::locate::{Server, Transports};
 use crate::message::{
     ExtraHeaders, HeaderName, Headers, Host, Method, NameAddr, SipUri, StatusCode, Uri,
@@ -138,7 +138,6 @@ impl Endpoint {
         let (max_forwards, headers) = (invite.max_forwards, invite.headers);
         let confidential = invite.confidential;
         let servers = Vec::new();
-        let interval_raises = 0;
         let dialling = Dialling {
             route,
             flow: known,
@@ -148,7 +147,6 @@ impl Endpoint {
             offer,
             max_forwards,
             headers,
-            interval_raises,
             by_size,
             patience,
             progress_within,
@@ -356,9 +354,8 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         let flow = session.dialog.flow;
         let State::Calling { dialling, .. } = &mut session.state else { return false };
-        dialling.interval_raises += 1;
         let dialling = dialling.clone();
-        if dialling.interval_raises > INTERVAL_RAISES_MAX || !self.raise_interval(id, headers) {
+        if !self.raise_interval(id, headers) {
             return false;
         }
         self.send_invite(now, id, dialling, flow);

@@ -94,6 +94,8 @@ pub(crate) struct Session {
     pub(crate) interval_s: Option<u32>,
     /// The shortest that somebody on the way accepts, once a 422 has told \[s\].
     pub(crate) min_se_s: Option<u32>,
+    /// How often a longer one has been asked for since one was agreed on.
+    pub(crate) interval_raises: u8,
 }
 
 /// What the other side says that it understands.
@@ -168,8 +170,6 @@ pub(crate) struct Dialling {
     pub(crate) max_forwards: u8,
     /// What the user adds.
     pub(crate) headers: ExtraHeaders,
-    /// How often a longer session interval was asked for.
-    pub(crate) interval_raises: u8,
     pub(crate) by_size: BySize,
     /// How long it waits for any response.
     pub(crate) patience: Duration,
@@ -351,7 +351,9 @@ impl Endpoint {
         let interval_s = Some(self.config.session_expires_s);
         let (peer, said, min_se_s) = (Peer::default(), None, None);
         let origin = Origin::Stranger;
-        let session = Session { origin, dialog, state, peer, said, interval_s, min_se_s };
+        let interval_raises = 0;
+        let session =
+            Session { origin, dialog, state, peer, said, interval_s, min_se_s, interval_raises };
         self.sessions.insert(id, session);
         id
     }

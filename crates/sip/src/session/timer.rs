@@ -6,7 +6,9 @@ use super::{Exchange, Purpose, SessionId, SessionTimer, State};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::event::EndCause;
-use crate::limits::{REFRESH_PAUSE, SESSION_INTERVAL_S_MAX, SESSION_INTERVAL_S_MIN};
+use crate::limits::{
+    INTERVAL_RAISES_MAX, REFRESH_PAUSE, SESSION_INTERVAL_S_MAX, SESSION_INTERVAL_S_MIN,
+};
 use crate::message::{
     HeaderName, Headers, Method, Reason, Refresher, Response, SessionExpires, StatusCode,
 };
@@ -103,6 +105,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let seconds = seconds.clamp(SESSION_INTERVAL_S_MIN, SESSION_INTERVAL_S_MAX);
         session.interval_s = Some(seconds);
+        session.interval_raises = 0;
         let length = Duration::from_secs(u64::from(seconds));
         // §10: a third of a short interval, else 32 s before the end.
         let margin = (length / 3).min(Duration::from_secs(32));
@@ -183,12 +186,15 @@ impl Endpoint {
         }
     }
 
-    /// Takes the longer interval that a 422 asks for; `false` if it asks for none that is longer.
+    /// Takes the longer interval that a 422 asks for; `false` if it asks for none that is longer,
+    /// or has asked too often.
     pub(super) fn raise_interval(&mut self, id: SessionId, headers: &Headers) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         let asked = min_se(headers).filter(|seconds| *seconds <= SESSION_INTERVAL_S_MAX);
         let raised = asked.filter(|seconds| session.interval_s.is_none_or(|had| *seconds > had));
+        let raised = raised.filter(|_| session.interval_raises < INTERVAL_RAISES_MAX);
         if raised.is_some() {
+            session.interval_raises += 1;
             // §7.3: and so that nobody on the way shortens it again.
             (session.interval_s, session.min_se_s) = (raised, raised);
         }

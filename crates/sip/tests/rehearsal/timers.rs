@@ -182,3 +182,29 @@ fn an_answer_without_interval_means_that_there_is_none() {
     world.run(Duration::from_secs(40));
     world.settle();
 }
+
+#[test]
+fn a_refresh_whose_interval_is_never_long_enough_is_not_made_again_for_ever() {
+    for allow in ["Allow: INVITE, ACK, BYE, UPDATE\r\n", "Allow: INVITE, ACK, BYE\r\n"] {
+        let mut phone = Phone::new();
+        phone.more = allow;
+        phone.establish();
+        phone.world.run(Duration::from_secs(905));
+        let mut refreshes = 0;
+        while let Some(Message::Request(refresh)) = phone.caught().into_iter().next_back() {
+            if refresh.method.name() == "ACK" || refreshes == 100 {
+                break;
+            }
+            refreshes += 1;
+            let refusal = answer(&refresh, "422 Session Interval Too Small", "p", "");
+            let more = format!("\r\nMin-SE: {}\r\nContact:", 2_000 + refreshes);
+            let refusal = String::from_utf8(refusal).expect("text");
+            let refusal = refusal.replacen("\r\nContact:", &more, 1);
+            phone.world.inject(1, ADDRESS, refusal.as_bytes());
+        }
+        assert_eq!(refreshes, 5, "{allow}");
+        phone.world.run(Duration::from_secs(900));
+        assert_eq!(*phone.last_event(), SessionEvent::Ended { cause: EndCause::TimedOut });
+        phone.world.settle();
+    }
+}

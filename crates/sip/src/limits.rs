@@ -109,7 +109,8 @@ pub const SUBSCRIPTION_S_MIN: u32 = 60;
 /// seconds.
 pub const SUBSCRIPTION_S_MAX: u32 = 3_600;
 
-/// How long the progress of a REFER is told, in seconds: longer than a call may ring
+/// How long the progress of a REFER is told, and how long the next word of one of ours is awaited,
+/// in seconds: longer than a call may ring
 /// ([`ANSWER_WAIT_MAX`]).
 pub const REFERRAL_S_MAX: u32 = 240;
 

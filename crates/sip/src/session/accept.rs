@@ -49,7 +49,8 @@ impl Endpoint {
         session.said = told.clone().or(session.said.take());
         let response = self.response_to(&pending, StatusCode::OK, None, told);
         self.respond(now, &pending, &response);
-        self.stop_session_timers(id);
+        self.agenda.clear((id, SessionTimer::Progress));
+        self.agenda.clear((id, SessionTimer::Expires));
         self.interval_agreed(now, id, pending.asked.agree(&self.config));
         let exchange = match pending.method == Method::Invite {
             true => self.await_ack(now, id, &pending, opening, response.to_bytes()),

@@ -269,11 +269,13 @@ pub(crate) enum SessionTimer {
     Refresh,
     /// Nobody refreshed it.
     Expiry,
+    /// Nothing more is told of our REFER.
+    Referral,
 }
 
 impl SessionTimer {
     const FIRST: SessionTimer = SessionTimer::NoAnswer;
-    const LAST: SessionTimer = SessionTimer::Expiry;
+    const LAST: SessionTimer = SessionTimer::Referral;
 
     pub(crate) fn why(self) -> &'static str {
         match self {
@@ -288,6 +290,7 @@ impl SessionTimer {
             SessionTimer::NoPrack => "reliable provisional response unacknowledged",
             SessionTimer::Refresh => "session to be refreshed",
             SessionTimer::Expiry => "session expires",
+            SessionTimer::Referral => "REFER never reported on",
         }
     }
 }
@@ -398,6 +401,7 @@ impl Endpoint {
             SessionTimer::NoPrack => self.give_up_on_prack(now, id),
             SessionTimer::Refresh => self.refresh_session(now, id),
             SessionTimer::Expiry => self.session_expired(now, id),
+            SessionTimer::Referral => self.give_up_on_referral(id),
         }
     }
 
@@ -409,7 +413,7 @@ impl Endpoint {
     ) {
         let (transaction, failure) = (*transaction, *failure);
         let Some(id) = *user else { return };
-        if self.refer_answered(id, transaction, None) {
+        if self.refer_answered(now, id, transaction, None) {
             return;
         }
         let Some(session) = self.sessions.get(&id) else { return };
@@ -457,7 +461,7 @@ impl Endpoint {
         } else if *method == Method::Refer {
             // One that comes after the last NOTIFY says nothing more.
             if let Some(id) = user {
-                self.refer_answered(id, transaction, Some(response));
+                self.refer_answered(now, id, transaction, Some(response));
             }
         } else if *method == Method::Bye
             && response.status.is_final()

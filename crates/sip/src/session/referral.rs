@@ -1,12 +1,13 @@
 //! We ask the other side to contact somebody: REFER in a session, and the NOTIFYs that say how it
 //! goes (RFC 3515).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{SessionError, SessionId, State};
+use super::{SessionError, SessionId, SessionTimer, State};
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::event::SessionEvent;
+use crate::limits::REFERRAL_S_MAX;
 use crate::message::{DialogName, EventType, HeaderName, Method, ReferTo, Response, StatusCode};
 use crate::subscription::Package;
 use crate::transaction::TransactionId;
@@ -22,7 +23,8 @@ pub(crate) enum Referral {
 
 impl Endpoint {
     /// Asks the other side to call somebody, in another's place if it says so (RFC 5589 §7).
-    /// [`SessionEvent::Referral`] tells how it goes; the session goes on.
+    /// [`SessionEvent::Referral`] tells how it goes, and that it is over: with 408 where nothing
+    /// more was told, with the 2xx where nothing will be. The session goes on.
     ///
     /// # Errors
     /// [`SessionError::Unknown`], or [`SessionError::Unsettled`] unless the session is up and no
@@ -67,6 +69,7 @@ impl Endpoint {
     /// The answer to a REFER of ours; `None` if none came. `false` if it is none of those.
     pub(super) fn refer_answered(
         &mut self,
+        now: Instant,
         id: SessionId,
         transaction: TransactionId,
         response: Option<&Response>,
@@ -77,13 +80,40 @@ impl Endpoint {
             return false;
         }
         let status = response.map_or(StatusCode::REQUEST_TIMEOUT, |response| response.status);
-        if status.is_success() {
+        // RFC 4488 §4: it may be done without our being told.
+        let is_silent = response.is_some_and(|response| {
+            let told = response.headers.text(&HeaderName::ReferSub);
+            told.is_some_and(|told| told.trim().eq_ignore_ascii_case("false"))
+        });
+        if status.is_success() && !is_silent {
             self.referrals.insert(id, Referral::Granted);
+            self.await_word(now, id);
         } else if status.is_final() {
-            self.referrals.remove(&id);
-            self.outbox.tell(id, SessionEvent::Referral { status, over: true });
+            self.tell_referral(id, status, true);
         }
         true
+    }
+
+    /// The next NOTIFY is awaited for so long.
+    fn await_word(&mut self, now: Instant, id: SessionId) {
+        let wait = Duration::from_secs(u64::from(REFERRAL_S_MAX));
+        self.agenda.set((id, SessionTimer::Referral), now + wait);
+    }
+
+    /// Nothing was told of our REFER for too long.
+    pub(super) fn give_up_on_referral(&mut self, id: SessionId) {
+        self.tell_referral(id, StatusCode::REQUEST_TIMEOUT, true);
+    }
+
+    /// Tells the user how our REFER goes, unless the session is over for it.
+    fn tell_referral(&mut self, id: SessionId, status: StatusCode, over: bool) {
+        if over {
+            self.referrals.remove(&id);
+            self.agenda.clear((id, SessionTimer::Referral));
+        }
+        if self.sessions.get(&id).is_some_and(|session| !session.is_closing()) {
+            self.outbox.tell(id, SessionEvent::Referral { status, over });
+        }
     }
 
     /// A NOTIFY in a session: only what we asked for by REFER is told there.
@@ -98,13 +128,13 @@ impl Endpoint {
         let over = standing.trim_start().to_ascii_lowercase().starts_with("terminated");
         let status = status(&arrival.request.body);
         self.answer_in_dialog(now, arrival, StatusCode::OK);
-        if over {
-            self.referrals.remove(&id);
+        if !self.is_over(id) {
+            self.await_word(now, id);
         }
         // One that ends without a word says nothing of how it went (RFC 3515 §2.4.7).
         let unknown = over.then_some(StatusCode::SERVER_INTERNAL_ERROR);
         if let Some(status) = status.or(unknown) {
-            self.outbox.tell(id, SessionEvent::Referral { status, over });
+            self.tell_referral(id, status, over);
         }
     }
 }

@@ -54,7 +54,7 @@ impl Endpoint {
     }
 
     /// Whether the user has been told that the session is over.
-    fn is_over(&self, id: SessionId) -> bool {
+    pub(super) fn is_over(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_none_or(|session| session.is_closing())
     }
 

@@ -7,6 +7,7 @@ mod knock;
 mod large;
 mod limits;
 mod reader;
+mod referral;
 mod registrar;
 mod reliable;
 mod states;

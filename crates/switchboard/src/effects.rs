@@ -99,7 +99,7 @@ impl Switchboard {
     }
 
     fn hang_up(&mut self, now: Instant, id: LegId, reason: LeaveReason) {
-        self.stop_hunt(now, id);
+        self.stop_hunt(now, id, &crate::reason::told_ringing(reason));
         self.stop_seizing(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.referral_progress(now, id, status_of_leaving(reason));

@@ -14,6 +14,7 @@ use model::{
     Refusal, Verb,
 };
 use sip::access::{Destination, Origin};
+use sip::message::Reason;
 use sip::{Invite, SessionEvent, SessionId};
 
 use crate::quota::Payer;
@@ -151,7 +152,7 @@ impl Switchboard {
         match (event, found) {
             (SessionEvent::Established { .. }, Some(at)) => {
                 ringing.remove(at);
-                self.stop_hunt(now, leg);
+                self.stop_hunt(now, leg, &crate::reason::completed_elsewhere());
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.session = Some(session);
                 }
@@ -173,11 +174,11 @@ impl Switchboard {
         }
     }
 
-    /// No more phones ring for that leg.
-    pub(crate) fn stop_hunt(&mut self, now: Instant, leg: LegId) {
+    /// No more phones ring for that leg, for that reason.
+    pub(crate) fn stop_hunt(&mut self, now: Instant, leg: LegId, why: &Reason) {
         for session in self.hunts.remove(&leg).unwrap_or_default() {
             self.legs_by_session.remove(&session);
-            self.sip.end(now, session, None);
+            self.sip.end(now, session, Some(why.clone()));
         }
     }
 

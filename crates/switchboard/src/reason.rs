@@ -22,6 +22,28 @@ pub(crate) fn told(reason: LeaveReason) -> Reason {
     Reason { protocol: "Q.850".to_owned(), cause: Some(cause), text: Some(text.to_owned()) }
 }
 
+/// What a phone is told that rang in vain: that somebody else took the call. It shows no missed
+/// call then (RFC 3326 §3.1).
+pub(crate) fn completed_elsewhere() -> Reason {
+    Reason::sip(200, "Call completed elsewhere")
+}
+
+/// What the phones that still ring for a party are told when they are to stop.
+pub(crate) fn told_ringing(reason: LeaveReason) -> Reason {
+    match reason {
+        LeaveReason::Transferred => completed_elsewhere(),
+        LeaveReason::Left
+        | LeaveReason::Removed
+        | LeaveReason::Ended
+        | LeaveReason::NoAnswer
+        | LeaveReason::Busy
+        | LeaveReason::Declined
+        | LeaveReason::Failed
+        | LeaveReason::Lost
+        | LeaveReason::Interrupted => told(reason),
+    }
+}
+
 /// Why a party is gone, by how its session ended.
 pub(crate) fn heard(cause: &EndCause) -> LeaveReason {
     match cause {

@@ -2,7 +2,7 @@
 
 use model::{Author, Command, CommandId, ConferenceRef, Direction, Verb};
 use sip::access::{Access, From, Pattern, Route, Target, Template};
-use sip::message::{HeaderName, Message, NameAddr};
+use sip::message::{HeaderName, Message, NameAddr, Request};
 
 use crate::house::{House, Phone, SERVER, description, reply, statuses, text};
 
@@ -27,7 +27,10 @@ fn house() -> House {
 
 /// Her phone, registered.
 fn alice(house: &mut House) -> Phone {
-    let mut phone = Phone::new("alice", 5);
+    registered(house, Phone::new("alice", 5))
+}
+
+fn registered(house: &mut House, mut phone: Phone) -> Phone {
     let register = phone.request("REGISTER", "", "");
     let of_herself = register.replace("To: <sip:room@", "To: <sip:alice@");
     house.receive(phone.address, &of_herself);
@@ -88,6 +91,58 @@ fn who_takes_a_seat_has_called_in_and_is_no_user_by_its_name_alone() {
     let mut another = Phone { name: "alice", ..Phone::new("another", 7) };
     another.dial(&mut house, "room", &format!("Replaces: {id};to-tag={ours};from-tag=hers\r\n"));
     assert_eq!(party(&house), ("sip:alice@home".to_owned(), Direction::Inbound));
+}
+
+/// Her two phones ring, and say so; what each was sent.
+fn both_ring(house: &mut House) -> [(Phone, Request); 2] {
+    let desk = alice(house);
+    let mobile = registered(house, Phone { name: "alice", ..Phone::new("mobile", 6) });
+    let room = ConferenceRef::parse("room").unwrap();
+    let verb = Verb::invite(format!("sip:desk-alice@{SERVER}"));
+    house.command(Command::new(CommandId(1), room, Author::Admin, verb)).unwrap();
+    [desk, mobile].map(|phone| {
+        let [Message::Request(call)] = &house.take(phone.address)[..] else { panic!("no call") };
+        house.receive(phone.address, &reply(call, "180 Ringing", ";tag=hers", "", ""));
+        (phone, call.clone())
+    })
+}
+
+fn cancelled_because(house: &mut House, phone: &Phone) -> String {
+    let messages = house.take(phone.address);
+    let [Message::Request(cancel)] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!(cancel.method.name(), "CANCEL");
+    text(&cancel.headers, HeaderName::Reason)
+}
+
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// RFC 3326 section 3.1: else each of the others shows a call that was missed.
+#[test]
+fn a_phone_that_rings_in_vain_is_told_that_another_one_has_answered() {
+    let mut house = house();
+    let [(desk, call), (mobile, _)] = both_ring(&mut house);
+    let (type_, body) = ("Content-Type: application/sdp\r\n", description(desk.address, "0"));
+    let contact = format!("Contact: <sip:alice@{}>\r\n{type_}", desk.address);
+    house.receive(desk.address, &reply(&call, "200 OK", ";tag=hers", &contact, &body));
+    assert_eq!(cancelled_because(&mut house, &mobile), ELSEWHERE);
+}
+
+/// RFC 3891 section 3: a colleague's phone names the one that it hears ringing.
+#[test]
+fn a_call_that_rings_at_all_phones_of_a_user_is_picked_up_by_who_names_one() {
+    let mut house = house();
+    let [(desk, _), (mobile, call)] = both_ring(&mut house);
+    let from: NameAddr = text(&call.headers, HeaderName::From).parse().unwrap();
+    let (id, ours) = (text(&call.headers, HeaderName::CallId), from.tag().unwrap());
+    let mut bob = Phone::new("bob", 7);
+    let replaces = format!("Replaces: {id};to-tag={ours};from-tag=hers;early-only\r\n");
+    bob.dial(&mut house, "room", &replaces);
+    for phone in [desk, mobile] {
+        assert_eq!(cancelled_because(&mut house, &phone), ELSEWHERE);
+    }
+    let parties = house.board.conferences().next().unwrap().parties();
+    let [party] = parties else { panic!("{parties:?}") };
+    assert_eq!(party.address, "sip:bob@home");
 }
 
 #[test]

@@ -129,6 +129,11 @@ impl Dialog {
         if self.pinned { BySize::AsAsked } else { BySize::Tcp }
     }
 
+    /// Whether the peer keeps to a connection that is gone.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.pinned && self.flow.transport.is_reliable() && self.flow.connection.is_none()
+    }
+
     /// A connection is gone: requests find another one.
     pub(crate) fn connection_closed(&mut self, connection: ConnectionId) {
         if self.flow.connection == Some(connection) {

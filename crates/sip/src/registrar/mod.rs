@@ -12,8 +12,9 @@ use crate::access::Access;
 use crate::agenda::Agenda;
 use crate::endpoint::Endpoint;
 use crate::event::Output;
-use crate::flow::ConnectionId;
+use crate::flow::{ConnectionId, Flow};
 use crate::limits::BINDINGS_PER_USER_MAX;
+use crate::message::Uri;
 
 /// All bindings. There are no more than users times [`BINDINGS_PER_USER_MAX`].
 #[derive(Debug, Default)]
@@ -35,6 +36,24 @@ impl Registrar {
             bindings.filter(|binding| binding.expires_at > now).cloned().collect();
         bindings.sort_by_key(|binding| std::cmp::Reverse(binding.q_thousandths));
         bindings
+    }
+
+    /// The connection that is open to that contact of a user. The contact of a dialog may have
+    /// other parameters than the one that was registered, such as `ob` (RFC 5626 §5.2).
+    pub(crate) fn connection_to(&self, now: Instant, user: &str, contact: &Uri) -> Option<Flow> {
+        let place = |uri: &Uri| match uri {
+            Uri::Sip(sip) => Some((sip.user.clone(), sip.host.clone(), sip.port)),
+            Uri::Tel(_) | Uri::Other(_) => None,
+        };
+        let wanted = place(contact)?;
+        let mut bindings = self.by_user.get(user)?.iter();
+        let found = bindings.find(|binding| {
+            binding.expires_at > now
+                && binding.path.is_empty()
+                && binding.flow.connection.is_some()
+                && place(&binding.contact).as_ref() == Some(&wanted)
+        });
+        found.map(|binding| binding.flow)
     }
 
     fn put(&mut self, user: &str, bindings: Vec<Binding>) {

@@ -97,6 +97,7 @@ impl Endpoint {
         method: Method,
         shape: impl FnOnce(&Endpoint, &mut Request, &Flow),
     ) -> Option<TransactionId> {
+        self.follow_registration(now, id);
         let session = self.sessions.get_mut(&id)?;
         session.dialog.local_cseq += 1;
         let mut request = session.dialog.request(method, session.dialog.local_cseq);
@@ -107,6 +108,19 @@ impl Endpoint {
         let secure = request.is_secure();
         self.appear(&mut request.headers, &flow, appears_as.as_deref(), secure);
         Some(self.send_request(now, request, (flow, by_size), Some(id)))
+    }
+
+    /// A phone whose connection is gone may have registered along another one since: that is the
+    /// way to it, though it has said nothing in its call.
+    fn follow_registration(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(user) = session.origin.user().filter(|_| session.dialog.is_cut_off()) else {
+            return;
+        };
+        let contact = &session.dialog.remote_target;
+        if let Some(flow) = self.registrar.connection_to(now, user, contact) {
+            session.dialog.flow = flow;
+        }
     }
 
     /// Sends the ACK for a 2xx to the INVITE of that transaction and number (§13.2.2.4).

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sip::access::{Access, Origin};
 use sip::message::{HeaderName, Message, Response, parse};
-use sip::{Config, Endpoint, Invite, Transport};
+use sip::{Config, ConnectionId, Endpoint, Flow, Invite, Output, Transport};
 
 use crate::knock::{Knocker, SERVER, codes, guarded};
 use crate::trunk::answer;
@@ -225,4 +226,62 @@ fn a_registered_phone_that_answers_is_spoken_to_along_its_flow() {
     let (flow, ack) = phone.world.caught.remove(0);
     assert!(ack.starts_with(b"ACK "));
     assert_eq!(flow.remote.to_string(), "192.168.7.7:40000");
+}
+
+/// A browser whose network was gone for a moment: it registers along a new connection, and has no
+/// reason to say anything in its call.
+#[test]
+fn a_phone_whose_connection_broke_is_reached_in_its_call_along_the_one_it_registered_by() {
+    let address: std::net::SocketAddr = SERVER.parse().expect("an address");
+    let access = Access { users: guarded().users, ..Access::everybody() };
+    let listeners = vec![(Transport::Udp, address), (Transport::Wss, address)];
+    let mut endpoint = Endpoint::new(Config { access, ..Config::new(listeners) }, 7);
+    #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
+    let now = std::time::Instant::now();
+    let flow = |connection: u64| Flow {
+        transport: Transport::Wss,
+        local: address,
+        remote: format!("192.0.2.7:{}", 4_000 + connection).parse().expect("an address"),
+        connection: Some(ConnectionId(connection)),
+    };
+    let register = |endpoint: &mut Endpoint, user: &str, connection: u64| {
+        let text = format!(
+            "REGISTER sip:10.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/WSS x7.invalid;branch=z9hG4bK{user}{connection}\r\n\
+             From: <sip:alice@10.0.0.1>;tag=p\r\nTo: <sip:alice@10.0.0.1>\r\nCall-ID: {user}\r\n\
+             CSeq: {connection} REGISTER\r\nContact: <sip:{user}@x7.invalid;transport=ws>\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        endpoint.receive(now, flow(connection), text.as_bytes());
+        while endpoint.poll().is_some() {}
+    };
+    let sent = |endpoint: &mut Endpoint| {
+        let transmits = std::iter::from_fn(|| endpoint.poll()).filter_map(|output| {
+            let Output::Transmit { flow, bytes } = output else { return None };
+            let Ok(Message::Request(request)) = parse(&bytes) else { return None };
+            Some((request, flow.connection))
+        });
+        transmits.last().expect("a request")
+    };
+    register(&mut endpoint, "j3", 1);
+    let binding = endpoint.bindings(now, "alice").remove(0);
+    let caller = "<sip:b@10.0.0.1>".parse().expect("an address");
+    let invite = Invite {
+        flow: Some(binding.flow),
+        callee: Some(Origin::User("alice".to_owned())),
+        ..Invite::new(binding.contact, caller, b"offer".to_vec())
+    };
+    let id = endpoint.invite(now, invite).expect("a way");
+    let (invite, _) = sent(&mut endpoint);
+    let contact = "Contact: <sip:j3@x7.invalid;transport=ws;ob>\r\n";
+    let ok = answer(&invite, "200 OK", contact);
+    endpoint.receive(now, flow(1), ok.as_bytes());
+    while endpoint.poll().is_some() {}
+    endpoint.connection_closed(ConnectionId(1));
+    // Her other phone is another one.
+    register(&mut endpoint, "k4", 2);
+    register(&mut endpoint, "j3", 3);
+    endpoint.end(now, id, None);
+    let (bye, connection) = sent(&mut endpoint);
+    assert_eq!((bye.method.name(), connection), ("BYE", Some(ConnectionId(3))));
 }

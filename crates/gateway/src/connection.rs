@@ -17,7 +17,7 @@ use tokio::time::{timeout, timeout_at};
 use tokio_rustls::client;
 
 use crate::connections::{Entered, Outgoing};
-use crate::limits::{CONNECT_WITHIN, LINGER, PROBE_EVERY, PROBES_MAX, READ_BYTES};
+use crate::limits::{CONNECT_WITHIN, LINGER, PROBE_EVERY, PROBES_MAX, READ_BYTES, UNTAKEN_MAX};
 use crate::patience::Patience;
 use crate::{Inbound, Shared, tls, websocket};
 
@@ -117,7 +117,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
         .with_interval(PROBE_EVERY)
         .with_retries(PROBES_MAX);
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&probes)
+    let socket = SockRef::from(stream);
+    socket.set_tcp_user_timeout(Some(UNTAKEN_MAX))?;
+    socket.set_tcp_keepalive(&probes)
 }
 
 /// The handshakes of an accepted connection, then the talk. The peer's time for its first message
@@ -165,6 +167,9 @@ async fn talk(
         end = read(reader, flow, patience, pongs, shared) => end,
         end = &mut write => return end,
     };
+    if let Some(id) = flow.connection {
+        shared.connections.answer_only(id);
+    }
     match end {
         // What the peer has asked may yet be answered.
         End::Eof | End::Garbage(_) => match timeout(LINGER, write).await {
@@ -285,4 +290,21 @@ async fn finish(
         }
     }
     shared.tell(Inbound::ConnectionClosed(id)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_gives_up_a_peer_that_is_gone_once_a_transaction_would() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        prepare(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNTAKEN_MAX));
+        assert!(socket.keepalive().unwrap());
+    }
 }

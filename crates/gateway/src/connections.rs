@@ -1,14 +1,18 @@
 //! Which connections there are.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use sip::access::household;
 use sip::{ConnectionId, Flow, Transport};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use crate::Settings;
-use crate::limits::OUTGOING_QUEUED_MAX;
+use crate::limits::{
+    COMERS_MAX, CONNECTIONS_BURST_MAX, CONNECTIONS_PER_SECOND_MAX, OUTGOING_QUEUED_MAX,
+};
 
 /// What is to be written to a connection.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub(crate) enum TooMany {
     Altogether,
     /// There are too many from its address.
     FromAddress,
+    /// Too many came from its address lately.
+    Lately,
 }
 
 /// All connections. The lock is held for a few map operations at a time.
@@ -64,10 +70,27 @@ struct Table {
     by_id: BTreeMap<ConnectionId, Entry>,
     /// The latest connection with each peer that still takes messages.
     id_by_peer: BTreeMap<Peer, ConnectionId>,
-    accepted_by_ip: BTreeMap<IpAddr, usize>,
+    comers: BTreeMap<[u8; 8], Comer>,
     /// No connection is entered any more.
     closed: bool,
 }
+
+/// Who has connected to us lately: one address, or all of an IPv6 /64.
+#[derive(Debug, Clone, Copy)]
+struct Comer {
+    /// Its connections.
+    open: usize,
+    /// When it would have come as often as it has if it had come evenly, and no more often than it
+    /// may. In the past for who came seldom.
+    even_at: Instant,
+}
+
+/// Time between connections that come as often as they may.
+const EVENLY: Duration = Duration::from_millis(1_000 / CONNECTIONS_PER_SECOND_MAX as u64);
+
+/// How far ahead of that somebody may be.
+const AHEAD_MAX: Duration =
+    Duration::from_millis(1_000 * CONNECTIONS_BURST_MAX as u64 / CONNECTIONS_PER_SECOND_MAX as u64);
 
 /// Whom a connection leads to. One that was certified for a name serves nobody else who happens to
 /// have the same address (RFC 5923 §7).
@@ -82,8 +105,18 @@ pub(crate) struct Peer {
 struct Entry {
     peer: Peer,
     accepted: bool,
-    /// None once the connection is cut.
-    queue: Option<Sender<Outgoing>>,
+    way: Way,
+}
+
+/// What may be written to a connection.
+#[derive(Debug)]
+enum Way {
+    /// All that goes to its peer.
+    Open(Sender<Outgoing>),
+    /// Answers to what the peer has asked. It has said its last, so it would answer nothing by it.
+    AnswersOnly(Sender<Outgoing>),
+    /// Nothing any more.
+    Cut,
 }
 
 impl Connections {
@@ -91,20 +124,44 @@ impl Connections {
     ///
     /// # Errors
     /// Of what there are too many.
-    pub(crate) fn accept(&self, flow: &Flow, settings: &Settings) -> Result<Entered, TooMany> {
+    pub(crate) fn accept(
+        &self,
+        now: Instant,
+        flow: &Flow,
+        settings: &Settings,
+    ) -> Result<Entered, TooMany> {
         let Flow { transport, remote, .. } = *flow;
         let mut table = self.lock();
-        let from_ip = table.accepted_by_ip.get(&remote.ip()).copied().unwrap_or(0);
+        let who = household(remote.ip());
+        let came = table.comers.get(&who).copied();
+        let Comer { open, even_at } = came.unwrap_or(Comer { open: 0, even_at: now });
         // A proxy on this machine that has TLS for browsers speaks for many.
         let is_proxy = transport == Transport::Ws && remote.ip().to_canonical().is_loopback();
-        if from_ip >= settings.connections_per_ip_max && !is_proxy {
+        if open >= settings.connections_per_ip_max && !is_proxy {
             return Err(TooMany::FromAddress);
+        }
+        let even_at = even_at.max(now) + EVENLY;
+        if even_at > now + AHEAD_MAX && !is_proxy {
+            return Err(TooMany::Lately);
         }
         let peer = Peer { transport, remote, name: None };
         let entered = table.enter(peer, true, settings.connections_max);
         let entered = entered.ok_or(TooMany::Altogether)?;
-        table.accepted_by_ip.insert(remote.ip(), from_ip + 1);
+        table.forget_comers(now);
+        table.comers.insert(who, Comer { open: open + 1, even_at });
         Ok(entered)
+    }
+
+    /// The peer of a connection has said its last: only answers still go by it.
+    pub(crate) fn answer_only(&self, id: ConnectionId) {
+        let mut table = self.lock();
+        let Some(entry) = table.by_id.get_mut(&id) else { return };
+        entry.way = match std::mem::replace(&mut entry.way, Way::Cut) {
+            Way::Open(queue) | Way::AnswersOnly(queue) => Way::AnswersOnly(queue),
+            Way::Cut => Way::Cut,
+        };
+        let peer = entry.peer.clone();
+        table.forget_peer(id, &peer);
     }
 
     /// Hands a message to its flow's connection, else to one that leads to the same peer, else to
@@ -119,8 +176,9 @@ impl Connections {
         settings: &Settings,
     ) -> Handed {
         let mut table = self.lock();
+        let is_answer = bytes.starts_with(b"SIP/2.0 ");
         let outgoing = Outgoing::Message { flow, bytes };
-        let named = flow.connection.filter(|id| table.queue(*id).is_some());
+        let named = flow.connection.filter(|id| table.queue(*id, is_answer).is_some());
         let peer = Peer { transport: flow.transport, remote: flow.remote, name };
         let known = named.or_else(|| table.id_by_peer.get(&peer).copied());
         let (id, opening) = match known {
@@ -131,7 +189,7 @@ impl Connections {
                 None => return Handed::TooMany,
             },
         };
-        match table.queue(id).map(|queue| queue.try_send(outgoing)) {
+        match table.queue(id, is_answer).map(|queue| queue.try_send(outgoing)) {
             Some(Ok(())) => opening.map_or(Handed::Queued, Handed::Opening),
             Some(Err(TrySendError::Full(_))) => {
                 table.cut(id);
@@ -148,16 +206,13 @@ impl Connections {
         let closed = table.closed;
         let Some(entry) = table.by_id.remove(&id) else { return false };
         table.forget_peer(id, &entry.peer);
-        let ip = entry.peer.remote.ip();
+        let who = household(entry.peer.remote.ip());
         if entry.accepted
-            && let Some(from_ip) = table.accepted_by_ip.get_mut(&ip)
+            && let Some(comer) = table.comers.get_mut(&who)
         {
-            *from_ip -= 1;
-            if *from_ip == 0 {
-                table.accepted_by_ip.remove(&ip);
-            }
+            comer.open -= 1;
         }
-        entry.queue.is_none() && !closed
+        matches!(entry.way, Way::Cut) && !closed
     }
 
     /// Lets all connections write what waits, and end.
@@ -165,7 +220,7 @@ impl Connections {
         let mut table = self.lock();
         table.closed = true;
         table.id_by_peer.clear();
-        table.by_id.values_mut().for_each(|entry| entry.queue = None);
+        table.by_id.values_mut().for_each(|entry| entry.way = Way::Cut);
     }
 
     /// How many there are.
@@ -189,17 +244,31 @@ impl Table {
         let (sender, queue) = mpsc::channel(OUTGOING_QUEUED_MAX);
         let pongs = sender.downgrade();
         self.id_by_peer.insert(peer.clone(), id);
-        self.by_id.insert(id, Entry { peer, accepted, queue: Some(sender) });
+        self.by_id.insert(id, Entry { peer, accepted, way: Way::Open(sender) });
         Some(Entered { id, queue, pongs })
     }
 
-    fn queue(&self, id: ConnectionId) -> Option<&Sender<Outgoing>> {
-        self.by_id.get(&id)?.queue.as_ref()
+    fn queue(&self, id: ConnectionId, is_answer: bool) -> Option<&Sender<Outgoing>> {
+        match &self.by_id.get(&id)?.way {
+            Way::Open(queue) => Some(queue),
+            Way::AnswersOnly(queue) => Some(queue).filter(|_| is_answer),
+            Way::Cut => None,
+        }
+    }
+
+    /// Keeps the table of those who came small. Who has a connection is never forgotten.
+    fn forget_comers(&mut self, now: Instant) {
+        if self.comers.len() >= COMERS_MAX {
+            self.comers.retain(|_, comer| comer.open > 0 || comer.even_at > now);
+        }
+        if self.comers.len() >= COMERS_MAX {
+            self.comers.retain(|_, comer| comer.open > 0);
+        }
     }
 
     fn cut(&mut self, id: ConnectionId) {
         let Some(entry) = self.by_id.get_mut(&id) else { return };
-        entry.queue = None;
+        entry.way = Way::Cut;
         let peer = entry.peer.clone();
         self.forget_peer(id, &peer);
     }
@@ -225,7 +294,7 @@ mod tests {
     }
 
     fn accept(connections: &Connections, remote: &str) -> Result<Entered, TooMany> {
-        connections.accept(&flow(None, remote), &settings())
+        connections.accept(Instant::now(), &flow(None, remote), &settings())
     }
 
     fn hand_over(connections: &Connections, flow: Flow) -> Handed {
@@ -247,11 +316,68 @@ mod tests {
     }
 
     #[test]
+    fn all_of_a_network_that_one_host_has_for_itself_is_one_address() {
+        let connections = Connections::default();
+        let _first = accept(&connections, "[2001:db8::1]:1").unwrap();
+        let _second = accept(&connections, "[2001:db8::ffff:2]:1").unwrap();
+        assert!(matches!(accept(&connections, "[2001:db8::3]:1"), Err(TooMany::FromAddress)));
+        assert!(accept(&connections, "[2001:db8:0:1::1]:1").is_ok());
+    }
+
+    #[test]
+    fn who_comes_again_and_again_is_not_let_in_for_a_while_and_others_are() {
+        let connections = Connections::default();
+        let start = Instant::now();
+        let come = |at, remote: &str| {
+            let entered = connections.accept(at, &flow(None, remote), &settings());
+            entered.map(|entered| connections.remove(entered.id))
+        };
+        for _ in 0..CONNECTIONS_BURST_MAX {
+            assert!(come(start, "10.0.0.1:1").is_ok());
+        }
+        assert!(matches!(come(start, "10.0.0.1:1"), Err(TooMany::Lately)));
+        assert!(come(start, "10.0.0.2:1").is_ok());
+        let later = start + Duration::from_secs(1);
+        for _ in 0..CONNECTIONS_PER_SECOND_MAX {
+            assert!(come(later, "10.0.0.1:1").is_ok());
+        }
+        assert!(matches!(come(later, "10.0.0.1:1"), Err(TooMany::Lately)));
+    }
+
+    #[test]
+    fn those_who_came_and_went_are_forgotten_and_none_that_is_there() {
+        let connections = Connections::default();
+        let now = Instant::now();
+        let kept = accept(&connections, "10.0.0.1:1").unwrap();
+        for n in 0..2 * COMERS_MAX {
+            let remote = format!("[2001:db8:{:x}:{:x}::1]:1", n >> 16, n & 0xffff);
+            let entered = connections.accept(now, &flow(None, &remote), &settings()).unwrap();
+            connections.remove(entered.id);
+        }
+        assert!(connections.lock().comers.len() <= COMERS_MAX);
+        connections.remove(kept.id);
+        assert_eq!(connections.count(), 0);
+    }
+
+    #[test]
+    fn by_a_connection_whose_peer_has_said_its_last_only_answers_go() {
+        let connections = Connections::default();
+        let entered = accept(&connections, "10.0.0.1:1").unwrap();
+        connections.answer_only(entered.id);
+        let named = flow(Some(entered.id), "10.0.0.1:1");
+        let hand = |bytes: &[u8]| connections.hand_over(named, None, bytes.into(), &settings());
+        assert!(matches!(hand(b"SIP/2.0 200 OK"), Handed::Queued));
+        assert!(matches!(hand(b"BYE sip:a SIP/2.0"), Handed::Opening(_)));
+        assert!(!connections.remove(entered.id), "it was not cut");
+    }
+
+    #[test]
     fn a_proxy_on_this_machine_may_have_as_many_as_there_may_be() {
         let connections = Connections::default();
         let browser = |port: u16| {
             let flow = flow(None, &format!("127.0.0.1:{port}"));
-            connections.accept(&Flow { transport: Transport::Ws, ..flow }, &settings())
+            let flow = Flow { transport: Transport::Ws, ..flow };
+            connections.accept(Instant::now(), &flow, &settings())
         };
         let all: Vec<_> = (1..=3).map(browser).collect();
         assert!(all.iter().all(Result::is_ok), "{all:?}");

@@ -41,7 +41,7 @@ use tokio::task::JoinSet;
 
 use crate::connections::{Connections, Handed, TooMany};
 pub use crate::examine::Finding;
-use crate::limits::{ERROR_PAUSE, TLS_FILES_LOOK_EVERY};
+use crate::limits::{ACCEPT_TOLD_EVERY, ERROR_PAUSE, TLS_FILES_LOOK_EVERY};
 use crate::names::Names;
 use crate::resolve::Lookups;
 pub use crate::settings::{BindError, Settings, StartError};
@@ -331,23 +331,29 @@ async fn accept(
     local: SocketAddr,
     shared: Arc<Shared>,
 ) {
+    let mut told: Option<Instant> = None;
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%local, %error, "a connection could not be accepted");
+                shared.counters.accepts_failed.add();
+                if told.is_none_or(|at| at.elapsed() >= ACCEPT_TOLD_EVERY) {
+                    tracing::warn!(%local, %error, "a connection could not be accepted");
+                    told = Some(Instant::now());
+                }
                 tokio::time::sleep(ERROR_PAUSE).await;
                 continue;
             }
         };
         let flow = Flow { transport, local, remote, connection: None };
-        match shared.connections.accept(&flow, &shared.settings) {
+        match shared.connections.accept(Instant::now(), &flow, &shared.settings) {
             Ok(entered) => {
                 shared.counters.connections_accepted.add();
                 let shared = Arc::clone(&shared);
                 tokio::spawn(connection::accepted(stream, flow, entered, shared));
             }
             Err(TooMany::Altogether) => shared.counters.connections_refused.add(),
+            Err(TooMany::Lately) => shared.counters.connections_refused_rate.add(),
             Err(TooMany::FromAddress) => shared.counters.connections_refused_per_ip.add(),
         }
     }

@@ -23,9 +23,26 @@ pub const OUTGOING_QUEUED_MAX: usize = 256;
 /// Connections at once: each of 5,000 legs may come over its own, and some are on their way out.
 pub const CONNECTIONS_MAX: usize = 6_000;
 
-/// Connections at once from one IP address (acceptance F6). A trunk needs a few; one peer must not
-/// fill the table. A proxy on this machine, whose WebSockets are many browsers', is free of it.
+/// Connections at once from one IPv4 address or IPv6 /64 (acceptance F6). A trunk needs a few; one
+/// peer must not fill the table. A proxy on this machine, whose WebSockets are many browsers', is
+/// free of it.
 pub const CONNECTIONS_PER_IP_MAX: usize = 100;
+
+/// Connections that are accepted together from one IPv4 address or IPv6 /64: all that it may have,
+/// twice, as after a restart of ours.
+pub const CONNECTIONS_BURST_MAX: u32 = 200;
+
+/// Connections that are accepted from there in a second after that. Each may cost a handshake of
+/// TLS, about a millisecond of the threads that all calls are signalled by.
+pub const CONNECTIONS_PER_SECOND_MAX: u32 = 50;
+
+/// IPv4 addresses and IPv6 /64 of which is kept how often they came lately, at least: they are more
+/// than there may be connections, so that none is forgotten that has one. Some 60 bytes each.
+pub const COMERS_MAX: usize = 16_384;
+
+/// Time between lines of the log on connections that cannot be accepted, which goes on for as long
+/// as the system has no descriptor left.
+pub const ACCEPT_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Time in which an accepted connection must bring a whole message (acceptance F6).
 pub const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(10);
@@ -43,7 +60,13 @@ pub const IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
 /// in the cheap ones.
 pub const PROBE_EVERY: Duration = Duration::from_secs(60);
 
-/// Probes without answer after which TCP gives the peer up: with [`PROBE_EVERY`] four minutes.
+/// Time after which TCP gives up a peer that does not take what is sent: a transaction has timed
+/// out by then. Without it the kernel repeats for a quarter of an hour, in which every call to a
+/// phone that has lost its network is written and never heard.
+pub const UNTAKEN_MAX: Duration = Duration::from_secs(30);
+
+/// Probes without answer after which TCP gives the peer up. With [`PROBE_EVERY`], and as none is
+/// waited for longer than [`UNTAKEN_MAX`], that is after two or three minutes.
 pub const PROBES_MAX: u32 = 3;
 
 /// Time in which the peer must take one message. Timer B gives a transaction 32 s; a peer that

@@ -15,6 +15,10 @@ pub struct GatewayStats {
     pub connections_refused: u64,
     /// Connections not accepted because there were too many from their address.
     pub connections_refused_per_ip: u64,
+    /// Connections not accepted because too many came lately from their address.
+    pub connections_refused_rate: u64,
+    /// Times that the system had no connection to accept, mostly for want of descriptors.
+    pub accepts_failed: u64,
     /// Connections closed because a message on them was too large.
     pub messages_too_large: u64,
     /// Connections cut because the peer was too slow to speak, to finish a message or to read.
@@ -42,11 +46,13 @@ pub struct GatewayStats {
 impl GatewayStats {
     /// How often each limit was reached, by its name. A message is too large by one limit whether
     /// the gateway saw it or [`sip::limits::Limit::MessageBytes`] was reached.
-    pub fn limits(&self) -> [(&'static str, u64); 6] {
+    pub fn limits(&self) -> [(&'static str, u64); 8] {
         [
             (Limit::MessageBytes.name(), self.messages_too_large),
             ("connections", self.connections_refused),
             ("connections_per_address", self.connections_refused_per_ip),
+            ("connection_rate", self.connections_refused_rate),
+            ("accepts", self.accepts_failed),
             ("connection_time", self.connections_slow),
             ("inbound_messages", self.datagrams_dropped),
             ("lookups", self.lookups_refused),
@@ -73,6 +79,8 @@ pub(crate) struct Counters {
     pub(crate) connections_accepted: Counter,
     pub(crate) connections_refused: Counter,
     pub(crate) connections_refused_per_ip: Counter,
+    pub(crate) connections_refused_rate: Counter,
+    pub(crate) accepts_failed: Counter,
     pub(crate) messages_too_large: Counter,
     pub(crate) connections_slow: Counter,
     pub(crate) connections_garbage: Counter,
@@ -92,6 +100,8 @@ impl Counters {
             connections_accepted: self.connections_accepted.read(),
             connections_refused: self.connections_refused.read(),
             connections_refused_per_ip: self.connections_refused_per_ip.read(),
+            connections_refused_rate: self.connections_refused_rate.read(),
+            accepts_failed: self.accepts_failed.read(),
             messages_too_large: self.messages_too_large.read(),
             connections_slow: self.connections_slow.read(),
             connections_garbage: self.connections_garbage.read(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::rates::network;
+use super::rates::household;
 use crate::limits::{
     GUESS_WINDOW, GUESSED_NAME_LENGTH_MAX, GUESSERS_KNOWN_MAX, GUESSES_PER_ACCOUNT_MAX,
     GUESSES_PER_SOURCE_MAX,
@@ -45,7 +45,7 @@ impl Attempts {
         known: bool,
     ) -> bool {
         self.turn(now);
-        let (source, account) = (network(source), counted(account));
+        let (source, account) = (household(source), counted(account));
         let spans = [&self.running, &self.before];
         let by_source: u32 = spans.iter().filter_map(|wrong| wrong.by_source.get(&source)).sum();
         let by_account: u32 = spans.iter().filter_map(|wrong| wrong.by_account.get(account)).sum();
@@ -59,7 +59,7 @@ impl Attempts {
     /// Counts a wrong password; true if it is the first of that source for a while.
     pub(crate) fn note(&mut self, now: Instant, source: IpAddr, account: &str) -> bool {
         self.turn(now);
-        let (source, account) = (network(source), counted(account));
+        let (source, account) = (household(source), counted(account));
         let first = !self.before.by_source.contains_key(&source)
             && !self.running.by_source.contains_key(&source);
         if self.running.by_source.len() < GUESSERS_KNOWN_MAX {

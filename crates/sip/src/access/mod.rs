@@ -29,6 +29,7 @@ pub use network::{Network, NetworkError};
 pub use origin::Origin;
 pub use pattern::{Pattern, PatternError, Template};
 pub use pin::{BadPin, Pin};
+pub use rates::household;
 pub use route::{Choice, Denied, Destination, From, Route, Target};
 pub use trunk::{NumberScheme, Rewrite, Trunk, TrunkHeaders, dialled, is_number, is_of_trust};
 

@@ -77,7 +77,7 @@ impl Rates {
         let began = *self.began.get_or_insert(now);
         let since = now.saturating_duration_since(began).as_millis();
         let now_ms = u64::try_from(since).unwrap_or(u64::MAX);
-        let own = &mut self.sources[tokens.slot(&network(source), SOURCES_COUNTED)];
+        let own = &mut self.sources[tokens.slot(&household(source), SOURCES_COUNTED)];
         let over = |whose| move |first| Over { whose, first };
         own.take(now_ms, &OF_SOURCE).map_err(over(Whose::Source))?;
         if !is_stranger {
@@ -108,7 +108,8 @@ impl Bucket {
 }
 
 /// What counts as one source: an IPv4 address, or the 64 bits that one IPv6 host has for itself.
-pub(super) fn network(source: IpAddr) -> [u8; 8] {
+#[must_use]
+pub fn household(source: IpAddr) -> [u8; 8] {
     match source.to_canonical() {
         IpAddr::V4(ip) => (u64::from(ip.to_bits()) | 1 << 32).to_be_bytes(),
         IpAddr::V6(ip) => ((ip.to_bits() >> 64) as u64).to_be_bytes(),

@@ -50,6 +50,8 @@ pub struct Audio {
     pub remote: SocketAddr,
     /// The formats that we know, the one they like best first.
     pub formats: Vec<Format>,
+    /// All formats' numbers, in the same order, with whether they say what it means.
+    numbers: Vec<(u8, bool)>,
     /// Which way it flows, as they see it.
     pub direction: Direction,
     /// How much sound they want in a packet \[ms\].
@@ -75,6 +77,19 @@ impl Audio {
     pub fn effective_direction(&self) -> Direction {
         let reachable = !self.remote.ip().is_unspecified();
         Direction::new(self.direction.sends(), self.direction.receives() && reachable)
+    }
+
+    /// The formats that we know, if it answers these: a number that it does not explain means what
+    /// it meant there.
+    pub(super) fn formats_as_offered(&self, offered: &[Format]) -> Vec<Format> {
+        let by_number = |formats: &[Format], number| {
+            formats.iter().find(|format| format.payload_type == number).copied()
+        };
+        let meant = |(number, explained): &(u8, bool)| {
+            let known = by_number(&self.formats, *number);
+            known.or_else(|| by_number(offered, *number).filter(|_| !explained))
+        };
+        self.numbers.iter().filter_map(meant).collect()
     }
 
     /// Whether it is of that address's family, or says no address yet (`0.0.0.0`).
@@ -245,7 +260,7 @@ impl Audio {
         }
         let connection = lines.connections.first().or(session.connection.as_ref());
         let ip = connection.and_then(unicast).ok_or(NotAcceptable::Address)?;
-        let formats = read_formats(lines);
+        let (formats, numbers) = read_formats(lines);
         if !formats.iter().any(|format| format.encoding.is_voice()) {
             return Err(NotAcceptable::NoCommonCodec);
         }
@@ -253,6 +268,7 @@ impl Audio {
         Ok(Self {
             remote: SocketAddr::new(ip, lines.port),
             formats,
+            numbers,
             direction,
             ptime_ms: milliseconds(session, lines, "ptime"),
             maxptime_ms: milliseconds(session, lines, "maxptime"),
@@ -320,8 +336,8 @@ fn crypto(lines: &MediaLines) -> Vec<Crypto> {
     read.collect()
 }
 
-/// The formats that we know, in the line's order.
-fn read_formats(lines: &MediaLines) -> Vec<Format> {
+/// The formats that we know, in the line's order, and all numbers, with whether they are explained.
+fn read_formats(lines: &MediaLines) -> (Vec<Format>, Vec<(u8, bool)>) {
     let mut rtpmaps = [None; 128];
     let mut fmtps = [None; 128];
     for attribute in &lines.attributes {
@@ -341,12 +357,14 @@ fn read_formats(lines: &MediaLines) -> Vec<Format> {
         }
     }
     let payload_types = lines.fmt.split(' ').filter_map(|word| word.parse::<u8>().ok());
-    payload_types
-        .filter_map(|payload_type| {
-            let at = usize::from(payload_type);
-            Format::read(payload_type, *rtpmaps.get(at)?, *fmtps.get(at)?)
-        })
-        .collect()
+    let explained =
+        |payload_type: u8| rtpmaps.get(usize::from(payload_type)).is_some_and(Option::is_some);
+    let numbers = payload_types.map(|number| (number, explained(number))).collect::<Vec<_>>();
+    let formats = numbers.iter().filter_map(|(number, _)| {
+        let at = usize::from(*number);
+        Format::read(*number, *rtpmaps.get(at)?, *fmtps.get(at)?)
+    });
+    (formats.collect(), numbers)
 }
 
 #[cfg(test)]

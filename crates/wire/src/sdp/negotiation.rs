@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::crypto::{self, Protected, Srtp};
 use super::description::{Audio, Description};
-use super::writing::{self, AudioLine};
+use super::writing::{self, AudioLine, RtcpPlace};
 use super::{Direction, Encoding, Format, Parameters};
 use crate::limits::{PTIME_MS_MAX, PTIME_MS_MIN};
 
@@ -134,7 +134,7 @@ pub struct Negotiated {
     pub comfort_noise: Option<u8>,
     /// Where to send. Unspecified (`0.0.0.0`) in the old form of hold: then nothing is sent.
     pub remote: SocketAddr,
-    /// Where to send RTCP: none if there is no port for it.
+    /// Where to send RTCP: none if there is no port for it, or they want nothing.
     pub rtcp: Option<SocketAddr>,
     /// Whether RTCP shares the port of RTP, both ways.
     pub rtcp_mux: bool,
@@ -174,7 +174,7 @@ pub fn offer(local: &Local) -> String {
         formats: &formats,
         direction: local.direction,
         ptime_ms: local.ptime_ms,
-        rtcp_mux: local.rtcp_mux,
+        rtcp: if local.rtcp_mux { RtcpPlace::SharedOrNamed } else { RtcpPlace::Named },
         voip_metrics: false,
         crypto: &crypto::offered(previous_audio(previous, &local.srtp), &local.srtp),
     };
@@ -228,7 +228,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated)
         formats: &formats,
         direction: negotiated.direction,
         ptime_ms: negotiated.ptime_ms,
-        rtcp_mux: negotiated.rtcp_mux,
+        rtcp: if negotiated.rtcp_mux { RtcpPlace::Shared } else { RtcpPlace::Named },
         voip_metrics: negotiated.voip_metrics,
         crypto: &crypto,
     };
@@ -255,8 +255,8 @@ pub fn accept(local: &Local, answer: &Description) -> Result<Negotiated, NotAcce
     let srtp = crypto::accepted(before, audio, &local.srtp)?;
     let offered = offered_formats(local);
     let ours = |theirs: &Format| offered.iter().find(|ours| ours.is_like(theirs));
-    let known: Vec<_> =
-        audio.formats.iter().filter(|theirs| ours(theirs).is_some()).copied().collect();
+    let theirs = audio.formats_as_offered(&offered);
+    let known: Vec<_> = theirs.into_iter().filter(|theirs| ours(theirs).is_some()).collect();
     let voice = known.iter().find(|theirs| theirs.encoding.is_voice()).copied();
     let voice = voice.ok_or(NotAcceptable::NoCommonCodec)?;
     // A number says what its describer wants to receive (RFC 3264 section 5.1).
@@ -295,6 +295,9 @@ fn negotiated(local: &Local, audio: &Audio, agreed: &Agreed, on_hold: bool) -> N
         let port = audio.remote.port().checked_add(1)?;
         Some(SocketAddr::new(audio.remote.ip(), port))
     };
+    let is_ours = |to: &SocketAddr| to.is_ipv4() == local.address.is_ipv4();
+    let apart = audio.rtcp.filter(is_ours).or_else(next_port);
+    let rtcp = if rtcp_mux { Some(audio.remote) } else { apart };
     Negotiated {
         codec: theirs.encoding,
         payload_type: theirs.payload_type,
@@ -307,7 +310,8 @@ fn negotiated(local: &Local, audio: &Audio, agreed: &Agreed, on_hold: bool) -> N
         }),
         comfort_noise: agreed.comfort_noise.map(|theirs| theirs.payload_type),
         remote: audio.remote,
-        rtcp: if rtcp_mux { Some(audio.remote) } else { audio.rtcp.or_else(next_port) },
+        // Who holds by `0.0.0.0` wants none either (RFC 3264 section 8.4).
+        rtcp: rtcp.filter(|to| !to.ip().is_unspecified()),
         rtcp_mux,
         voip_metrics: audio.voip_metrics,
         srtp: None,

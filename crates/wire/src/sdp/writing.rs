@@ -34,6 +34,18 @@ pub(super) fn session(
     session.to_string()
 }
 
+/// What our audio line says of where RTCP comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RtcpPlace {
+    /// With RTP (RFC 5761).
+    Shared,
+    /// To the port that is named. Who does not know multiplexing may still send RTCP to a port that
+    /// is named (RFC 3605); RTP's own is the only one that a leg has.
+    Named,
+    /// Whether they share is theirs to say: an offer.
+    SharedOrNamed,
+}
+
 /// What our audio line says.
 pub(super) struct AudioLine<'a> {
     pub(super) port: u16,
@@ -41,7 +53,7 @@ pub(super) struct AudioLine<'a> {
     pub(super) formats: &'a [Format],
     pub(super) direction: Direction,
     pub(super) ptime_ms: u16,
-    pub(super) rtcp_mux: bool,
+    pub(super) rtcp: RtcpPlace,
     pub(super) voip_metrics: bool,
     pub(super) crypto: &'a [Crypto],
 }
@@ -58,13 +70,13 @@ impl AudioLine<'_> {
         }
         lines.attributes.push(Attribute::with_value("ptime", self.ptime_ms));
         lines.attributes.push(Attribute::new(self.direction.name()));
-        lines.attributes.push(if self.rtcp_mux {
-            Attribute::new("rtcp-mux")
-        } else {
-            // Who does not know multiplexing may still send RTCP to a port that is named
-            // (RFC 3605); RTP's own is the only one that a leg has.
-            Attribute::with_value("rtcp", self.port)
-        });
+        let mux = || Attribute::new("rtcp-mux");
+        let named = || Attribute::with_value("rtcp", self.port);
+        match self.rtcp {
+            RtcpPlace::Shared => lines.attributes.push(mux()),
+            RtcpPlace::Named => lines.attributes.push(named()),
+            RtcpPlace::SharedOrNamed => lines.attributes.extend([mux(), named()]),
+        }
         if self.voip_metrics {
             lines.attributes.push(Attribute::with_value("rtcp-xr", "voip-metrics"));
         }

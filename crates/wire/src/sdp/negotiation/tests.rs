@@ -48,6 +48,7 @@ a=fmtp:102 0-15
 a=ptime:20
 a=sendrecv
 a=rtcp-mux
+a=rtcp:40000
 ";
     assert_eq!(offer(&local()), expected.replace('\n', "\r\n"));
 }
@@ -91,6 +92,20 @@ fn each_end_is_sent_its_own_numbers() {
     assert_eq!(negotiated.telephone_event, Some(events));
     assert!(!negotiated.fec() && !negotiated.rtcp_mux);
     assert_eq!(negotiated.rtcp, Some("192.0.2.1:20001".parse().unwrap()));
+}
+
+#[test]
+fn a_number_that_an_answer_does_not_explain_means_what_it_meant_in_the_offer() {
+    let answer = theirs("m=audio 20000 RTP/AVP 0 101\na=fmtp:101 0-15\n");
+    let negotiated = accept(&local(), &answer).unwrap();
+    let events =
+        TelephoneEvent { payload_type: 101, receive_payload_type: 101, clock_rate_hz: 8_000 };
+    assert_eq!((negotiated.codec, negotiated.telephone_event), (Encoding::Pcmu, Some(events)));
+    // One that it explains otherwise does not, nor one in an offer.
+    let other = "m=audio 20000 RTP/AVP 0 101\na=rtpmap:101 speex/8000\n";
+    assert_eq!(accept(&local(), &theirs(other)).unwrap().telephone_event, None);
+    let offer = theirs("m=audio 20000 RTP/AVP 0 101\n");
+    assert_eq!(super::answer(&offer, &local()).unwrap().1.telephone_event, None);
 }
 
 #[test]
@@ -263,6 +278,10 @@ fn rtcp_goes_where_they_say() {
     assert_eq!(rtcp("a=rtcp:53020 IN IP4 192.0.2.9\n", true), (to("192.0.2.9:53020"), false));
     assert_eq!(rtcp("a=rtcp-mux\n", true), (to("192.0.2.1:20000"), true));
     assert_eq!(rtcp("a=rtcp-mux\n", false), (to("192.0.2.1:20001"), false));
+    assert_eq!(rtcp("a=rtcp:53020 IN IP6 2001:db8::9\n", true), (to("192.0.2.1:20001"), false));
+    assert_eq!(rtcp("a=rtcp:9 IN IP4 0.0.0.0\n", true), (None, false));
+    assert_eq!(rtcp("c=IN IP4 0.0.0.0\n", true), (None, false));
+    assert_eq!(rtcp("c=IN IP4 0.0.0.0\na=rtcp-mux\n", true), (None, true));
     let last_port = theirs("m=audio 65535 RTP/AVP 0\n");
     assert_eq!(answer(&last_port, &local()).unwrap().1.rtcp, None);
 }

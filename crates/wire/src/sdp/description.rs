@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Connection, Media as MediaLines, Rtcp, Session};
 
-use super::crypto::{self, Crypto, Srtp};
+use super::crypto::Crypto;
 use super::reading::{self, Lines};
 use super::{Direction, Format, NotAcceptable};
 use crate::limits::{
@@ -51,7 +51,7 @@ pub struct Audio {
     /// The formats that we know, the one they like best first.
     pub formats: Vec<Format>,
     /// All formats' numbers, in the same order, with whether they say what it means.
-    numbers: Vec<(u8, bool)>,
+    pub(super) numbers: Vec<(u8, bool)>,
     /// Which way it flows, as they see it.
     pub direction: Direction,
     /// How much sound they want in a packet \[ms\].
@@ -190,21 +190,6 @@ impl Description {
 
     fn lines_of_audio(&self) -> impl Iterator<Item = &Audio> {
         self.media.iter().filter_map(|media| media.audio.as_ref().ok())
-    }
-
-    /// The first audio line that we can use with its place, or why there is none.
-    pub(super) fn usable(&self, srtp: &Srtp) -> Result<(usize, &Audio), NotAcceptable> {
-        let mut reason = NotAcceptable::NoAudio;
-        for (index, media) in self.media.iter().enumerate() {
-            let audio = media.audio.as_ref().map_err(|error| *error);
-            match audio.and_then(|audio| crypto::chosen(audio, srtp).map(|_| audio)) {
-                Ok(audio) => return Ok((index, audio)),
-                // Of several reasons the first that is about audio says most.
-                Err(error) if reason == NotAcceptable::NoAudio => reason = error,
-                Err(_) => {}
-            }
-        }
-        Err(reason)
     }
 }
 

@@ -163,7 +163,7 @@ impl Negotiated {
 pub fn offer(local: &Local) -> String {
     let formats = offered_formats(local);
     let previous = local.previous.as_ref();
-    let index = offered_index(previous, &local.srtp);
+    let index = offered_index(local);
     let protocol = previous
         .and_then(|previous| previous.media.get(index))
         .filter(|media| media.audio.is_ok())
@@ -176,7 +176,7 @@ pub fn offer(local: &Local) -> String {
         ptime_ms: local.ptime_ms,
         rtcp: if local.rtcp_mux { RtcpPlace::SharedOrNamed } else { RtcpPlace::Named },
         voip_metrics: false,
-        crypto: &crypto::offered(previous_audio(previous, &local.srtp), &local.srtp),
+        crypto: &crypto::offered(previous_audio(local), &local.srtp),
     };
     // A line is never taken away: unwanted ones stay with port 0 (RFC 3264 section 8.2).
     let mut medias: Vec<_> = previous
@@ -197,11 +197,9 @@ pub fn offer(local: &Local) -> String {
 /// # Errors
 /// [`NotAcceptable`] when no audio line can be used: the offer is to be refused with 488.
 pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated), NotAcceptable> {
-    let (index, audio) = offer.usable(&local.srtp)?;
-    check_family(audio, local)?;
+    let (index, audio) = usable(offer, local)?;
     let chosen = crypto::chosen(audio, &local.srtp)?;
-    let known: Vec<_> =
-        audio.formats.iter().filter(|it| local.codecs.contains(&it.encoding)).copied().collect();
+    let known = known(audio, local);
     let voice = chosen_voice(&known, local).ok_or(NotAcceptable::NoCommonCodec)?;
     // The offerer's numbers serve both ways (RFC 3264 section 6.1).
     let pair = |theirs: Format| Pair { theirs, receive_payload_type: theirs.payload_type };
@@ -246,13 +244,11 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Negotiated)
 /// # Errors
 /// [`NotAcceptable`] when the answer refuses our audio or does not fit it.
 pub fn accept(local: &Local, answer: &Description) -> Result<Negotiated, NotAcceptable> {
-    let previous = local.previous.as_ref();
-    let index = offered_index(previous, &local.srtp);
+    let index = offered_index(local);
     let audio = answer.media.get(index).ok_or(NotAcceptable::NoAudio)?.audio.as_ref();
     let audio = audio.map_err(|reason| *reason)?;
     check_family(audio, local)?;
-    let before = previous_audio(previous, &local.srtp);
-    let srtp = crypto::accepted(before, audio, &local.srtp)?;
+    let srtp = crypto::accepted(previous_audio(local), audio, &local.srtp)?;
     let offered = offered_formats(local);
     let ours = |theirs: &Format| offered.iter().find(|ours| ours.is_like(theirs));
     let theirs = audio.formats_as_offered(&offered);
@@ -373,12 +369,40 @@ fn companion(known: &[Format], encoding: Encoding, voice: &Format) -> Option<For
     }
 }
 
+/// The formats of their line that we have, too.
+fn known(audio: &Audio, local: &Local) -> Vec<Format> {
+    audio.formats.iter().filter(|it| local.codecs.contains(&it.encoding)).copied().collect()
+}
+
+/// Their first audio line that we can use with its place, or why there is none. Who has several
+/// lets us choose among them: by address (RFC 4091), by codec, plain or protected.
+fn usable<'a>(theirs: &'a Description, local: &Local) -> Result<(usize, &'a Audio), NotAcceptable> {
+    let mut reason = NotAcceptable::NoAudio;
+    for (index, media) in theirs.media.iter().enumerate() {
+        let audio = media.audio.as_ref().map_err(|error| *error);
+        match audio.and_then(|audio| check(audio, local).map(|()| audio)) {
+            Ok(audio) => return Ok((index, audio)),
+            // Of several reasons the first that is about audio says most.
+            Err(error) if reason == NotAcceptable::NoAudio => reason = error,
+            Err(_) => {}
+        }
+    }
+    Err(reason)
+}
+
+fn check(audio: &Audio, local: &Local) -> Result<(), NotAcceptable> {
+    check_family(audio, local)?;
+    crypto::chosen(audio, &local.srtp)?;
+    let voice = known(audio, local).into_iter().find(|format| format.encoding.is_voice());
+    voice.map(|_| ()).ok_or(NotAcceptable::NoCommonCodec)
+}
+
 /// The place of our audio line: that of the session so far, else behind its other lines.
-fn offered_index(previous: Option<&Description>, srtp: &Srtp) -> usize {
-    let Some(previous) = previous else {
+fn offered_index(local: &Local) -> usize {
+    let Some(previous) = &local.previous else {
         return 0;
     };
-    previous.usable(srtp).map_or_else(
+    usable(previous, local).map_or_else(
         |_| {
             let audio = previous.media.iter().position(super::description::Media::is_audio);
             audio.unwrap_or(previous.media.len())
@@ -388,8 +412,8 @@ fn offered_index(previous: Option<&Description>, srtp: &Srtp) -> usize {
 }
 
 /// Their audio line in the session so far.
-fn previous_audio<'a>(previous: Option<&'a Description>, srtp: &Srtp) -> Option<&'a Audio> {
-    previous?.usable(srtp).ok().map(|(_, audio)| audio)
+fn previous_audio(local: &Local) -> Option<&Audio> {
+    usable(local.previous.as_ref()?, local).ok().map(|(_, audio)| audio)
 }
 
 /// The transport of a session's first offer.
@@ -419,7 +443,7 @@ fn offered_formats(local: &Local) -> Vec<Format> {
         wanted.extend(clocks.into_iter().map(|clock| (Encoding::TelephoneEvent, clock)));
     }
     let previous = local.previous.as_ref().and_then(|previous| {
-        let (index, audio) = previous.usable(&local.srtp).ok()?;
+        let (index, audio) = usable(previous, local).ok()?;
         Some((&audio.formats, &previous.media[index].formats))
     });
     let theirs = previous.map_or(&[][..], |(formats, _)| formats);

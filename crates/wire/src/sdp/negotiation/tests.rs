@@ -159,6 +159,39 @@ fn an_offer_that_we_cannot_use_is_refused_with_the_reason() {
 }
 
 #[test]
+fn of_several_audio_lines_the_first_is_answered_that_can_be_used() {
+    let answered = |media: &str| {
+        let (text, negotiated) = answer(&theirs(media), &local()).unwrap();
+        let ports: Vec<_> = media_lines(&text)
+            .iter()
+            .map(|line| line.split(' ').nth(1).unwrap().to_owned())
+            .collect();
+        (ports, negotiated.remote.port(), negotiated.codec)
+    };
+    let at = |ports: [&str; 2], port, codec| (ports.map(str::to_owned).to_vec(), port, codec);
+    // An address of either family (RFC 4091).
+    let families = "m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:db8::2\nm=audio 4002 RTP/AVP 0\n";
+    assert_eq!(answered(families), at(["0", "40000"], 4_002, Encoding::Pcmu));
+    // One line for each codec, of which we do not have the first.
+    let codecs = "m=audio 4000 RTP/AVP 18\nm=audio 4002 RTP/AVP 8\n";
+    assert_eq!(answered(codecs), at(["0", "40000"], 4_002, Encoding::Pcma));
+    let both = "m=audio 4000 RTP/AVP 9\nm=audio 4002 RTP/AVP 8\n";
+    assert_eq!(answered(both), at(["40000", "0"], 4_000, Encoding::G722));
+    let local = Local { previous: Some(theirs(families)), ..local() };
+    let lines = ["m=audio 0 RTP/AVP 0", "m=audio 40000 RTP/AVP 111 9 0 8 13 101 102"];
+    assert_eq!(media_lines(&offer(&local)), lines);
+}
+
+#[test]
+fn only_codecs_that_are_listed_make_a_line_usable() {
+    let local = Local { codecs: vec![Encoding::Pcma], ..local() };
+    let offer = theirs("m=audio 4000 RTP/AVP 0 9\nm=audio 4002 RTP/AVP 8\n");
+    assert_eq!(answer(&offer, &local).unwrap().1.remote.port(), 4_002);
+    let offer = theirs("m=audio 4000 RTP/AVP 0\n");
+    assert_eq!(answer(&offer, &local).err(), Some(NotAcceptable::NoCommonCodec));
+}
+
+#[test]
 fn a_later_offer_keeps_lines_and_numbers_of_the_session() {
     let first = theirs(
         "m=video 7000 RTP/AVP 34\nm=audio 20000 RTP/AVPF 111 101 102 0\na=rtpmap:111 speex/8000\n\

@@ -1,12 +1,16 @@
 //! Somebody goes over from one conference to another in place of who leaves both.
 
+use crate::scripts::Script;
 use crate::stage::{Stage, colleague};
-use call::{LegChange, Video};
+use call::{LegChange, Mover, Party, Stance, Video};
 use model::command::Newcomer;
 use model::profile::Consulted;
 use model::{Affiliation, Author, CommandId, EventKind, LeaveReason, LegId, Refusal, Verb};
 
 const COMMAND: CommandId = CommandId(9);
+
+/// Scripts in which a company goes over.
+const SCRIPTS: u64 = 1_000;
 
 /// An agent has a call with a customer, and another one with an expert; its second seat is in the
 /// second conference.
@@ -158,4 +162,66 @@ fn two_of_a_company_who_consult_each_other_both_go_over() {
         let completed = EventKind::TransferCompleted { party: second, to: expert };
         assert_eq!(aside.told(&completed), 0, "nobody has handed on to anybody");
     }
+}
+
+/// A script of its own, whose ids are none of another script's.
+fn another(seed: u64) -> Script {
+    let mut script = Script::new(seed);
+    let (rules, lasts) = (script.stage.conference.profile().clone(), script.stage.prompts_last);
+    script.stage = Stage::seeded(rules, seed.is_multiple_of(2), 11);
+    script.stage.prompts_last = lasts;
+    script.stage.number_from(100_000);
+    script.newcomers = 100_000;
+    script
+}
+
+/// Whatever is going on in either conference: calls that ring, consultations, transfers, holds,
+/// prompts, connections that are about to take a seat.
+#[test]
+fn from_any_moment_of_any_script_a_company_goes_over_and_every_leg_has_one_end() {
+    let mut moved = 0;
+    for seed in 0..SCRIPTS {
+        let (mut from, mut to) = (Script::new(seed), another(seed + 3));
+        from.steps(1 + seed as usize % 30);
+        to.steps(1 + seed as usize % 23);
+        let (left, entered) = (&mut from.stage, &mut to.stage);
+        let seat = |stage: &Stage| {
+            let sits = |party: &&Party| {
+                let (id, conference) = (party.id, &stage.conference);
+                conference.may_pass_on(id).is_ok() && conference.company_of(id) > 0
+            };
+            stage.conference.parties().iter().find(sits).map(|party| party.id)
+        };
+        if left.over || entered.over {
+            continue;
+        }
+        let (Some(leaver), Some(replaced)) = (seat(left), seat(entered)) else { continue };
+        let movers = left.conference.let_go(left.now_ms, COMMAND, leaver);
+        let ids: Vec<_> = movers.iter().map(Mover::party).collect();
+        for mover in &movers {
+            assert!(left.legs.remove(&mover.leg()), "seed {seed}: it is ended, and goes over");
+            entered.legs.insert(mover.leg());
+        }
+        left.drain();
+        assert!(left.over && left.legs.is_empty(), "seed {seed}: {:?}", left.legs);
+        entered.conference.take_in(entered.now_ms, COMMAND, replaced, movers);
+        entered.drain();
+        moved += 1;
+        if !entered.over {
+            assert!(entered.conference.party(replaced).is_none(), "seed {seed}");
+            let room = |id| entered.conference.party(id).map(|party| party.stance);
+            assert!(ids.iter().all(|id| room(*id) == Some(Stance::Room)), "seed {seed}");
+            let alone = |party: &&Party| match party.stance {
+                Stance::Aside(agent) => entered.conference.party(agent).is_none(),
+                Stance::Room | Stance::Apart(_) | Stance::Beside(_) => false,
+            };
+            assert_eq!(entered.conference.parties().iter().find(alone), None, "seed {seed}");
+        }
+        while let Some(party) = entered.conference.parties().first().map(|party| party.id) {
+            entered.leaves(party);
+        }
+        assert!(entered.over && entered.legs.is_empty(), "seed {seed}: {:?}", entered.legs);
+        entered.audiences_see_what_they_may();
+    }
+    assert!(moved > SCRIPTS / 20, "{moved} of {SCRIPTS}");
 }

@@ -39,14 +39,14 @@ const PROFILES: [&str; 7] = [
     "open",
 ];
 
-struct Script {
-    stage: Stage,
+pub(crate) struct Script {
+    pub(crate) stage: Stage,
     book: Book,
     dice: Dice,
     seed: u64,
     callers: u64,
     /// Connections that were to take a seat.
-    newcomers: u64,
+    pub(crate) newcomers: u64,
     /// The prompts that were asked for, by the book's own numbers.
     prompts: Vec<AnnouncementId>,
     /// When each call is given up [ms].
@@ -70,7 +70,7 @@ fn rules(name: &str) -> Profile {
 }
 
 impl Script {
-    fn new(seed: u64) -> Script {
+    pub(crate) fn new(seed: u64) -> Script {
         let rules = rules(PROFILES[(seed % PROFILES.len() as u64) as usize]);
         Script::with(seed, rules.clone(), rules)
     }
@@ -476,16 +476,21 @@ impl Script {
         }
     }
 
-    /// Plays it to its end, and asserts after each step that all is as the book says. Returns
-    /// whether it ended by its rules.
-    fn play(&mut self) -> bool {
-        for _ in 0..STEPS {
+    /// Plays so many steps of it, and asserts after each that all is as the book says.
+    pub(crate) fn steps(&mut self, count: usize) {
+        for _ in 0..count {
             self.step();
             if self.stage.over || self.book.over {
-                break;
+                return;
             }
             self.check();
         }
+    }
+
+    /// Plays it to its end, and asserts after each step that all is as the book says. Returns
+    /// whether it ended by its rules.
+    fn play(&mut self) -> bool {
+        self.steps(STEPS);
         self.stage.audiences_see_what_they_may();
         let by_its_rules = self.stage.over || self.book.over;
         if by_its_rules {

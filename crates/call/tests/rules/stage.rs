@@ -54,10 +54,15 @@ impl Stage {
     }
 
     pub(crate) fn with(profile: Profile, record: bool) -> Stage {
+        Stage::seeded(profile, record, 7)
+    }
+
+    /// The seed decides the ids of those who are called.
+    pub(crate) fn seeded(profile: Profile, record: bool, seed: u64) -> Stage {
         let name = ConferenceName::parse("desk").expect("a name");
         let rules = Rules { parties_max: profile.parties_max, profile, record };
         let mut stage = Stage {
-            conference: Conference::new(ConferenceId(1), name, rules, 1_000, 7),
+            conference: Conference::new(ConferenceId(1), name, rules, 1_000, seed),
             view: None,
             events: vec![],
             audiences: BTreeMap::new(),

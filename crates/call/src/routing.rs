@@ -52,8 +52,8 @@ struct Scene<'a> {
     named: BTreeSet<PartyId>,
     /// Where somebody whispers to all of ours.
     whispering: BTreeSet<Circle>,
-    /// Who stands alone in the room, being from outside.
-    lone: Option<PartyId>,
+    /// Who stands alone, in the room or aside, being from outside.
+    lone: BTreeSet<PartyId>,
     /// Who hears how a call goes.
     calling: BTreeSet<PartyId>,
     /// Those of them for whom it rings: no sound comes from the far end.
@@ -180,7 +180,7 @@ impl<'a> Scene<'a> {
             by_id,
             named: BTreeSet::new(),
             whispering: BTreeSet::new(),
-            lone: None,
+            lone: BTreeSet::new(),
             calling: BTreeSet::new(),
             rung: BTreeSet::new(),
             tracked: tracks.filter_map(|(track, _)| track.party()).collect(),
@@ -199,13 +199,7 @@ impl<'a> Scene<'a> {
                 scene.whispering.insert(circle);
             }
         }
-        let mut in_room = parties.iter().filter(|party| {
-            party.is_connected() && party.stance == Stance::Room && party.phone == PhoneKey::Talking
-        });
-        scene.lone = match (in_room.next(), in_room.next()) {
-            (Some(lone), None) if !lone.role.is_ours() => Some(lone.id),
-            (Some(_) | None, _) => None,
-        };
+        scene.lone = lone(parties);
         scene
     }
 
@@ -258,7 +252,7 @@ impl<'a> Scene<'a> {
         if party.phone == PhoneKey::OnHold {
             return Some(EarClass::Music);
         }
-        if self.named.contains(&party.id) || self.lone == Some(party.id) {
+        if self.named.contains(&party.id) || self.lone.contains(&party.id) {
             return Some(EarClass::Named(party.id));
         }
         Some(match self.circle(party) {
@@ -356,7 +350,7 @@ impl<'a> Scene<'a> {
                 other.id != party.id && other.is_connected() && self.is_on_path(party, other)
             }),
             Stance::Room | Stance::Aside(_) => {
-                let lone = self.lone == Some(party.id) && !self.calling.contains(&party.id);
+                let lone = self.lone.contains(&party.id) && !self.calling.contains(&party.id);
                 lone && self.profile.holding.alone == Alone::Music
             }
             Stance::Beside(whom) => self
@@ -400,6 +394,25 @@ impl<'a> Scene<'a> {
             Circle::Alone(_) => false,
         }
     }
+}
+
+/// Those from outside of whom each stands where nobody else does.
+fn lone(parties: &[Party]) -> BTreeSet<PartyId> {
+    // Of each circle the first, as long as there is no second.
+    let mut first = BTreeMap::new();
+    for party in parties {
+        let circle = match party.stance {
+            Stance::Room => Circle::Room,
+            Stance::Aside(with) => Circle::Aside(with),
+            Stance::Apart(_) | Stance::Beside(_) => continue,
+        };
+        if party.is_connected() && party.phone == PhoneKey::Talking {
+            let alone = Some(party).filter(|_| !first.contains_key(&circle));
+            first.insert(circle, alone);
+        }
+    }
+    let lone = first.into_values().flatten();
+    lone.filter(|party| !party.role.is_ours()).map(|party| party.id).collect()
 }
 
 /// With whom somebody who is set apart goes on talking.

@@ -180,3 +180,23 @@ fn who_is_handed_a_consultation_and_does_not_come_leaves_it_as_it_was() {
         assert_eq!(seen.consults, (!at_once).then_some(expert));
     }
 }
+
+/// No consultant from outside sits in silence because an agent answers its other line.
+#[test]
+fn a_consultant_from_outside_who_is_alone_for_a_moment_hears_music() {
+    let (mut stage, _, agent) = (Stage::new("helpdesk3"), (), PartyId(2));
+    stage.customer();
+    stage.agent("A");
+    let target = crate::stage::outsider("X");
+    let verb = Verb::Consult { party: agent, target, room: None };
+    let expert = stage.calls(Author::Party(agent), verb, "X");
+    stage.answer(expert);
+    stage.change(agent, call::LegChange::Phone(call::PhoneKey::OnHold));
+    assert_eq!(stage.picture(), "A: M | C: M | X: M");
+    stage.change(agent, call::LegChange::Phone(call::PhoneKey::Talking));
+    assert_eq!(stage.picture(), "A: X | C: M | X: A");
+    stage.ask(Author::Admin, Verb::Hold { party: agent }).unwrap();
+    assert_eq!(stage.picture(), "A: M | C: M | X: M");
+    stage.ask(Author::Admin, Verb::Resume { party: agent }).unwrap();
+    assert_eq!(stage.picture(), "A: X | C: M | X: A");
+}

@@ -113,10 +113,10 @@ impl Book {
                 !self.people.iter().any(talks)
             }
             At::Beside(whom) => self.find(whom).is_some_and(|whom| self.hears_music(whom)),
-            At::Aside(_) => false,
-            At::Room => {
-                let there =
-                    |person: &&Person| person.is_up() && person.at == At::Room && !person.own_hold;
+            At::Room | At::Aside(_) => {
+                let there = |person: &&Person| {
+                    person.is_up() && person.at == listener.at && !person.own_hold
+                };
                 let alone = self.people.iter().filter(there).count() == 1;
                 alone && !listener.role.is_ours() && self.rules.holding.alone == Alone::Music
             }

@@ -132,7 +132,8 @@ impl Conference {
             return None;
         }
         let asks = |party: &Party| by == Author::Party(party.id);
-        let other = |party: &&Party| party.id != whom.id && party.is_connected();
+        let other =
+            |party: &&Party| party.id != whom.id && party.is_connected() && party.is_counted();
         let mut others = self.parties.iter().filter(other);
         let found = others.clone().find(|party| asks(party)).or_else(|| others.next());
         found.map(|party| party.id)

@@ -2,7 +2,7 @@
 
 use crate::stage::{Stage, colleague, outsider};
 use model::command::{Hearers, Supervision};
-use model::{Author, EventKind, PartyId, PartyView, Role, Verb};
+use model::{Action, Author, EventKind, PartyId, PartyView, Role, Verb};
 
 fn barging(stage: &mut Stage, beside: PartyId) -> PartyId {
     let mode = Supervision::Barge;
@@ -94,4 +94,19 @@ fn nobody_is_called_in_as_more_than_who_calls_it_may_appoint() {
     let customer = Verb::Invite { target: outsider("D"), role: Some(Role::Customer) };
     stage.by(staff, customer).expect("it may do less");
     stage.by(host, as_what(Role::CoHost)).expect("whom it may appoint");
+}
+
+/// Else what an agent is told that it may do would tell of a monitor.
+#[test]
+fn whom_somebody_may_pair_with_is_nobody_who_only_listens() {
+    let mut stage = Stage::new("expertflow");
+    let agent = stage.agent("A");
+    let mode = Supervision::Monitor;
+    let verb = Verb::Supervise { target: colleague("S"), beside: agent, mode };
+    let supervisor = stage.calls(Author::Admin, verb, "S");
+    stage.answer(supervisor);
+    stage.customer();
+    let allowed = stage.conference.allowed(stage.now_ms, Author::Party(agent), Some(agent));
+    let pair = allowed.parties[0].actions.iter().find(|verdict| verdict.action == Action::Pair);
+    assert!(pair.is_some_and(|verdict| verdict.refused.is_none()), "{pair:?}");
 }

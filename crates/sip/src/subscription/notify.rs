@@ -30,7 +30,12 @@ impl Endpoint {
         }
         match &mut subscription.state {
             State::Asked { .. } | State::Ending => return Err(SubscriptionError::WrongState),
-            State::Telling { next } => *next = Some(notification),
+            State::Telling { next } => {
+                // What follows on the last one is the last one instead.
+                let is_last = next.as_ref().and_then(|before| before.over);
+                notification.over = notification.over.or(is_last);
+                *next = Some(notification);
+            }
             State::Active => self.send_notify(now, id, notification),
         }
         Ok(())

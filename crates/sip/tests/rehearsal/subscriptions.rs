@@ -269,6 +269,22 @@ fn a_subscriber_is_told_refreshes_and_leaves() {
 }
 
 #[test]
+fn a_subscriber_that_leaves_while_it_is_told_something_is_told_the_last_word_whatever_follows() {
+    let mut world = World::new(2, 14);
+    let (id, tag) = subscribe(&mut world, 600);
+    tell(&mut world, id, "one");
+    let under_way = std::mem::take(&mut world.caught);
+    let leave = request("SUBSCRIBE", 2, &tag, "Event: conference\r\nExpires: 0\r\n");
+    send(&mut world, &leave);
+    tell(&mut world, id, "two");
+    world.caught = under_way;
+    assert_eq!(take_notify(&mut world, 200).1, "one");
+    assert_eq!(take_notify(&mut world, 200), ("terminated;reason=timeout".into(), "two".into()));
+    assert_eq!(world.nodes[1].asked.last(), Some(&(id, SubscriptionEvent::Ended)));
+    world.settle();
+}
+
+#[test]
 fn a_subscription_that_is_not_refreshed_ends() {
     let mut world = World::new(2, 6);
     let (id, tag) = subscribe(&mut world, 60);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use model::LegId;
 
-use crate::leg::Leg;
+use crate::leg::{Leg, Stage};
 use crate::switchboard::Switchboard;
 
 /// How a leg's keys come. Some phones send each press in two ways: the first that was heard counts,
@@ -21,9 +21,12 @@ pub(crate) enum KeyWay {
 }
 
 impl Switchboard {
-    /// A key came on a leg.
+    /// A key came on a leg. Who is called and has not answered is nobody yet that could say
+    /// anything.
     pub(crate) fn key(&mut self, now: Instant, id: LegId, way: KeyWay, digit: char) {
-        let Some(Leg { keys, .. }) = self.legs.get_mut(&id) else { return };
+        let Some(Leg { keys, stage: Stage::Up { .. }, .. }) = self.legs.get_mut(&id) else {
+            return;
+        };
         if *keys == KeyWay::Unheard {
             *keys = way;
         }

@@ -15,12 +15,27 @@ const ASTRAY_MS: i64 = BUFFERED_MS_MAX;
 /// Over the jitter that was seen \[ms\]: what the next packet may exceed it by.
 const MARGIN_MS: i64 = 4;
 
+/// A line that is out of reach of all that is remembered is believed after so long \[ms\]: three
+/// packets of 20 ms. What a stall held back comes faster than it was spoken, and is in reach again.
+const BEYOND_MS: i64 = 40;
+/// By how much packets of such a line may be sooner than its first \[ms\].
+const LEVEL_MS: i64 = 8;
+/// How long the first of them waits for that \[ms\].
+const DOUBT_MS: i64 = 60;
+
 /// The extremes of *transit*, arrival minus position, within a span.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     opened: i64,
     least: i64,
     most: i64,
+}
+
+/// Since when packets have come out of reach of all that is remembered, no sooner than the first.
+#[derive(Debug, Clone, Copy)]
+struct Beyond {
+    arrival: i64,
+    transit: i64,
 }
 
 /// One leg's estimate, all in samples. Only time in which packets come counts: a pause teaches
@@ -33,18 +48,20 @@ pub(crate) struct DelayEstimate {
     spans_seen: usize,
     /// Of all spans, so that a tick need not look at each.
     extremes: Option<(i64, i64)>,
+    beyond: Option<Beyond>,
 }
 
 impl DelayEstimate {
     /// Nothing is known; `per_ms` samples are a millisecond.
     pub(crate) fn new(per_ms: i64) -> DelayEstimate {
-        DelayEstimate { per_ms, spans: [None; SPANS], spans_seen: 0, extremes: None }
+        let spans = [None; SPANS];
+        DelayEstimate { per_ms, spans, spans_seen: 0, extremes: None, beyond: None }
     }
 
     /// Takes note of a packet of sound that came.
     pub(crate) fn push(&mut self, arrival: i64, at: i64) {
         let transit = arrival - at;
-        if self.is_astray(transit) {
+        if self.is_astray(transit) || self.is_beyond(arrival, transit) {
             *self = DelayEstimate::new(self.per_ms);
         }
         let length = SPAN_MS * self.per_ms;
@@ -75,12 +92,28 @@ impl DelayEstimate {
         else {
             return;
         };
-        let reach = (DELAY_MS_MAX - TICK_MS.cast_signed() - MARGIN_MS) * self.per_ms;
-        if latest.least - least > reach {
+        if latest.least - least > self.reach() {
             self.spans = [None; SPANS];
             self.spans[0] = Some(latest);
             self.spans_seen = 1;
         }
+    }
+
+    /// By how much longer than the shortest a packet may be on its way and still be played.
+    fn reach(&self) -> i64 {
+        (DELAY_MS_MAX - TICK_MS.cast_signed() - MARGIN_MS) * self.per_ms
+    }
+
+    /// A sender whose timestamps do not count its pauses: each makes the way longer for good, and
+    /// when they come to more than can be waited for, all that it says would be too late. True for
+    /// the packet that convinces.
+    fn is_beyond(&mut self, arrival: i64, transit: i64) -> bool {
+        let reach = self.reach();
+        let is_in_reach = self.extremes.is_none_or(|(least, _)| transit - least <= reach);
+        let level = |first: &Beyond| transit >= first.transit - LEVEL_MS * self.per_ms;
+        let first = self.beyond.filter(level).unwrap_or(Beyond { arrival, transit });
+        self.beyond = (!is_in_reach).then_some(first);
+        !is_in_reach && arrival - first.arrival >= BEYOND_MS * self.per_ms
     }
 
     fn is_astray(&self, transit: i64) -> bool {
@@ -95,6 +128,13 @@ impl DelayEstimate {
     pub(crate) fn due(&self, now: i64) -> Option<i64> {
         let (least, _) = self.extremes?;
         Some(now - least - self.target())
+    }
+
+    /// The same for a sound that begins: none while it is not known whether it came late, or its
+    /// way is longer from now on.
+    pub(crate) fn due_at_first(&self, now: i64) -> Option<i64> {
+        let doubts = |first: Beyond| now - first.arrival < DOUBT_MS * self.per_ms;
+        self.due(now).filter(|_| !self.beyond.is_some_and(doubts))
     }
 
     /// The delay to keep at most \[samples\]: a tick, because a tick's sound is taken at once, and
@@ -141,6 +181,26 @@ mod tests {
     #[test]
     fn the_delay_is_bounded() {
         assert_eq!(target_ms([0, 300, 0]), DELAY_MS_MAX);
+    }
+
+    #[test]
+    fn a_way_that_is_longer_for_good_is_believed_at_the_third_packet_and_a_stall_is_none() {
+        let mut estimate = DelayEstimate::new(8);
+        for packet in 0..100 {
+            estimate.push(packet * 160, packet * 160);
+        }
+        let mut late = |packet: i64, late_ms: i64| {
+            let arrival = packet * 160 + late_ms * 8;
+            estimate.push(arrival, packet * 160);
+            (estimate.target() / 8, estimate.due_at_first(arrival).is_some())
+        };
+        // Fifteen packets at once: the first seven are out of reach.
+        let stall: Vec<_> = (0..15).map(|number| late(100 + number, 300 - number * 20)).collect();
+        assert!(stall.iter().all(|(target_ms, _)| *target_ms == DELAY_MS_MAX));
+        assert_eq!(stall.iter().position(|(_, is_sure)| *is_sure), Some(7));
+        let pause = [115, 116, 117, 118].map(|packet| late(packet, 300));
+        let (doubt, start) = ((DELAY_MS_MAX, false), (DELAY_MS_START, true));
+        assert_eq!(pause, [doubt, doubt, start, start]);
     }
 
     #[test]

@@ -304,7 +304,7 @@ impl PlayoutBuffer {
 
     /// Begins to play if the first packet is due within this tick.
     fn start(&mut self, now: i64, frame: i64, ledger: &mut Ledger) -> bool {
-        let Some(due) = self.delay.due(now) else { return false };
+        let Some(due) = self.delay.due_at_first(now) else { return false };
         let slack = DELAY_MS_MAX * self.per_ms - self.delay.target();
         while let Some(packet) = self.packets.first() {
             if packet.samples == 0 || packet.end() <= due - slack {

@@ -95,3 +95,43 @@ fn after_each_pause_that_is_not_sent_a_word_is_heard_as_soon_as_before_and_the_p
         }
     }
 }
+
+/// A talker whose timestamps do not count what it does not send: what is heard of words of 800 ms,
+/// with pauses of that length between \[ms\], and how late their ends are \[ms\].
+fn words_between_still_clocks(codec: Codec, pause_ms: u64) -> Vec<(usize, u64)> {
+    let mut world = World::new();
+    world.enter(0, Phone::new(0, codec));
+    world.enter(1, Phone::new(1, codec));
+    world.phone(1).sends = false;
+    world.route(all_together(0..2));
+    world.run_ms(3_000);
+    let rate_hz = audio_codec(codec).rate_hz();
+    let per_ms = rate_hz as usize / 1_000;
+    let mut words = Vec::new();
+    for _ in 0..12 {
+        let phone = world.phone(0);
+        phone.sends = true;
+        phone.sine = Some(Sine::new(TONES_HZ[0], LOUD, rate_hz));
+        world.phone(1).heard.clear();
+        world.run_ms(800);
+        world.phone(0).sends = false;
+        world.run_ms(pause_ms);
+        let sounds = |part: &[i16]| part.iter().any(|sample| sample.unsigned_abs() > 1_500);
+        let parts: Vec<bool> = world.phone(1).heard.chunks(5 * per_ms).map(sounds).collect();
+        let last = parts.iter().rposition(|sounds| *sounds).unwrap_or(0) as u64;
+        let heard = 5 * parts.iter().filter(|sounds| **sounds).count();
+        words.push((heard, (5 * last).saturating_sub(800)));
+    }
+    words
+}
+
+#[test]
+fn words_are_whole_and_not_later_and_later_where_the_clock_stands_still_in_pauses() {
+    for codec in [Codec::Pcmu, Codec::Opus] {
+        for pause_ms in [40, 100, 200, 250, 300, 390, 500, 1_000, 5_000] {
+            let words = words_between_still_clocks(codec, pause_ms);
+            let whole = words.iter().all(|(heard_ms, late_ms)| *heard_ms >= 780 && *late_ms <= 130);
+            assert!(whole, "{codec} {pause_ms}: {words:?}");
+        }
+    }
+}

@@ -1,12 +1,13 @@
 //! Who may do what, as a configuration says it: `[access]`, `[users.NAME]` and `[[routes]]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::SrtpPolicy;
 use serde::Deserialize;
 use sip::access::{
     Access, CallsOut, Choice, From, Network, Pattern, PatternError, Pin, Route, Target, Template,
+    Trunk, is_number,
 };
 use sip::digest::{Algorithm, Ha1, Secrets};
 use switchboard::TrunkAudio;
@@ -25,11 +26,19 @@ pub struct AccessTable {
     /// Networks whose hosts are asked for no password. Left out: this machine, as long as there
     /// are no users and no routes.
     trusted: Option<Vec<NetworkText>>,
+    /// Emergency numbers: whoever may call out reaches them, without a route and beyond every
+    /// bound.
+    emergency: BTreeSet<String>,
 }
 
 impl Default for AccessTable {
     fn default() -> AccessTable {
-        AccessTable { realm: "convoke".to_owned(), md5: true, trusted: None }
+        AccessTable {
+            realm: "convoke".to_owned(),
+            md5: true,
+            trusted: None,
+            emergency: BTreeSet::new(),
+        }
     }
 }
 
@@ -239,6 +248,12 @@ pub enum AccessError {
     /// A route names a trunk that is not there, or that calls cannot go to.
     #[error("a route names the trunk {0}, which is not there or has no proxy")]
     NoTrunk(String),
+    /// An emergency number is none.
+    #[error("emergency = [{0:?}] is no number, such as 112")]
+    NoNumber(String),
+    /// No trunk takes emergency calls.
+    #[error("[access] has emergency numbers, and no trunk with a proxy says emergency = true")]
+    NoHelp,
     /// A route leads to somebody who is no user, and so nowhere.
     #[error("the route {0} leads to the user {1}, and there is no [users.{1}]")]
     NoUser(String, String),
@@ -254,7 +269,7 @@ pub(crate) fn access(
 ) -> Result<(Access, BTreeMap<String, TrunkAudio>), AccessError> {
     let plain = users.is_empty() && routes.is_empty() && trunks.is_empty();
     let (trunks, audio) = crate::trunks::trunks(trunks, &variable)?;
-    let AccessTable { realm, md5, trusted } = table;
+    let AccessTable { realm, md5, trusted, emergency } = table;
     let trusted = match trusted {
         Some(named) => named.into_iter().map(|NetworkText(network)| network).collect(),
         None if plain => Network::loopback().to_vec(),
@@ -275,7 +290,14 @@ pub(crate) fn access(
     }
     let routes = routes.into_iter().map(|line| line.with_pin(&variable));
     let routes = routes.collect::<Result<Vec<Route>, AccessError>>()?;
-    let access = Access { realm, md5, users: kept, calls_out, trunks, trusted, routes };
+    let access = Access { realm, md5, users: kept, calls_out, trunks, trusted, routes, emergency };
+    let takes_any = |trunk: &Trunk| trunk.emergency && trunk.proxy.is_some();
+    if let Some(number) = access.emergency.iter().find(|number| !is_number(number)) {
+        return Err(AccessError::NoNumber(number.clone()));
+    }
+    if !access.emergency.is_empty() && !access.trunks.values().any(takes_any) {
+        return Err(AccessError::NoHelp);
+    }
     if let Some(missing) = access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
         return Err(AccessError::NoTrunk(missing.to_owned()));
     }
@@ -411,6 +433,20 @@ mod tests {
         assert!(told.contains("not open to strangers"), "{told}");
         let told = read("[[routes]]\nmatch = \"*\"\nnumber = \"1\"").unwrap_err();
         assert!(told.contains("has trunks"), "{told}");
+    }
+
+    #[test]
+    fn emergency_numbers_are_numbers_and_want_a_trunk_that_takes_them() {
+        let access = "[access]\nemergency = [\"112\"]\n";
+        let trunk = "[trunks.carrier]\nproxy = \"sip:gw\"\n";
+        assert!(read(access).unwrap_err().contains("says emergency = true"));
+        assert!(read(&format!("{access}{trunk}")).unwrap_err().contains("says emergency = true"));
+        let ready = read(&format!("{access}{trunk}emergency = true\n")).unwrap();
+        let alice = Origin::User("alice".into());
+        let way = ready.route(&alice, "112").unwrap();
+        assert!(matches!(way, Destination::Number { number, .. } if number == "112"));
+        let told = read("[access]\nemergency = [\"help\"]\n").unwrap_err();
+        assert!(told.contains("no number"), "{told}");
     }
 
     #[test]

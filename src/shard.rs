@@ -336,6 +336,10 @@ fn hand_on(
             let source = source.map(tracing::field::display);
             tracing::warn!(target: "security", user, country, source, "first call to a country");
         }
+        Output::Emergency { user, number, source } => {
+            let source = source.map(tracing::field::display);
+            tracing::warn!(target: "security", user, number, source, "emergency call");
+        }
         Output::KeysInClear { with } => {
             tracing::warn!(
                 ?with,

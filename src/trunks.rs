@@ -41,6 +41,9 @@ struct TrunkText {
     #[serde(default)]
     uri: UriText,
     account: Option<AccountText>,
+    /// Whether every call to an emergency number may go to it.
+    #[serde(default)]
+    emergency: bool,
     /// Whether it believes us, and we believe it, who calls.
     #[serde(default)]
     trusted: bool,
@@ -136,6 +139,7 @@ impl TryFrom<TrunkText> for TrunkTable {
                 UriText::Sip => NumberScheme::Sip,
                 UriText::Tel => NumberScheme::Tel,
             },
+            emergency: text.emergency,
             trusted: text.trusted,
             caller: text.caller,
             inbound: rewrites(&text.inbound)?,

@@ -478,6 +478,7 @@ impl World {
             Output::Registered(_)
             | Output::KeysInClear { .. }
             | Output::NewCountry { .. }
+            | Output::Emergency { .. }
             | Output::Security(_)
             | Output::Denied { .. }
             | Output::Trunk(_) => {}

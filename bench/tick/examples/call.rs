@@ -87,6 +87,7 @@ impl House {
                 | Output::Registered(_)
                 | Output::KeysInClear { .. }
                 | Output::NewCountry { .. }
+                | Output::Emergency { .. }
                 | Output::Security(_)
                 | Output::Denied { .. }
                 | Output::Trunk(_) => {}

@@ -194,6 +194,7 @@ impl Reading {
             "Times that a user had a number called in a country that it had not called before",
             signal.new_countries,
         )?;
+        out.counter("emergency_calls", "Calls to emergency numbers", signal.emergency_calls)?;
         out.counters(
             "sip_turned_away",
             "SIP requests turned away before anything was kept of them, by reason",

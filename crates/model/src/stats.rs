@@ -179,6 +179,8 @@ pub struct SignalStats {
     pub panics: u64,
     /// Times that a user had a country called for the first time.
     pub new_countries: u64,
+    /// Calls to emergency numbers.
+    pub emergency_calls: u64,
     /// The trunks, by name.
     pub trunks: Vec<TrunkView>,
 }

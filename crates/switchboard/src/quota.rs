@@ -61,6 +61,8 @@ pub(crate) struct CallsOut {
     by_leg: BTreeMap<LegId, String>,
     /// How often a user has called a country for the first time.
     pub(crate) new_countries: u64,
+    /// How many calls to emergency numbers there were.
+    pub(crate) emergencies: u64,
 }
 
 #[derive(Debug, Default)]
@@ -124,9 +126,14 @@ impl Switchboard {
         (origin, source): (&Origin, Option<IpAddr>),
         destination: &Destination,
     ) -> Result<Payer, Refusal> {
-        let (Destination::Number { number, .. }, Some(user)) = (destination, origin.user()) else {
+        let Destination::Number { number, .. } = destination else { return Ok(Payer::default()) };
+        if self.sip.access().emergency.contains(number) {
+            self.calls_out.emergencies += 1;
+            let (user, number) = (origin.user().map(str::to_owned), number.clone());
+            self.outputs.push_back(Output::Emergency { user, number, source });
             return Ok(Payer::default());
-        };
+        }
+        let Some(user) = origin.user() else { return Ok(Payer::default()) };
         let most = self.sip.access().calls_out.get(user).copied().unwrap_or_default();
         let legs = &self.legs;
         self.calls_out.by_leg.retain(|leg, _| legs.contains_key(leg));

@@ -77,12 +77,14 @@ fn is_over(now: Instant, began: Instant) -> bool {
 }
 
 impl Switchboard {
-    /// Takes a place on a trunk for a leg; false if it has none left.
+    /// Takes a place on a trunk for a leg; false if it has none left. A call to an emergency number
+    /// is never refused one by us: the trunk may.
     pub(crate) fn take_place(&mut self, now: Instant, name: &str, leg: LegId) -> bool {
         let legs = &self.legs;
         self.trunk_use.by_leg.retain(|leg, _| legs.contains_key(leg));
         let trunk = self.sip.access().trunks.get(name);
-        let has_room = trunk.is_some_and(|trunk| self.trunk_use.has_room(now, name, trunk));
+        let has_room = self.is_emergency(leg)
+            || trunk.is_some_and(|trunk| self.trunk_use.has_room(now, name, trunk));
         if has_room {
             self.trunk_use.take(now, name, leg);
         } else {
@@ -101,6 +103,11 @@ impl Switchboard {
         headers: ExtraHeaders,
     ) -> bool {
         let mut left = self.in_drawn_order(choices);
+        if self.sip.access().emergency.contains(&number) {
+            // Those that seem to be out may be there all the same, and are tried last.
+            let is_out = |name: &String| self.sip.standing(name).is_some_and(|it| it.is_out());
+            left.sort_by_key(is_out);
+        }
         left.reverse();
         let local = local.clone();
         self.seizures.insert(leg, Seizure { number, local, headers, left });
@@ -158,7 +165,7 @@ impl Switchboard {
         let local = audio::as_agreed_with(self.config.audio_of(name), seizure.local.clone());
         let srtp = self.srtp_going_out(self.srtp_of_trunk(name));
         let is_out = self.sip.standing(name).is_some_and(|standing| standing.is_out());
-        if is_out || !self.take_place(now, name, leg) {
+        if is_out && !self.is_emergency(leg) || !self.take_place(now, name, leg) {
             return false;
         }
         let local = Local { srtp: self.draw_srtp(srtp), ..local };
@@ -208,6 +215,12 @@ impl Switchboard {
             true => Stalled::Ends,
             false => Stalled::WaitsOn,
         }
+    }
+
+    /// Whether a call out is to an emergency number.
+    fn is_emergency(&self, leg: LegId) -> bool {
+        let seizure = self.seizures.get(&leg);
+        seizure.is_some_and(|it| self.sip.access().emergency.contains(&it.number))
     }
 
     /// A trunk did not take a call: its place is free again.

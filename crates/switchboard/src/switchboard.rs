@@ -109,6 +109,15 @@ pub enum Output {
         /// The host that its call comes from, where one does.
         source: Option<IpAddr>,
     },
+    /// An emergency number is called: whoever runs the server should know.
+    Emergency {
+        /// The user who calls, if it is one.
+        user: Option<String>,
+        /// The number.
+        number: String,
+        /// The host that its call comes from, where one does.
+        source: Option<IpAddr>,
+    },
     /// A call is refused, or not made, for its keys for SRTP would go by signalling that others can
     /// read. Told now and then only, for whoever looks why a phone does not work.
     KeysInClear {
@@ -403,6 +412,7 @@ impl Switchboard {
             one_way: self.one_way.clone(),
             panics: 0,
             new_countries: self.calls_out.new_countries,
+            emergency_calls: self.calls_out.emergencies,
             trunks: self.trunk_views(),
         }
     }

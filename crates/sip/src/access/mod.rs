@@ -17,7 +17,7 @@ mod rates;
 mod route;
 mod trunk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::digest::{Algorithm, Secrets};
@@ -60,6 +60,9 @@ pub struct Access {
     /// Who reaches what, the first that fits. None at all: every user and every conference, for
     /// all but strangers.
     pub routes: Vec<Route>,
+    /// Numbers that whoever may call out reaches without a route and beyond every bound, as they
+    /// are written here.
+    pub emergency: BTreeSet<String>,
 }
 
 impl Access {
@@ -74,6 +77,7 @@ impl Access {
             trunks: BTreeMap::new(),
             trusted: Network::loopback().to_vec(),
             routes: Vec::new(),
+            emergency: BTreeSet::new(),
         }
     }
 

@@ -101,6 +101,11 @@ impl Access {
         };
         let found = self.routes.iter().find_map(|route| self.follow(route, origin, name));
         let found = match found {
+            Some(to) if self.is_emergency(&to) => Some(self.also_by_help(to)),
+            // No other route takes what somebody dials who needs help.
+            other => self.help(origin, name).or(other),
+        };
+        let found = match found {
             None if self.routes.is_empty() => self.without_routes(origin, name),
             other => other,
         };
@@ -108,6 +113,36 @@ impl Access {
             Origin::Stranger => Denied::Unknown,
             Origin::Trusted | Origin::User(_) | Origin::Trunk(_) => Denied::NoRoute,
         })
+    }
+
+    fn is_emergency(&self, to: &Destination) -> bool {
+        match to {
+            Destination::Number { number, .. } => self.emergency.contains(number),
+            Destination::Conference(_) | Destination::Lobby { .. } | Destination::User(_) => false,
+        }
+    }
+
+    /// An emergency number is reached without a route, too, but not by who is not known, and not
+    /// by whom a trunk sends.
+    fn help(&self, origin: &Origin, name: &str) -> Option<Destination> {
+        let may_call_out = match origin {
+            Origin::Trusted | Origin::User(_) => true,
+            Origin::Stranger | Origin::Trunk(_) => false,
+        };
+        let number = self.emergency.get(name).filter(|_| may_call_out)?.clone();
+        Some(self.also_by_help(Destination::Number { choices: Vec::new(), number }))
+    }
+
+    /// The same, with all trunks for emergency calls behind its own.
+    fn also_by_help(&self, mut to: Destination) -> Destination {
+        if let Destination::Number { choices, .. } = &mut to {
+            for (name, _) in self.trunks.iter().filter(|(_, trunk)| trunk.emergency) {
+                if !choices.iter().any(|choice| choice.trunk == *name) {
+                    choices.push(Choice { trunk: name.clone(), priority: u16::MAX, weight: 1 });
+                }
+            }
+        }
+        to
     }
 
     /// Where one route leads, if it is for that origin and name.

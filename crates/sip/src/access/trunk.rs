@@ -21,6 +21,8 @@ pub struct Trunk {
     pub scheme: NumberScheme,
     /// Our account with it, shown if it asks.
     pub account: Option<Account>,
+    /// Whether every call to an emergency number may go to it.
+    pub emergency: bool,
     /// Whether it believes us, and we believe it, who calls (RFC 3325 §3).
     pub trusted: bool,
     /// Who calls, where the one who does has no number.
@@ -105,6 +107,7 @@ impl Trunk {
             proxy,
             scheme: NumberScheme::Sip,
             account: None,
+            emergency: false,
             trusted: false,
             caller: None,
             inbound: Vec::new(),

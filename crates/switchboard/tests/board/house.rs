@@ -72,6 +72,8 @@ pub(crate) struct House {
     pub(crate) suspicions: Vec<&'static str>,
     /// Who had a country called that it had not called before.
     pub(crate) countries: Vec<(String, String)>,
+    /// Who called which emergency number.
+    pub(crate) emergencies: Vec<(Option<String>, String)>,
     /// With whom a call was not to be, for its keys would have been told.
     pub(crate) keys_in_clear: Vec<String>,
 }
@@ -147,6 +149,7 @@ impl House {
             denied: Vec::new(),
             suspicions: Vec::new(),
             countries: Vec::new(),
+            emergencies: Vec::new(),
             keys_in_clear: Vec::new(),
         }
     }
@@ -211,6 +214,7 @@ impl House {
                 | Output::Registered(_)
                 | Output::Trunk(_) => {}
                 Output::NewCountry { user, country, .. } => self.countries.push((user, country)),
+                Output::Emergency { user, number, .. } => self.emergencies.push((user, number)),
                 Output::KeysInClear { with } => self.keys_in_clear.push(with),
                 Output::Security(suspicion) => self.suspicions.push(suspicion.reason),
             }

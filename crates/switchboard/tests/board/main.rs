@@ -5,6 +5,7 @@
 mod capacity;
 mod digits;
 mod drain;
+mod emergency;
 mod families;
 mod focus;
 mod house;

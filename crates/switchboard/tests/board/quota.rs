@@ -32,6 +32,7 @@ fn access() -> Access {
         ]),
         trunks: BTreeMap::from([("carrier".to_owned(), carrier)]),
         trusted: Vec::new(),
+        emergency: ["+49112".to_owned()].into(),
         routes: vec![route(any, out), route(room, to_room)],
         ..Access::local()
     }
@@ -80,6 +81,12 @@ fn a_user_begins_as_many_calls_out_in_an_hour_as_it_may_and_others_any_number() 
     }
     assert_eq!(out(&mut house, "alice").last(), Some(&Refusal::NotAllowed.sip_status()));
     assert_eq!(out(&mut house, "alice").last(), Some(&403));
+    let mut in_need = Phone::new("alice", 100);
+    in_need.call_id = "call-112".to_owned();
+    house.take(in_need.address);
+    let answers = statuses(&show(&mut house, &mut in_need, "INVITE", "+49112"));
+    assert!(!answers.is_empty() && answers.iter().all(|status| *status < 300), "{answers:?}");
+    assert_eq!(house.emergencies, [(Some("alice".to_owned()), "+49112".to_owned())]);
     assert!(out(&mut house, "ben").iter().all(|status| *status < 300));
     let hits = |house: &House| house.board.stats().limits["calls_out"];
     assert_eq!(hits(&house), 2);

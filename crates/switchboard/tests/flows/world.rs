@@ -336,6 +336,7 @@ impl World {
                 | Output::Trunk(_)
                 | Output::KeysInClear { .. }
                 | Output::NewCountry { .. }
+                | Output::Emergency { .. }
                 | Output::Security(_)
                 | Output::Denied { .. } => {}
             }

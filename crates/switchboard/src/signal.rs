@@ -489,7 +489,11 @@ impl Switchboard {
         let (before, version) = ((**local).clone(), local.version + 1);
         let local = Local { version, ..before.clone() };
         let Some(sdp) = sdp else {
-            let offer = sdp::offer(&local);
+            let again = sdp::offer(&before);
+            let (offer, local) = match again == *before_said {
+                true => (again, before),
+                false => (sdp::offer(&local), local),
+            };
             if let Some(Leg { stage: Stage::Up { local: said, .. }, .. }) = self.legs.get_mut(&id) {
                 **said = local;
             }

@@ -14,5 +14,6 @@ mod limits;
 mod patience;
 mod quota;
 mod reload;
+mod renewal;
 mod trunks;
 mod users;

@@ -6,8 +6,8 @@ use std::fmt;
 use model::SrtpPolicy;
 use serde::Deserialize;
 use sip::access::{
-    Access, CallsOut, Choice, From, Network, Pattern, PatternError, Pin, Route, Target, Template,
-    Trunk, is_number,
+    Access, CallsOut, Choice, Cost, From, Network, Pattern, PatternError, Pin, Route, Target,
+    Template, Trunk, is_number,
 };
 use sip::digest::{Algorithm, Ha1, Secrets};
 use switchboard::TrunkAudio;
@@ -76,6 +76,7 @@ struct UserText {
     srtp: Option<SrtpPolicy>,
     calls_out_per_hour: Option<u32>,
     calls_out_at_once: Option<u32>,
+    spend_per_day: Option<f64>,
 }
 
 impl TryFrom<UserText> for User {
@@ -94,11 +95,16 @@ impl TryFrom<UserText> for User {
                     .to_owned(),
             );
         }
-        let UserText { password_env, srtp, calls_out_per_hour, calls_out_at_once, .. } = text;
+        let UserText { password_env, srtp, calls_out_per_hour, .. } = text;
         if calls_out_per_hour.is_some_and(|calls| calls > CALLS_OUT_MAX) {
             return Err(format!("calls_out_per_hour is {CALLS_OUT_MAX} at most, or left out"));
         }
-        let calls_out = CallsOut { per_hour: calls_out_per_hour, at_once: calls_out_at_once };
+        let spend_per_day = text.spend_per_day.map(Cost::try_from).transpose();
+        let calls_out = CallsOut {
+            per_hour: calls_out_per_hour,
+            at_once: text.calls_out_at_once,
+            spend_per_day: spend_per_day.map_err(|wrong| format!("spend_per_day: {wrong}"))?,
+        };
         Ok(User { md5, sha256, password_env, srtp, calls_out })
     }
 }
@@ -257,6 +263,9 @@ pub enum AccessError {
     /// A route leads to somebody who is no user, and so nowhere.
     #[error("the route {0} leads to the user {1}, and there is no [users.{1}]")]
     NoUser(String, String),
+    /// A user's calls are bounded by what they cost, and of a trunk's nobody knows.
+    #[error("the user {0} has spend_per_day, and the trunk {1} no prices")]
+    NoPrices(String, String),
 }
 
 /// Puts the tables together; gives also what is agreed on with each trunk. `variable` looks up a
@@ -300,6 +309,14 @@ pub(crate) fn access(
     }
     if let Some(missing) = access.routes.iter().find_map(|route| missing_trunk(&access, route)) {
         return Err(AccessError::NoTrunk(missing.to_owned()));
+    }
+    let mut bounded = access.calls_out.iter().filter(|(_, most)| most.spend_per_day.is_some());
+    if let Some((user, _)) = bounded.next() {
+        let has_none =
+            |(_, trunk): &(&String, &Trunk)| trunk.proxy.is_some() && trunk.prices.is_empty();
+        if let Some((trunk, _)) = access.trunks.iter().find(has_none) {
+            return Err(AccessError::NoPrices(user.clone(), trunk.clone()));
+        }
     }
     for route in &access.routes {
         if let Target::User(template) = &route.to
@@ -447,6 +464,18 @@ mod tests {
         assert!(matches!(way, Destination::Number { number, .. } if number == "112"));
         let told = read("[access]\nemergency = [\"help\"]\n").unwrap_err();
         assert!(told.contains("no number"), "{told}");
+    }
+
+    #[test]
+    fn who_may_spend_so_much_needs_trunks_whose_prices_are_known() {
+        let user = "[users.a]\npassword_env = \"SECRET\"\nspend_per_day = 20\n";
+        let trunk = "[trunks.carrier]\nproxy = \"sip:gw\"\n";
+        let told = read(&format!("{user}{trunk}")).unwrap_err();
+        assert!(told.contains("user a") && told.contains("carrier no prices"), "{told}");
+        let access = read(&format!("{user}{trunk}prices = [[\"+%\", 0.5]]")).unwrap();
+        assert_eq!(access.calls_out["a"].spend_per_day, Some(Cost::try_from(20.0).unwrap()));
+        let told = read(&user.replace("20", "-1")).unwrap_err();
+        assert!(told.contains("spend_per_day: an amount of money"), "{told}");
     }
 
     #[test]

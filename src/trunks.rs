@@ -6,8 +6,8 @@ use std::time::Duration;
 use model::SrtpPolicy;
 use serde::Deserialize;
 use sip::access::{
-    NumberScheme, Pattern, PatternError, Rewrite, Template, Trunk, TrunkHeaders, is_number,
-    is_of_trust,
+    Cost, NoCost, NumberScheme, Pattern, PatternError, Rewrite, Template, Trunk, TrunkHeaders,
+    is_number, is_of_trust,
 };
 use sip::digest::{Account, Password};
 use sip::limits::{ANSWER_WAIT_MAX, REGISTER_S_MAX};
@@ -54,6 +54,9 @@ struct TrunkText {
     inbound: Vec<(String, String)>,
     #[serde(default)]
     outbound: Vec<(String, String)>,
+    /// Pattern of a number of ours, and what a minute costs.
+    #[serde(default)]
+    prices: Vec<(String, f64)>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -144,6 +147,7 @@ impl TryFrom<TrunkText> for TrunkTable {
             caller: text.caller,
             inbound: rewrites(&text.inbound)?,
             outbound: rewrites(&text.outbound)?,
+            prices: prices(&text.prices)?,
             headers: TrunkHeaders {
                 set: headers(text.headers)?,
                 keep: names(&text.keep)?,
@@ -202,6 +206,15 @@ fn rewrites(rules: &[(String, String)]) -> Result<Vec<Rewrite>, String> {
     };
     let rules: Result<_, PatternError> = rules.iter().map(rewrite).collect();
     rules.map_err(|wrong| wrong.to_string())
+}
+
+fn prices(list: &[(String, f64)]) -> Result<Vec<(Pattern, Cost)>, String> {
+    let price = |(numbers, amount): &(String, f64)| {
+        let pattern = numbers.parse().map_err(|wrong: PatternError| wrong.to_string())?;
+        let cost = Cost::try_from(*amount).map_err(|wrong: NoCost| wrong.to_string())?;
+        Ok((pattern, cost))
+    };
+    list.iter().map(price).collect()
 }
 
 fn headers(named: BTreeMap<String, String>) -> Result<Vec<(HeaderName, String)>, String> {
@@ -270,6 +283,7 @@ mod tests {
              proxy = \"sip:gw.example:5070;transport=tcp\"\nuri = \"tel\"\ntrusted = true\n\
              account = { user = \"us\", password_env = \"SECRET\", realm = \"carrier\" }\n\
              caller = \"+4930\"\ninbound = [[\"00%\", \"+$1\"]]\noutbound = [[\"+%\", \"00$1\"]]\n\
+             prices = [[\"+49%\", 0.025], [\"+%\", 3]]\n\
              headers = { X-Customer = \"4711\" }\nkeep = [\"X-Tenant\"]\n\
              strip = [\"User-to-User\"]\n\
              codecs = [\"pcma\", \"g722\"]\ndtmf = \"info\"\n\
@@ -283,6 +297,10 @@ mod tests {
         assert_eq!(carrier.account.as_ref().map(|account| account.user.as_str()), Some("us"));
         assert_eq!((carrier.calls_max, carrier.patience), (3, Duration::from_secs(2)));
         assert_eq!(carrier.progress_within, Duration::from_secs(7));
+        let price = |number| carrier.price(number).map(Ok);
+        assert_eq!(price("+49301"), Some(Cost::try_from(0.025)));
+        assert_eq!(price("+44"), Some(Cost::try_from(3.0)));
+        assert_eq!(price("112"), None);
         assert_eq!(carrier.headers.set[0].1, "4711");
         assert!(carrier.headers.carries(&HeaderName::Other("x-tenant".into())));
         let codecs = vec![Encoding::Pcma, Encoding::G722];
@@ -302,6 +320,7 @@ mod tests {
             ("[a]\nproxy = \"sip:x\"\nstrip = [\"Contact\"]", "writes this header itself"),
             ("[a]\nproxy = \"sip:x\"\nregister_s = 600", "our account"),
             ("[a]\nproxy = \"sip:x\"\ncaller = \"us\"", "+4930123"),
+            ("[a]\nproxy = \"sip:x\"\nprices = [[\"%\", -1]]", "amount of money"),
             ("[a]\nproxy = \"sip:x\"\ncodecs = [\"g729\"]", "unknown variant `g729`"),
             ("[a]\nproxy = \"sip:x\"\naccount = { user = \"u\", password_env = \"NO\" }", "NO"),
         ] {

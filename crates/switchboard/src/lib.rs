@@ -30,6 +30,7 @@ mod roster;
 mod seizure;
 mod send_digits;
 mod signal;
+mod spending;
 mod srtp;
 mod switchboard;
 mod text;

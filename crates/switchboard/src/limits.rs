@@ -45,6 +45,15 @@ pub const CALLS_OUT_WINDOW: Duration = Duration::from_secs(3_600);
 /// is counted is remembered by 16 bytes.
 pub const CALLS_OUT_MAX: u32 = 3_600;
 
+/// The span over which what a user spends on calls out is counted: a day.
+pub const SPENDING_WINDOW: Duration = Duration::from_secs(86_400);
+
+/// How finely it is counted: what is spent in an hour is kept as one sum, 25 of a day.
+pub const SPENDING_COUNTED_BY: Duration = Duration::from_secs(3_600);
+
+/// A call is paid for by the minute, each as it begins, as carriers do.
+pub const BILLED_BY: Duration = Duration::from_secs(60);
+
 /// How often it is told that a call is refused for its keys would go in clear: who looks finds a
 /// line, and a phone that tries again and again does not fill the log.
 pub const KEYS_TOLD_EVERY: Duration = Duration::from_secs(60);

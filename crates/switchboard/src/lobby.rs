@@ -279,6 +279,7 @@ impl Switchboard {
 
     /// A leg's port goes, and the mixer that it stands in by itself if it is asked for a PIN.
     pub(crate) fn close_port(&mut self, leg: LegId) {
+        self.spending.ended(leg);
         self.order(MediaOrder::Close { leg });
         let asked = self.lobby.callers.remove(&leg).and_then(|waiting| waiting.asked);
         if let Some(Question { booth, .. }) = asked {

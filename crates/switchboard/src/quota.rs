@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use model::{Author, ConferenceId, LegId, Refusal};
-use sip::access::{self, Destination, Origin, Suspicion};
+use sip::access::{self, Cost, Destination, Origin, Suspicion};
 
 use crate::country::country;
 use crate::limits::CALLS_OUT_WINDOW;
@@ -18,16 +18,18 @@ use crate::way::Way;
 pub(crate) enum Bound {
     PerHour,
     AtOnce,
+    Spending,
 }
 
 impl Bound {
-    pub(crate) const ALL: [Bound; 2] = [Bound::PerHour, Bound::AtOnce];
+    pub(crate) const ALL: [Bound; 3] = [Bound::PerHour, Bound::AtOnce, Bound::Spending];
 
     /// By which name it is counted that it was reached.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Bound::PerHour => "calls_out",
             Bound::AtOnce => "calls_out_at_once",
+            Bound::Spending => "calls_out_spending",
         }
     }
 
@@ -36,6 +38,7 @@ impl Bound {
         match self {
             Bound::PerHour => "too many calls out",
             Bound::AtOnce => "too many calls out at once",
+            Bound::Spending => "too much spent on calls out",
         }
     }
 }
@@ -48,17 +51,33 @@ struct Over {
     first: bool,
 }
 
-/// The user whose call out it is, if it is a user's. It is said of the leg when there is one.
+/// What a user has of calls out.
+#[derive(Debug, Clone, Copy)]
+struct Has {
+    /// How many are there.
+    at_once: usize,
+    /// What they have cost in a day.
+    spent: Cost,
+}
+
+/// Whose call out it is, if it is a user's. It is said of the leg when there is one.
 #[derive(Debug, Default)]
 #[must_use]
-pub(crate) struct Payer(Option<String>);
+pub(crate) struct Payer(Option<Caller>);
+
+#[derive(Debug)]
+struct Caller {
+    user: String,
+    /// The host that its call comes from, where one does.
+    source: Option<IpAddr>,
+}
 
 /// The calls out of users.
 #[derive(Debug, Default)]
 pub(crate) struct CallsOut {
     by_user: BTreeMap<String, Begun>,
     /// Whose each leg is. Legs that are gone are taken out when it is counted.
-    by_leg: BTreeMap<LegId, String>,
+    by_leg: BTreeMap<LegId, Caller>,
     /// How often a user has called a country for the first time.
     pub(crate) new_countries: u64,
     /// How many calls to emergency numbers there were.
@@ -76,11 +95,15 @@ struct Begun {
 }
 
 impl CallsOut {
-    /// Takes one of so many that there may be in [`CALLS_OUT_WINDOW`], and of so many of which
-    /// these are there.
+    /// Whose call out a leg is.
+    pub(crate) fn payer(&self, leg: LegId) -> Option<&str> {
+        self.by_leg.get(&leg).map(|caller| caller.user.as_str())
+    }
+
+    /// Takes one of so many that there may be in [`CALLS_OUT_WINDOW`], for somebody who has these.
     fn take(
         &mut self,
-        (now, there): (Instant, usize),
+        (now, has): (Instant, Has),
         user: &str,
         most: access::CallsOut,
     ) -> Result<(), Over> {
@@ -91,19 +114,31 @@ impl CallsOut {
         }
         let reached = |most: Option<u32>, count| most.is_some_and(|most| count >= most as usize);
         let bounds = [
-            (Bound::AtOnce, reached(most.at_once, there)),
+            (Bound::AtOnce, reached(most.at_once, has.at_once)),
             (Bound::PerHour, reached(most.per_hour, begun.calls.len())),
+            (Bound::Spending, most.spend_per_day.is_some_and(|most| has.spent >= most)),
         ];
         for (bound, is_reached) in bounds {
             if is_reached {
                 return Err(Over { bound, first: begun.told.insert(bound) });
             }
-            begun.told.remove(&bound);
+            match bound {
+                Bound::AtOnce | Bound::PerHour => begun.told.remove(&bound),
+                // What is left may be too little. It is known once something is paid for.
+                Bound::Spending => false,
+            };
         }
         if most.per_hour.is_some() {
             begun.calls.push_back(now);
         }
         Ok(())
+    }
+
+    /// A user has paid for something: that it cannot is told of anew.
+    pub(crate) fn has_paid(&mut self, user: &str) {
+        if let Some(begun) = self.by_user.get_mut(user) {
+            begun.told.remove(&Bound::Spending);
+        }
     }
 
     /// Whether a user calls that country for the first time.
@@ -137,13 +172,10 @@ impl Switchboard {
         let most = self.sip.access().calls_out.get(user).copied().unwrap_or_default();
         let legs = &self.legs;
         self.calls_out.by_leg.retain(|leg, _| legs.contains_key(leg));
-        let there = self.calls_out.by_leg.values().filter(|payer| *payer == user).count();
-        if let Err(Over { bound, first }) = self.calls_out.take((now, there), user, most) {
-            *self.limits.entry(bound.name()).or_default() += 1;
-            if let Some(source) = source.filter(|_| first) {
-                let reason = bound.reason();
-                self.outputs.push_back(Output::Security(Suspicion { source, reason }));
-            }
+        let at_once = self.calls_out.by_leg.values().filter(|caller| caller.user == user).count();
+        let has = Has { at_once, spent: self.spending.of(now, user) };
+        if let Err(over) = self.calls_out.take((now, has), user, most) {
+            self.tell_over(over, source);
             return Err(Refusal::NotAllowed);
         }
         let country = country(number).filter(|country| self.calls_out.is_new(user, country));
@@ -151,13 +183,29 @@ impl Switchboard {
             let (user, country) = (user.to_owned(), country.to_owned());
             self.outputs.push_back(Output::NewCountry { user, country, source });
         }
-        Ok(Payer(Some(user.to_owned())))
+        Ok(Payer(Some(Caller { user: user.to_owned(), source })))
+    }
+
+    fn tell_over(&mut self, Over { bound, first }: Over, source: Option<IpAddr>) {
+        *self.limits.entry(bound.name()).or_default() += 1;
+        if let Some(source) = source.filter(|_| first) {
+            let reason = bound.reason();
+            self.outputs.push_back(Output::Security(Suspicion { source, reason }));
+        }
+    }
+
+    /// A call out cannot be paid for, or not any longer.
+    pub(crate) fn tell_unpaid(&mut self, leg: LegId) {
+        let Some(Caller { user, source }) = self.calls_out.by_leg.get(&leg) else { return };
+        let begun = self.calls_out.by_user.entry(user.clone()).or_default();
+        let first = begun.told.insert(Bound::Spending);
+        self.tell_over(Over { bound: Bound::Spending, first }, *source);
     }
 
     /// It is the call out of who began it as long as the leg is there, whoever stays with it.
-    pub(crate) fn is_paid_by(&mut self, leg: LegId, Payer(user): Payer) {
-        if let Some(user) = user {
-            self.calls_out.by_leg.insert(leg, user);
+    pub(crate) fn is_paid_by(&mut self, leg: LegId, Payer(caller): Payer) {
+        if let Some(caller) = caller {
+            self.calls_out.by_leg.insert(leg, caller);
         }
     }
 
@@ -192,7 +240,11 @@ mod tests {
     use super::*;
 
     const fn per_hour(most: u32) -> access::CallsOut {
-        access::CallsOut { per_hour: Some(most), at_once: None }
+        access::CallsOut { per_hour: Some(most), at_once: None, spend_per_day: None }
+    }
+
+    const fn has(at_once: usize) -> Has {
+        Has { at_once, spent: Cost::ZERO }
     }
 
     const fn over(bound: Bound, first: bool) -> Result<(), Over> {
@@ -203,7 +255,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
     fn so_many_calls_begin_in_any_hour_and_each_user_has_its_own() {
         let (mut calls, start) = (CallsOut::default(), Instant::now());
-        let minutes = |count: u64| (start + Duration::from_secs(60 * count), 9);
+        let minutes = |count: u64| (start + Duration::from_secs(60 * count), has(9));
         assert_eq!(calls.take(minutes(0), "ada", per_hour(2)), Ok(()));
         assert_eq!(calls.take(minutes(30), "ada", per_hour(2)), Ok(()));
         let told = calls.take(minutes(59), "ada", per_hour(2));
@@ -222,11 +274,11 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "there is no other first Instant")]
     fn who_has_as_many_calls_out_as_it_may_begins_none_and_that_costs_none_of_the_hour() {
         let (mut calls, now) = (CallsOut::default(), Instant::now());
-        let most = access::CallsOut { per_hour: Some(2), at_once: Some(1) };
-        assert_eq!(calls.take((now, 0), "ada", most), Ok(()));
-        assert_eq!(calls.take((now, 1), "ada", most), over(Bound::AtOnce, true));
-        assert_eq!(calls.take((now, 1), "ada", most), over(Bound::AtOnce, false));
-        assert_eq!(calls.take((now, 0), "ada", most), Ok(()));
-        assert_eq!(calls.take((now, 0), "ada", most), over(Bound::PerHour, true));
+        let most = access::CallsOut { at_once: Some(1), ..per_hour(2) };
+        assert_eq!(calls.take((now, has(0)), "ada", most), Ok(()));
+        assert_eq!(calls.take((now, has(1)), "ada", most), over(Bound::AtOnce, true));
+        assert_eq!(calls.take((now, has(1)), "ada", most), over(Bound::AtOnce, false));
+        assert_eq!(calls.take((now, has(0)), "ada", most), Ok(()));
+        assert_eq!(calls.take((now, has(0)), "ada", most), over(Bound::PerHour, true));
     }
 }

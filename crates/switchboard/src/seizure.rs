@@ -155,6 +155,7 @@ impl Switchboard {
         let Some(seizure) = self.seizures.get(&leg) else { return false };
         let Some(trunk) = self.sip.access().trunks.get(name).cloned() else { return false };
         let Some((to, route)) = trunk.address(&seizure.number) else { return false };
+        let price = trunk.price(&seizure.number);
         let caller = self.caller_for(leg);
         let (from, mut headers) = caller.by_trunk(&trunk, &self.sip.access().realm);
         for header in seizure.headers.iter() {
@@ -165,7 +166,8 @@ impl Switchboard {
         let local = audio::as_agreed_with(self.config.audio_of(name), seizure.local.clone());
         let srtp = self.srtp_going_out(self.srtp_of_trunk(name));
         let is_out = self.sip.standing(name).is_some_and(|standing| standing.is_out());
-        if is_out && !self.is_emergency(leg) || !self.take_place(now, name, leg) {
+        let is_shut = is_out && !self.is_emergency(leg);
+        if is_shut || !self.can_pay(now, leg, price) || !self.take_place(now, name, leg) {
             return false;
         }
         let local = Local { srtp: self.draw_srtp(srtp), ..local };

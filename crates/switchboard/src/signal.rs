@@ -452,6 +452,7 @@ impl Switchboard {
             Stage::Up { negotiated, .. } => negotiated.on_hold,
             Stage::Opening(_) | Stage::Offered(_) | Stage::Early { .. } => {
                 self.calls.answered(placed);
+                self.spending.answered(now, id);
                 false
             }
         };

@@ -28,6 +28,7 @@ use crate::referral::Referrals;
 use crate::roster::Watchers;
 use crate::seizure::{Seizure, TrunkUse};
 use crate::send_digits::Infos;
+use crate::spending::Spending;
 use crate::way::Way;
 
 /// What happened outside.
@@ -207,6 +208,7 @@ pub struct Switchboard {
     pub(crate) denials: BTreeMap<(&'static str, &'static str), u64>,
     /// What users have of the calls out that they may.
     pub(crate) calls_out: CallsOut,
+    pub(crate) spending: Spending,
     /// How often a limit of session descriptions, or of calls out, was reached.
     pub(crate) limits: BTreeMap<&'static str, u64>,
     pub(crate) quality: QualityStats,
@@ -250,6 +252,7 @@ impl Switchboard {
             seizures: BTreeMap::new(),
             trunk_use: TrunkUse::default(),
             calls_out: CallsOut::default(),
+            spending: Spending::default(),
             keypads: Keypads::default(),
             infos: Infos::default(),
             lobby: Lobby::default(),
@@ -340,6 +343,7 @@ impl Switchboard {
         }
         self.keys_time_out(now);
         self.lobby_times_out(now);
+        self.bill(now);
         self.drain_sip(now);
         self.end_pairs(now);
         self.drain_sip(now);
@@ -355,7 +359,9 @@ impl Switchboard {
         let keys = keys.map(|at| Deadline { at, why: "no key follows" });
         let lobby = self.lobby.next_deadline();
         let lobby = lobby.map(|at| Deadline { at, why: "no PIN comes" });
-        [sip, ringing, keys, lobby].into_iter().flatten().min_by_key(|due| due.at)
+        let minute = self.spending.next_deadline();
+        let minute = minute.map(|at| Deadline { at, why: "a minute is to be paid for" });
+        [sip, ringing, keys, lobby, minute].into_iter().flatten().min_by_key(|due| due.at)
     }
 
     /// When the first call of all conferences is given up.

@@ -7,6 +7,7 @@
 //! Whatever is turned away on that way has cost no transaction, no session and no port.
 
 mod attempts;
+mod cost;
 mod gate;
 mod known;
 mod network;
@@ -23,6 +24,7 @@ use std::net::IpAddr;
 use crate::digest::{Algorithm, Secrets};
 use crate::flow::Flow;
 
+pub use cost::{Cost, NoCost};
 pub use gate::Suspicion;
 pub(crate) use gate::{Admitted, Gate};
 pub use network::{Network, NetworkError};
@@ -40,6 +42,8 @@ pub struct CallsOut {
     pub per_hour: Option<u32>,
     /// How many it may have at once.
     pub at_once: Option<u32>,
+    /// What they may cost in a day, by the price lists of the trunks.
+    pub spend_per_day: Option<Cost>,
 }
 
 /// Who may do what.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cost::Cost;
 use super::network::Network;
 use super::pattern::{Pattern, Template};
 use crate::digest::Account;
@@ -31,6 +32,9 @@ pub struct Trunk {
     pub inbound: Vec<Rewrite>,
     /// How numbers of ours are written there; the first that fits counts.
     pub outbound: Vec<Rewrite>,
+    /// What a minute of a call to it costs, by number as it is written here; the first that fits
+    /// counts.
+    pub prices: Vec<(Pattern, Cost)>,
     /// Which headers its calls have.
     pub headers: TrunkHeaders,
     /// Most calls with it at once, either way.
@@ -112,6 +116,7 @@ impl Trunk {
             caller: None,
             inbound: Vec::new(),
             outbound: Vec::new(),
+            prices: Vec::new(),
             headers: TrunkHeaders::default(),
             calls_max: crate::limits::TRUNK_CALLS,
             calls_per_second_max: crate::limits::TRUNK_CALLS_PER_SECOND,
@@ -147,6 +152,14 @@ impl Trunk {
                 Some((Uri::Sip(SipUri { user: Some(number), ..proxy }), None))
             }
         }
+    }
+
+    /// What each minute of a call to that number costs that is begun; `None` where no price is
+    /// named.
+    #[must_use]
+    pub fn price(&self, number: &str) -> Option<Cost> {
+        let fits = |(pattern, _): &&(Pattern, Cost)| pattern.captures(number).is_some();
+        self.prices.iter().find(fits).map(|(_, price)| *price)
     }
 
     /// A number of ours as the trunk writes it.

@@ -4,15 +4,20 @@
 use std::collections::BTreeMap;
 
 use model::{Author, Command, CommandId, ConferenceRef, Refusal, Verb};
-use sip::access::{Access, CallsOut, Choice, From, Pattern, Route, Target, Template, Trunk};
+use sip::access::{Access, CallsOut, Choice, Cost, From, Pattern, Route, Target, Template, Trunk};
 use sip::digest::{Account, Challenge, Password, Secrets};
 use sip::message::{HeaderName, Message, NameAddr, Uri};
 
-use crate::house::{House, Phone, SERVER, description, statuses, text};
+use crate::house::{House, Phone, SERVER, description, reply, statuses, text};
 
 /// What alice may begin in an hour.
 const CALLS: u32 = 2;
 
+fn cost(amount: f64) -> Cost {
+    amount.try_into().unwrap()
+}
+
+/// A minute to +49 costs 0.5, one to +1900 is 3 and one to +800 nothing; of others it is unknown.
 fn access() -> Access {
     let any: Pattern = "+%".parse().unwrap();
     let number = Template::parse("+$1", &any).unwrap();
@@ -22,13 +27,16 @@ fn access() -> Access {
     let to_room = Target::Conference(Template::parse("room", &room).unwrap());
     let route = |pattern, to| Route { from: From::Any, pattern, to, open: false };
     let Ok(Uri::Sip(proxy)) = "sip:10.9.0.1".parse() else { panic!("a URI") };
-    let carrier = Trunk { calls_per_second_max: 100, ..Trunk::at(Some(proxy)) };
+    let price = |numbers: &str, amount| (numbers.parse().unwrap(), cost(amount));
+    let prices = vec![price("+49%", 0.5), price("+1900%", 3.0), price("+800%", 0.0)];
+    let carrier = Trunk { prices, calls_per_second_max: 100, ..Trunk::at(Some(proxy)) };
     let secrets = |user: &str| (user.to_owned(), Secrets::of(user, "convoke", "wonder"));
     Access {
-        users: ["alice", "ben", "dora"].map(secrets).into(),
+        users: ["alice", "ben", "dora", "erin"].map(secrets).into(),
         calls_out: BTreeMap::from([
-            ("alice".to_owned(), CallsOut { per_hour: Some(CALLS), at_once: None }),
-            ("dora".to_owned(), CallsOut { per_hour: None, at_once: Some(CALLS) }),
+            ("alice".to_owned(), CallsOut { per_hour: Some(CALLS), ..CallsOut::default() }),
+            ("dora".to_owned(), CallsOut { at_once: Some(CALLS), ..CallsOut::default() }),
+            ("erin".to_owned(), CallsOut { spend_per_day: Some(cost(2.0)), ..CallsOut::default() }),
         ]),
         trunks: BTreeMap::from([("carrier".to_owned(), carrier)]),
         trusted: Vec::new(),
@@ -181,4 +189,86 @@ fn a_country_that_a_user_has_not_called_before_is_told_of_once() {
     assert_eq!(told, [("ben", "+49"), ("ben", "+1876"), ("ben", "+252"), ("dora", "+49")]);
     assert_eq!(house.board.stats().new_countries, 4);
     assert!(house.suspicions.is_empty(), "nobody is turned away for it");
+}
+
+/// The calls that have come to the carrier, each repeated until it answers, as it does now.
+fn carrier_answers(house: &mut House) -> usize {
+    let carrier = "10.9.0.1:5060".parse().unwrap();
+    let mut answered = std::collections::BTreeSet::new();
+    for message in house.take(carrier) {
+        let Message::Request(request) = message else { continue };
+        match request.method.name() {
+            "INVITE" => {
+                answered.insert(text(&request.headers, HeaderName::CallId));
+                let more = "Contact: <sip:10.9.0.1>\r\nContent-Type: application/sdp\r\n";
+                let sdp = description(carrier, "0");
+                house.receive(carrier, &reply(&request, "200 OK", ";tag=carrier", more, &sdp));
+            }
+            "BYE" => house.receive(carrier, &reply(&request, "200 OK", "", "", "")),
+            _ => {}
+        }
+    }
+    answered.len()
+}
+
+#[test]
+fn calls_out_are_paid_for_by_the_minute_and_end_when_a_days_money_is_spent() {
+    let mut house = House::letting_in(access());
+    let [mut first, mut second] = [1, 2].map(|call| phone("erin", call));
+    let begins = |house: &mut House, phone: &mut Phone, number: &str| {
+        assert_eq!(dials(house, phone, number), 200);
+        let sdp = description(phone.address, "0");
+        let ack = phone.request("ACK", "Content-Type: application/sdp\r\n", &sdp);
+        house.receive(phone.address, &ack);
+    };
+    begins(&mut house, &mut first, "+49301");
+    assert_eq!(carrier_answers(&mut house), 1);
+    let seconds = |house: &mut House, count: u64| (0..count * 2).for_each(|_| house.run(500));
+    // To ring costs nothing. The first is paid for until 3:00, the second from 1:40 to 2:40.
+    seconds(&mut house, 97);
+    begins(&mut house, &mut second, "+49302");
+    seconds(&mut house, 3);
+    assert_eq!(carrier_answers(&mut house), 1);
+    let ends = |house: &mut House, phone: &Phone| {
+        let is_bye = |message: &Message| {
+            matches!(message, Message::Request(it) if it.method.name() == "BYE"
+                && text(&it.headers, HeaderName::CallId) == phone.call_id)
+        };
+        house.take(phone.address).iter().any(is_bye)
+    };
+    seconds(&mut house, 59);
+    assert!(!ends(&mut house, &second), "it is paid for until 2:40");
+    seconds(&mut house, 2);
+    assert!(ends(&mut house, &second));
+    seconds(&mut house, 18);
+    assert!(!ends(&mut house, &first), "it is paid for until 3:00");
+    seconds(&mut house, 2);
+    assert!(ends(&mut house, &first));
+    seconds(&mut house, 40);
+    assert_eq!(house.board.conferences().count(), 0, "nobody is left in a call that is over");
+    assert_eq!(house.suspicions, ["too much spent on calls out"], "told once");
+    assert_eq!(dials(&mut house, &mut phone("erin", 3), "+49301"), 403);
+    assert_eq!(house.suspicions.len(), 1);
+    assert_eq!(dials(&mut house, &mut phone("ben", 4), "+49301"), 200, "others pay for themselves");
+    assert!(house.board.stats().limits["calls_out_spending"] >= 2);
+    (0..26).for_each(|_| house.run(3_600_000));
+    assert_eq!(dials(&mut house, &mut phone("erin", 5), "+49301"), 200, "a day later");
+}
+
+#[test]
+fn a_number_that_is_too_dear_or_has_no_price_is_not_called_and_one_that_is_free_always() {
+    let mut house = House::letting_in(access());
+    let mut call = 0;
+    let mut tries = |house: &mut House, name: &'static str, number: &str| {
+        call += 1;
+        dials(house, &mut phone(name, call), number);
+        carrier_answers(house)
+    };
+    assert_eq!(tries(&mut house, "erin", "+19001"), 0, "3 of 2");
+    assert_eq!(tries(&mut house, "erin", "+3901"), 0, "nobody knows what it costs");
+    assert_eq!(tries(&mut house, "ben", "+19001"), 1);
+    assert_eq!(tries(&mut house, "ben", "+3901"), 1);
+    assert_eq!(tries(&mut house, "erin", "+8001"), 1);
+    (0..600).for_each(|_| house.run(60_000));
+    assert_eq!(tries(&mut house, "erin", "+49301"), 1, "nothing was spent");
 }

@@ -31,7 +31,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 /// the other.
 pub(crate) const PROXY_HOPS_MAX: usize = 8;
 
-/// Connections at once from one address that is not this machine's (acceptance F6).
+/// Connections at once from one address that is not this machine's, or from all of an IPv6 /64
+/// (acceptance F6).
 pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 100;
 
 /// How long requests may go on after the shutdown's beginning. Commands are answered in less; a

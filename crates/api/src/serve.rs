@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use model::household;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -115,7 +116,7 @@ pub(crate) struct Seat(Arc<Taken>);
 #[derive(Debug)]
 struct Taken {
     address: IpAddr,
-    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    by_household: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     tally: Arc<Tally>,
     _permit: OwnedSemaphorePermit,
 }
@@ -130,7 +131,7 @@ impl Seat {
 #[derive(Debug)]
 struct Seats {
     free: Arc<Semaphore>,
-    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    by_household: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     tally: Arc<Tally>,
     doors: watch::Receiver<Doors>,
 }
@@ -138,12 +139,12 @@ struct Seats {
 impl Seats {
     fn new(doors: watch::Receiver<Doors>) -> Seats {
         let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Seats { free, by_address: Arc::default(), tally: Arc::default(), doors }
+        Seats { free, by_household: Arc::default(), tally: Arc::default(), doors }
     }
 
     fn take(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Seat> {
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = by_address.entry(address).or_default();
+        let mut by_household = self.by_household.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = by_household.entry(household(address)).or_default();
         // A reverse proxy, or a test of load on this machine, speaks for many.
         let is_many =
             || address.to_canonical().is_loopback() || self.doors.borrow().proxies.has(address);
@@ -152,18 +153,19 @@ impl Seats {
             return None;
         }
         *taken += 1;
-        let (by_address, tally) = (Arc::clone(&self.by_address), Arc::clone(&self.tally));
-        Some(Seat(Arc::new(Taken { address, by_address, tally, _permit: permit })))
+        let (by_household, tally) = (Arc::clone(&self.by_household), Arc::clone(&self.tally));
+        Some(Seat(Arc::new(Taken { address, by_household, tally, _permit: permit })))
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = by_address.get_mut(&self.address) {
+        let mut by_household = self.by_household.lock().unwrap_or_else(PoisonError::into_inner);
+        let household = household(self.address);
+        if let Some(taken) = by_household.get_mut(&household) {
             *taken -= 1;
             if *taken == 0 {
-                by_address.remove(&self.address);
+                by_household.remove(&household);
             }
         }
     }
@@ -196,7 +198,23 @@ mod tests {
         taken.pop();
         assert!(take(greedy).is_some());
         taken.clear();
-        assert!(seats.by_address.lock().unwrap().is_empty());
+        assert!(seats.by_household.lock().unwrap().is_empty());
         assert_eq!(seats.free.available_permits(), CONNECTIONS_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_host_with_many_addresses_has_no_more_seats_than_one_with_one() {
+        let seats = Seats::new(watch::channel(Doors::default()).1);
+        let take = |address: String| {
+            let permit = Arc::clone(&seats.free).try_acquire_owned().unwrap();
+            seats.take(address.parse().unwrap(), permit)
+        };
+        let taken: Vec<_> = (1..=CONNECTIONS_PER_ADDRESS_MAX)
+            .map(|host| take(format!("2001:db8::{host:x}")).unwrap())
+            .collect();
+        assert!(take("2001:db8::ffff:1".to_owned()).is_none());
+        assert!(take("2001:db8:0:1::1".to_owned()).is_some());
+        drop(taken);
+        assert!(take("2001:db8::ffff:1".to_owned()).is_some());
     }
 }

@@ -10,6 +10,7 @@ use model::{Author, CommandId, LegId, Verb};
 use sip::Agenda;
 use sip::access::Cost;
 
+use crate::leg::Leg;
 use crate::limits::{BILLED_BY, SPENDING_COUNTED_BY, SPENDING_WINDOW};
 use crate::switchboard::Switchboard;
 
@@ -93,12 +94,13 @@ impl Switchboard {
         let Some(most) = self.spending_max(leg) else { return true };
         let Some(user) = self.calls_out.payer(leg) else { return true };
         let Some(price) = price else { return false };
-        let is_paid = self.spending.of(now, user).plus(price) <= most;
-        match is_paid {
-            true => drop(self.spending.prices.insert(leg, price)),
-            false => self.tell_unpaid(leg),
+        let is_in_reach = self.spending.of(now, user).plus(price) <= most;
+        if is_in_reach {
+            self.spending.prices.insert(leg, price);
+        } else {
+            self.tell_unpaid(leg);
         }
-        is_paid
+        is_in_reach
     }
 
     /// Pays for the minutes that begin, and ends the calls that cannot be paid for any more.
@@ -119,7 +121,7 @@ impl Switchboard {
     }
 
     fn end_unpaid(&mut self, now: Instant, leg: LegId) {
-        let Some(&crate::leg::Leg { conference, party, .. }) = self.legs.get(&leg) else { return };
+        let Some(&Leg { conference, party, .. }) = self.legs.get(&leg) else { return };
         let command = CommandId(self.chance.draw());
         let remove = Verb::Remove { party };
         self.conference_command(now, conference, command, Author::System, remove)

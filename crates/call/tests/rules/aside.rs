@@ -114,18 +114,25 @@ fn hands_on(stage: &mut Stage, expert: PartyId) -> PartyId {
     stage.calls(Author::Party(expert), verb, "T")
 }
 
+/// The consulted one hands its seat on, and may hang up before that is taken; gives the agent,
+/// the consulted one, and whom it hands it on to.
+fn handing_on(at_once: bool) -> (Stage, [PartyId; 3]) {
+    let (mut stage, _, agent, expert) = consulting("expertflow");
+    stage.answer(expert);
+    let next = hands_on(&mut stage, expert);
+    if at_once {
+        stage.leaves(expert);
+        assert_eq!(stage.picture(), "A:  | C: M");
+    }
+    (stage, [agent, expert, next])
+}
+
 /// The customer waits for the consultation: nobody stands before it unannounced because the
 /// consulted one's phone was forwarded by hand.
 #[test]
 fn whom_the_consulted_one_hands_its_seat_on_to_is_consulted_in_its_place() {
     for at_once in [false, true] {
-        let (mut stage, _, agent, expert) = consulting("expertflow");
-        stage.answer(expert);
-        let next = hands_on(&mut stage, expert);
-        if at_once {
-            stage.leaves(expert);
-            assert_eq!(stage.picture(), "A:  | C: M");
-        }
+        let (mut stage, [agent, _, next]) = handing_on(at_once);
         stage.answer(next);
         assert_eq!(stage.picture(), "A: T | C: M | T: A", "{at_once}");
         let seen = stage.view.as_ref().unwrap().party(agent).unwrap();
@@ -152,12 +159,7 @@ fn who_hands_on_while_it_waits_leaves_the_next_one_waiting() {
 #[test]
 fn a_consultation_that_is_cancelled_while_it_is_handed_on_is_over() {
     for at_once in [false, true] {
-        let (mut stage, _, agent, expert) = consulting("expertflow");
-        stage.answer(expert);
-        let next = hands_on(&mut stage, expert);
-        if at_once {
-            stage.leaves(expert);
-        }
+        let (mut stage, [agent, _, next]) = handing_on(at_once);
         stage.by(agent, Verb::Cancel { party: agent }).unwrap();
         assert_eq!(stage.picture(), "A: C | C: A", "{at_once}");
         assert!(stage.conference.party(next).is_none(), "it is not called any more");
@@ -167,12 +169,7 @@ fn a_consultation_that_is_cancelled_while_it_is_handed_on_is_over() {
 #[test]
 fn who_is_handed_a_consultation_and_does_not_come_leaves_it_as_it_was() {
     for at_once in [false, true] {
-        let (mut stage, _, agent, expert) = consulting("expertflow");
-        stage.answer(expert);
-        let next = hands_on(&mut stage, expert);
-        if at_once {
-            stage.leaves(expert);
-        }
+        let (mut stage, [agent, expert, next]) = handing_on(at_once);
         stage.change(next, call::LegChange::Gone(model::LeaveReason::Busy));
         let picture = if at_once { "A: C | C: A" } else { "A: E | C: M | E: A" };
         assert_eq!(stage.picture(), picture);

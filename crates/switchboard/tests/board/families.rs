@@ -3,16 +3,10 @@
 use std::net::SocketAddr;
 
 use model::{Author, Command, CommandId, ConferenceRef, Verb};
-use sip::access::{Access, From, Pattern, Route, Target, Template};
+use sip::access::{Access, Target};
 use sip::message::{Message, Request};
 
-use crate::house::{House, Phone, description, statuses};
-
-fn route(dialled: &str, to: fn(Template) -> Target, at: &str) -> Route {
-    let pattern: Pattern = dialled.parse().unwrap();
-    let to = to(Template::parse(at, &pattern).unwrap());
-    Route { from: From::Any, pattern, to, open: false }
-}
+use crate::house::{House, Phone, description, route, statuses};
 
 /// A house in which alice may register.
 fn house() -> House {

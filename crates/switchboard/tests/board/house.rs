@@ -8,7 +8,7 @@ use model::{
     Accepted, Action, Author, Command, ConferenceName, LocalMedia, MediaOrder, MediaReport,
     Refusal, TapRate,
 };
-use sip::access::Access;
+use sip::access::{Access, From, Pattern, Route, Target, Template};
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
 use sip::{ConnectionId, Flow, Transport};
 use switchboard::{Config, Input, Output, Room, SrtpRules, Switchboard, TrunkAudio};
@@ -322,6 +322,13 @@ impl Phone {
         let body = String::from_utf8(notify.body).unwrap();
         (text(&notify.headers, HeaderName::SubscriptionState), body)
     }
+}
+
+/// Where everybody but strangers gets by dialling that.
+pub(crate) fn route(dialled: &str, to: fn(Template) -> Target, at: &str) -> Route {
+    let pattern: Pattern = dialled.parse().unwrap();
+    let to = to(Template::parse(at, &pattern).unwrap());
+    Route { from: From::Any, pattern, to, open: false }
 }
 
 pub(crate) fn text(headers: &sip::message::Headers, name: HeaderName) -> String {

@@ -1,16 +1,10 @@
 //! Users whom somebody has called: whatever is dialled, they are who they are.
 
 use model::{Author, Command, CommandId, ConferenceRef, Direction, Verb};
-use sip::access::{Access, From, Pattern, Route, Target, Template};
+use sip::access::{Access, Target};
 use sip::message::{HeaderName, Message, NameAddr, Request};
 
-use crate::house::{House, Phone, SERVER, description, reply, statuses, text};
-
-fn route(dialled: &str, to: fn(Template) -> Target, at: &str) -> Route {
-    let pattern: Pattern = dialled.parse().unwrap();
-    let to = to(Template::parse(at, &pattern).unwrap());
-    Route { from: From::Any, pattern, to, open: false }
-}
+use crate::house::{House, Phone, SERVER, description, reply, route, statuses, text};
 
 /// A house in which alice is reached by an alias and by a number, and not by her own name.
 fn house() -> House {

@@ -1,4 +1,4 @@
-//! A conference of four codecs: whatever datagrams come to its ports, from its phones or from
+//! A conference of four codecs, each of which any phone may send: whatever datagrams come to its ports, from its phones or from
 //! strangers, and in whatever order of time, it plays on, and what it sends is RTP or RTCP to its
 //! phones' hosts.
 //!
@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use libfuzzer_sys::fuzz_target;
 use media::{Desk, Music, Outbox, Stage};
 use model::{
-    Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder, Place, Routing,
-    Rtcp, Source, TelephoneEvent, VoiceGroup,
+    Alternative, Codec, ConferenceId, Connection, Content, EarGroup, Gain, Hearing, LegId,
+    MediaOrder, Place, Routing, Rtcp, Source, TelephoneEvent, VoiceGroup,
 };
 use wire::rtp::{Packet, classify};
 
@@ -93,6 +93,7 @@ fn terms(leg: usize) -> Connection {
             receive_payload_type: 101,
             clock_rate_hz: 8_000,
         }),
+        alternatives: alternatives(codec),
         ptime_ms: 20,
         fec: codec == Codec::Opus,
         remote: phone(leg),
@@ -104,4 +105,18 @@ fn terms(leg: usize) -> Connection {
         receives: true,
         rtp_timeout_ms: Some(60_000),
     }
+}
+
+/// The other codecs, and keys on another clock.
+fn alternatives(own: Codec) -> Vec<Alternative> {
+    let others = CODECS.into_iter().filter(|(codec, _)| *codec != own);
+    let events = Alternative {
+        receive_payload_type: 102,
+        content: Content::Events { clock_rate_hz: 48_000 },
+    };
+    let voice = |(codec, receive_payload_type)| Alternative {
+        receive_payload_type,
+        content: Content::Voice(codec),
+    };
+    others.map(voice).chain([events]).collect()
 }

@@ -80,6 +80,7 @@ fn terms(remote: SocketAddr) -> Connection {
         payload_type: 0,
         receive_payload_type: 0,
         telephone_event: None,
+        alternatives: Vec::new(),
         ptime_ms: 20,
         fec: false,
         remote,

@@ -81,6 +81,7 @@ pub fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
             receive_payload_type: 101,
             clock_rate_hz: audio_codec(codec).rtp_clock_hz(),
         }),
+        alternatives: Vec::new(),
         ptime_ms: 20,
         fec: false,
         remote,

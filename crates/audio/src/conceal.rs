@@ -76,6 +76,11 @@ impl Concealer {
         self.remember(frame);
     }
 
+    /// What was made up is not merged with the next good frame.
+    pub fn leave(&mut self) {
+        self.lost = 0;
+    }
+
     /// Fills a lost frame.
     pub fn conceal(&mut self, out: &mut [i16]) {
         if self.lost == 0 {

@@ -134,6 +134,21 @@ impl Decoder {
         }
     }
 
+    /// Another decoder goes on from here: what was made up last has nothing to do with what this
+    /// one decodes next, and is not merged with it. G.722 begins at rest then: most senders make a
+    /// new encoder when they come back to a codec. One that does not is too soft for a moment here;
+    /// a new one would burst out of a decoder that remembers.
+    pub fn leave(&mut self) {
+        match &mut self.kind {
+            Kind::Pcmu(concealer) | Kind::Pcma(concealer) => concealer.leave(),
+            Kind::G722(decoder, concealer) => {
+                **decoder = g722::Decoder::new();
+                concealer.leave();
+            }
+            Kind::Opus(stream) => stream.lost = 0,
+        }
+    }
+
     /// Whether a payload carries redundancy of the one before it: only Opus does.
     pub fn carries_fec(&self, payload: &[u8]) -> bool {
         self.codec == Codec::Opus && libopus::carries_fec(payload)

@@ -74,6 +74,28 @@ impl Resampler {
         }
     }
 
+    /// Samples that go in for so many samples out.
+    pub fn input_samples(&self, output_samples: usize) -> usize {
+        match self.filter.step {
+            Step::Same => output_samples,
+            Step::Up(ratio) => output_samples / ratio,
+            Step::Down(ratio) => output_samples * ratio,
+        }
+    }
+
+    /// What goes in at once is a multiple of so many samples.
+    pub fn input_step(&self) -> usize {
+        match self.filter.step {
+            Step::Same | Step::Up(_) => 1,
+            Step::Down(ratio) => ratio,
+        }
+    }
+
+    /// Remembers silence again.
+    pub fn clear(&mut self) {
+        self.input.fill(0);
+    }
+
     /// Resamples one frame into `out` and returns the samples written.
     ///
     /// # Panics

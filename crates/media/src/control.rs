@@ -89,12 +89,16 @@ pub(crate) struct Spoilt {
     pub(crate) unauthentic: u64,
 }
 
-/// How a leg's codec is agreed.
+/// How a leg's audio is coded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Coding {
+    /// What it is sent, and the clock of that.
     pub(crate) codec: Codec,
     pub(crate) fec: bool,
     pub(crate) clock_hz: u32,
+    /// What comes from it, and the clock of that.
+    pub(crate) heard: Codec,
+    pub(crate) heard_clock_hz: u32,
 }
 
 /// A leg's RTCP for its life, whatever is agreed.
@@ -319,9 +323,9 @@ impl Control {
             0 => 0.0,
             expected => (missing as f64 * 100.0 / expected as f64).min(100.0),
         };
-        let ms = |ticks: u32| f64::from(ticks) * 1_000.0 / f64::from(coding.clock_hz);
+        let ms = |ticks: u32, clock_hz: u32| f64::from(ticks) * 1_000.0 / f64::from(clock_hz);
         let score =
-            |loss_percent| rounded(mos(rating(coding.codec, coding.fec, loss_percent)), 100.0);
+            |codec, loss_percent| rounded(mos(rating(codec, coding.fec, loss_percent)), 100.0);
         let round_trip = self.round_trip();
         let told = self.extended.metrics;
         let tenths = |tenths: u8| f64::from(tenths) / 10.0;
@@ -332,13 +336,13 @@ impl Control {
             packets_unauthentic: spoilt.unauthentic,
             frames_concealed: spoilt.concealed,
             loss_percent: rounded(loss_percent, 10.0),
-            jitter_ms: rounded(ms(self.reception.jitter()), 10.0),
-            mos: (interval.expected > 0).then(|| score(loss_percent)),
+            jitter_ms: rounded(ms(self.reception.jitter(), coding.heard_clock_hz), 10.0),
+            mos: (interval.expected > 0).then(|| score(coding.heard, loss_percent)),
             round_trip_ms: round_trip.map(|time| rounded(time.as_secs_f64() * 1_000.0, 10.0)),
             far: self.far.zip(self.far_loss_percent()).map(|(far, loss_percent)| FarQuality {
                 loss_percent: rounded(loss_percent, 10.0),
-                jitter_ms: rounded(ms(far.jitter), 10.0),
-                mos: score(loss_percent),
+                jitter_ms: rounded(ms(far.jitter, coding.clock_hz), 10.0),
+                mos: score(coding.codec, loss_percent),
                 discarded_percent: told
                     .map(|told| rounded(f64::from(told.discard_rate) * 100.0 / 256.0, 10.0)),
                 mos_told: told.and_then(|told| told.mos_listening).map(tenths),
@@ -363,7 +367,13 @@ pub(crate) fn elapsed_ntp(time_us: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const CODING: Coding = Coding { codec: Codec::Pcmu, fec: false, clock_hz: 8_000 };
+    const CODING: Coding = Coding {
+        codec: Codec::Pcmu,
+        fec: false,
+        clock_hz: 8_000,
+        heard: Codec::Pcmu,
+        heard_clock_hz: 8_000,
+    };
     const SECOND_US: u64 = 1_000_000;
 
     const LISTENING: Listening = Listening {

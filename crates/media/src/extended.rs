@@ -96,12 +96,12 @@ impl Control {
         let count = self.reception.count();
         let of_256 = |packets: u64| (packets * 256 / count.expected.max(1)).min(255) as u8;
         let percent = (count.lost() + spoilt.late) as f64 * 100.0 / count.expected.max(1) as f64;
-        let packet_ms = u64::from(packet) * 1_000 / u64::from(coding.clock_hz.max(1));
+        let packet_ms = u64::from(packet) * 1_000 / u64::from(coding.heard_clock_hz.max(1));
         let in_ms = |packets: u64| u16::try_from(packets * packet_ms).unwrap_or(u16::MAX);
         let round_trip_ms = self.round_trip().map_or(0.0, |time| time.as_secs_f64() * 1_000.0);
         // What waits for the tick on top of what the buffer holds.
         let end_system_delay_ms = delay_ms.saturating_add(TICK_MS as u16);
-        let listened = rating(coding.codec, coding.fec, percent.min(100.0));
+        let listened = rating(coding.heard, coding.fec, percent.min(100.0));
         let one_way_ms = round_trip_ms / 2.0 + f64::from(end_system_delay_ms);
         let talked = listened - delay_impairment(one_way_ms);
         let tenths = |rating: f64| Some((mos(rating) * 10.0).round().clamp(10.0, 50.0) as u8);

@@ -12,6 +12,8 @@ pub(crate) struct Fifo {
     /// How many of the samples from the front on may be more than silence. Where none is, what
     /// the memory holds says nothing: it is not touched for silence until sound follows.
     sound: usize,
+    /// Whether what came in last was more than silence.
+    goes_on: bool,
     per_ms: usize,
 }
 
@@ -19,7 +21,7 @@ impl Fifo {
     /// An empty one; `per_ms` samples are a millisecond.
     pub(crate) fn new(per_ms: usize) -> Fifo {
         let samples = vec![0; FIFO_MS * per_ms].into_boxed_slice();
-        Fifo { samples, start: 0, end: 0, sound: 0, per_ms }
+        Fifo { samples, start: 0, end: 0, sound: 0, goes_on: false, per_ms }
     }
 
     /// Samples in it.
@@ -35,6 +37,11 @@ impl Fifo {
     /// Whether all in it is silence.
     pub(crate) fn is_silent(&self) -> bool {
         self.sound == 0
+    }
+
+    /// Whether what comes in next follows a sound.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// How loud the sound is that a stretch would touch \[-dBov\].
@@ -71,6 +78,7 @@ impl Fifo {
             self.samples.copy_within(self.end + skipped..self.end + length, self.end);
         }
         self.end += length - skipped;
+        self.goes_on = !silent;
         if !silent {
             self.sound = self.len();
         }
@@ -80,6 +88,7 @@ impl Fifo {
     pub(crate) fn push_silence(&mut self, length: usize) -> bool {
         self.make_way(length);
         let fits = self.end + length <= self.samples.len();
+        self.goes_on = false;
         if fits {
             if !self.is_silent() {
                 self.samples[self.end..self.end + length].fill(0);
@@ -114,6 +123,7 @@ impl Fifo {
     /// Empties it.
     pub(crate) fn clear(&mut self) {
         (self.start, self.end, self.sound) = (0, 0, 0);
+        self.goes_on = false;
     }
 
     /// Takes one pitch period out of the front; nothing if there is too little to compare.

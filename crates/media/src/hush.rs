@@ -10,7 +10,7 @@
 //! What the decoder does not see it does not remember. So it is shown the last payloads that were
 //! left out before it decodes something else, and the first syllable comes out as it went in.
 
-use audio::Codec;
+use audio::{Codec, Decoder};
 
 use crate::limits::{
     HUSH_BYTES_MAX, HUSH_PAYLOADS_MAX, SILENT_PACKETS, WARM_BYTES_MAX, WARM_PACKETS_G722,
@@ -66,6 +66,11 @@ impl Hush {
     /// Whether a payload is one that decoded to silence before.
     pub(crate) fn knows(&self, payload: &[u8]) -> bool {
         self.find(payload).is_some()
+    }
+
+    /// Leaves a payload out if it is silence again.
+    pub(crate) fn leaves_out(&mut self, decoder: &mut Decoder, payload: &[u8]) -> bool {
+        (self.knows(payload) || decoder.rests(payload)) && self.leave_out(payload)
     }
 
     /// Leaves a payload out, given that the decoder rests; false if it is too long to be shown to

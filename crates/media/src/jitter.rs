@@ -6,6 +6,7 @@
 
 use audio::activity::payload_is_silence;
 
+use crate::decoders::Voice;
 use crate::limits::{BUFFERED_MS_MAX, PACKET_MS_MAX, PACKETS_BUFFERED_MAX, PAYLOAD_BYTES_MAX};
 use crate::timeline::Position;
 
@@ -21,6 +22,8 @@ pub(crate) struct Waiting {
     pub(crate) samples: i64,
     /// Whether it is digital silence, as its bytes alone tell.
     pub(crate) silent: bool,
+    /// In which codec it is.
+    pub(crate) voice: Voice,
     slot: Slot,
     bytes: u16,
 }
@@ -48,6 +51,14 @@ fn silence_of(codec: audio::Codec) -> Option<&'static [u8]> {
         audio::Codec::Pcmu => Some(&PCMU_SILENCE),
         audio::Codec::Pcma => Some(&PCMA_SILENCE),
         audio::Codec::G722 | audio::Codec::Opus => None,
+    }
+}
+
+/// Longest payload of a codec that is taken \[bytes\].
+fn slot_bytes(codec: audio::Codec) -> usize {
+    match codec {
+        audio::Codec::Pcmu | audio::Codec::Pcma | audio::Codec::G722 => 8 * PACKET_MS_MAX,
+        audio::Codec::Opus => PAYLOAD_BYTES_MAX,
     }
 }
 
@@ -89,12 +100,10 @@ pub(crate) struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// An empty buffer for a codec's packets.
-    pub(crate) fn new(codec: audio::Codec) -> JitterBuffer {
-        let slot_bytes = match codec {
-            audio::Codec::Pcmu | audio::Codec::Pcma | audio::Codec::G722 => 8 * PACKET_MS_MAX,
-            audio::Codec::Opus => PAYLOAD_BYTES_MAX,
-        };
+    /// An empty buffer for packets of the leg's own codec and of others.
+    pub(crate) fn new(codec: audio::Codec, others: &[audio::Codec]) -> JitterBuffer {
+        let bytes = others.iter().copied().map(slot_bytes);
+        let slot_bytes = bytes.fold(slot_bytes(codec), usize::max);
         JitterBuffer {
             codec,
             waiting: Vec::with_capacity(PACKETS_BUFFERED_MAX),
@@ -115,10 +124,14 @@ impl JitterBuffer {
         &mut self,
         position: Position,
         samples: i64,
-        payload: &[u8],
+        (voice, payload): (Voice, &[u8]),
         played: Option<i64>,
     ) -> Inserted {
-        if payload.len() > self.slot_bytes {
+        let longest = match voice {
+            Voice::Own => slot_bytes(self.codec),
+            Voice::Other(_) => self.slot_bytes,
+        };
+        if payload.len() > longest {
             return Inserted::TooLong;
         }
         match self.note(position.sequence) {
@@ -131,7 +144,7 @@ impl JitterBuffer {
         while self.waiting.len() == PACKETS_BUFFERED_MAX || self.samples > self.samples_max {
             self.pop();
         }
-        let silent = payload_is_silence(self.codec, payload);
+        let silent = voice == Voice::Own && payload_is_silence(self.codec, payload);
         let slot = if silent && silence_of(self.codec).is_some() {
             Slot::Silence
         } else {
@@ -142,7 +155,7 @@ impl JitterBuffer {
         };
         let bytes = payload.len() as u16;
         let place = self.waiting.partition_point(|w| w.position.sequence < position.sequence);
-        self.waiting.insert(place, Waiting { position, samples, silent, slot, bytes });
+        self.waiting.insert(place, Waiting { position, samples, silent, voice, slot, bytes });
         self.samples += samples;
         Inserted::Kept
     }
@@ -209,7 +222,7 @@ mod tests {
 
     fn insert(buffer: &mut JitterBuffer, sequence: i64, played: Option<i64>) -> Inserted {
         let position = Position { sequence, at: sequence * 160 };
-        buffer.insert(position, 160, &[sequence as u8; 160], played)
+        buffer.insert(position, 160, (Voice::Own, &[sequence as u8; 160]), played)
     }
 
     fn drained(buffer: &mut JitterBuffer) -> Vec<(i64, u8)> {
@@ -224,7 +237,7 @@ mod tests {
 
     #[test]
     fn packets_come_out_in_order_and_once() {
-        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu, &[]);
         let inserted = [3, 5, 4, 3, 5, 7].map(|sequence| insert(&mut buffer, sequence, Some(2)));
         use Inserted::{Duplicate, Kept};
         assert_eq!(inserted, [Kept, Kept, Kept, Duplicate, Duplicate, Kept]);
@@ -233,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_was_played_is_late_the_first_time_and_a_duplicate_the_second() {
-        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu, &[]);
         assert_eq!(insert(&mut buffer, 10, None), Inserted::Kept);
         assert_eq!(insert(&mut buffer, 9, Some(10)), Inserted::Late);
         assert_eq!(insert(&mut buffer, 9, Some(10)), Inserted::Duplicate);
@@ -243,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_burst_pushes_the_oldest_out() {
-        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu, &[]);
         for sequence in 0..200 {
             assert_eq!(insert(&mut buffer, sequence, None), Inserted::Kept);
             assert!(buffer.samples() <= (BUFFERED_MS_MAX + 20) * 8);
@@ -255,10 +268,10 @@ mod tests {
 
     #[test]
     fn packets_without_sound_are_bounded_too() {
-        let mut buffer = JitterBuffer::new(audio::Codec::Opus);
+        let mut buffer = JitterBuffer::new(audio::Codec::Opus, &[]);
         for sequence in 0..200 {
             let position = Position { sequence, at: 0 };
-            assert_eq!(buffer.insert(position, 0, &[], None), Inserted::Kept);
+            assert_eq!(buffer.insert(position, 0, (Voice::Own, &[]), None), Inserted::Kept);
         }
         assert_eq!(drained(&mut buffer).len(), PACKETS_BUFFERED_MAX);
     }
@@ -268,11 +281,12 @@ mod tests {
         fn whatever_comes_the_buffer_is_in_order_whole_and_bounded(
             packets in prop::collection::vec((0_i64..120, 0_i64..2, 0_usize..481), 0..400),
         ) {
-            let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+            let mut buffer = JitterBuffer::new(audio::Codec::Pcmu, &[]);
             let mut played = None;
             for (sequence, take, length) in packets {
                 let position = Position { sequence, at: sequence * 160 };
-                buffer.insert(position, length as i64, &vec![sequence as u8; length], played);
+                let payload = vec![sequence as u8; length];
+                buffer.insert(position, length as i64, (Voice::Own, &payload), played);
                 if take == 1 && let Some(packet) = buffer.first() {
                     played = Some(packet.position.sequence);
                     buffer.pop();
@@ -293,10 +307,12 @@ mod tests {
 
     #[test]
     fn silence_takes_no_slot_and_is_there_when_it_is_asked_for() {
-        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu, &[]);
         for (sequence, code) in [(1, 0x7F), (2, 0xFF), (3, 0x80)] {
             let position = Position { sequence, at: sequence * 160 };
-            assert_eq!(buffer.insert(position, 160, &[code; 160], None), Inserted::Kept);
+            let payload = [code; 160];
+            let inserted = buffer.insert(position, 160, (Voice::Own, &payload), None);
+            assert_eq!(inserted, Inserted::Kept);
         }
         assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX - 1);
         for (silent, code) in [(true, 0xFF), (true, 0xFF), (false, 0x80)] {
@@ -310,8 +326,9 @@ mod tests {
 
     #[test]
     fn a_payload_that_no_codec_makes_is_refused() {
-        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu);
+        let mut buffer = JitterBuffer::new(audio::Codec::Pcmu, &[]);
         let position = Position { sequence: 1, at: 0 };
-        assert_eq!(buffer.insert(position, 481, &[0; 481], None), Inserted::TooLong);
+        let inserted = buffer.insert(position, 481, (Voice::Own, &[0; 481]), None);
+        assert_eq!(inserted, Inserted::TooLong);
     }
 }

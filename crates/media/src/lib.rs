@@ -20,6 +20,7 @@
 //! |---|---|
 //! | from where packets may come | `source` |
 //! | one line of time for a leg's packets | `timeline` |
+//! | a decoder for each codec in which they may come | `decoders` |
 //! | packets in order; how long they wait | `jitter`, `delay` |
 //! | packets into frames, concealment, the delay kept | `playout`, `fifo`, `stretch` |
 //! | silence that need not be decoded, and what is shown to a decoder later | `hush`, `spared` |
@@ -40,6 +41,7 @@ mod clip;
 mod control;
 mod crowd;
 mod cue;
+mod decoders;
 mod delay;
 mod desk;
 mod expense;

@@ -99,6 +99,10 @@ pub const WARM_BYTES_MAX: usize = 160;
 /// How long a missing packet is waited for with made-up sound \[ms\]; then there is silence.
 pub const CONCEAL_MS_MAX: i64 = 60;
 
+/// Over how long a sound that goes on in another codec fades in \[ms\]: an encoder of Opus that
+/// begins says nothing for 6.5 ms, and a resampler for 2 ms.
+pub const SEAM_MS: usize = 10;
+
 /// Samples that wait between decoder and tick \[ms\]: the longest Opus packet (120), a tick, and
 /// what stretching needs.
 pub const FIFO_MS: usize = 240;

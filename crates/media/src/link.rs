@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 
-use audio::{Activity, AutomaticGain, CodecError, Decoder, Resampler};
-use model::{Connection, LegId, MediaReport};
+use audio::{Activity, AutomaticGain, CodecError, Resampler};
+use model::{Codec, Connection, LegId, MediaReport, TelephoneEvent};
 use wire::limits::SRTP_BYTES_MAX;
 use wire::rtp::{Packet, Rtp, classify};
 use wire::srtp::{Inbound, Outbound, SrtpError};
 use wire::telephone_event::Event;
 
-use crate::control::{Control, Spoilt};
+use crate::control::{Coding, Control, Spoilt};
+use crate::decoders::{Decoders, Voice};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::limits::{PTIME_MS_MAX, TICK_MS};
@@ -28,6 +29,17 @@ use crate::watch::Sight;
 /// The payload type of comfort noise (RFC 3551 section 6), and its clock \[Hz\].
 const COMFORT_NOISE: u8 = 13;
 const COMFORT_NOISE_CLOCK_HZ: u32 = 8_000;
+
+/// What a packet of the leg's stream carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    /// Sound, in one of the codecs that were agreed on.
+    Sound(Voice),
+    /// A key that is pressed.
+    Event,
+    /// Something else: there is no sound in its place.
+    Nothing,
+}
 
 /// Where a leg stands in the plan that plays.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +106,7 @@ impl Link {
             theirs: TheirKeys::new(&terms),
             outbound: srtp::outbound(&terms),
             timeline: Timeline::new(codec),
-            playout: PlayoutBuffer::new(Decoder::new(codec)?),
+            playout: PlayoutBuffer::new(Decoders::new(&terms)?),
             keys: Keys::new(&terms, rate),
             pressing: Pressing::new(),
             activity: Activity::new(rate.hz()),
@@ -124,7 +136,10 @@ impl Link {
 
     /// Whether other terms can be met with the same decoder and encoder.
     pub(crate) fn suits_but_for_srtp(before: &Connection, after: &Connection) -> bool {
-        before.codec == after.codec && before.fec == after.fec && Keys::suit(before, after)
+        before.codec == after.codec
+            && before.fec == after.fec
+            && Keys::suit(before, after)
+            && after.alternatives.iter().all(|one| before.alternatives.contains(one))
     }
 
     /// Takes other terms for the same codec.
@@ -181,9 +196,34 @@ impl Link {
         Rate::of_codec(self.terms.codec)
     }
 
-    /// The rate of the clock of its RTP timestamps \[Hz\].
+    /// The rate of the clock of the RTP timestamps that it is sent \[Hz\].
     pub(crate) fn clock_hz(&self) -> u32 {
         audio_codec(self.terms.codec).rtp_clock_hz()
+    }
+
+    /// The codec in which its sound came last.
+    fn heard_codec(&self) -> Codec {
+        self.codec_of(self.playout.decoders().last())
+    }
+
+    fn codec_of(&self, voice: Voice) -> Codec {
+        match voice {
+            Voice::Own => self.terms.codec,
+            Voice::Other(place) => {
+                self.playout.decoders().alternative_codec(place).unwrap_or(self.terms.codec)
+            }
+        }
+    }
+
+    /// How its audio is coded, both ways.
+    pub(crate) fn coding(&self) -> Coding {
+        Coding {
+            codec: self.terms.codec,
+            fec: self.terms.fec,
+            clock_hz: self.clock_hz(),
+            heard: self.heard_codec(),
+            heard_clock_hz: self.timeline.clock_hz(),
+        }
     }
 
     /// This tick's samples at a rate that was wanted.
@@ -247,19 +287,23 @@ impl Link {
         if !self.gate.fits(remote) && !self.gate.follow(remote, &rtp, arrival_us) {
             return false;
         }
-        let is_sound = rtp.payload_type == self.terms.receive_payload_type;
-        let is_event = self.is_event(rtp.payload_type);
+        let carries = self.carries(rtp.payload_type);
+        let is_sound = matches!(carries, Carries::Sound(_));
         if self.gate.is_open() {
-            if !is_sound && !is_event && !self.is_comfort_noise(rtp.payload_type) {
+            if carries == Carries::Nothing && !self.is_comfort_noise(rtp.payload_type) {
                 return false;
             }
             self.gate.latch(remote, arrival_us);
         }
         self.gate.pass(&rtp, arrival_us);
         ledger.stats.packets_in += 1;
-        control.count(&rtp, is_sound, arrival_us, self.clock_hz());
+        let clock_hz = self.clock_of(carries);
+        if clock_hz != self.timeline.clock_hz() {
+            control.recode();
+        }
+        control.count(&rtp, is_sound, arrival_us, clock_hz);
         let late_before = ledger.stats.packets_late;
-        self.take(leg, &rtp, arrival_us, (is_sound, is_event), ledger);
+        self.take(leg, &rtp, arrival_us, (carries, clock_hz), ledger);
         if ledger.stats.packets_late > late_before {
             control.discard(rtp.sequence);
         }
@@ -270,16 +314,34 @@ impl Link {
         true
     }
 
-    fn is_event(&self, payload_type: u8) -> bool {
-        let agreed = self.terms.telephone_event;
-        agreed.is_some_and(|event| event.receive_payload_type == payload_type)
+    fn carries(&self, payload_type: u8) -> Carries {
+        let is_event = |event: &TelephoneEvent| event.receive_payload_type == payload_type;
+        if payload_type == self.terms.receive_payload_type {
+            Carries::Sound(Voice::Own)
+        } else if self.terms.telephone_event.as_ref().is_some_and(is_event)
+            || self.keys.may_come_as(payload_type)
+        {
+            Carries::Event
+        } else if let Some(voice) = self.playout.decoders().alternative(payload_type) {
+            Carries::Sound(voice)
+        } else {
+            Carries::Nothing
+        }
+    }
+
+    /// The RTP clock of a packet \[Hz\]. What is no sound has that of the sound around it.
+    fn clock_of(&self, carries: Carries) -> u32 {
+        match carries {
+            Carries::Sound(voice) => audio_codec(self.codec_of(voice)).rtp_clock_hz(),
+            Carries::Event | Carries::Nothing => self.timeline.clock_hz(),
+        }
     }
 
     /// Whether a packet says that silence begins, and how loud it is (RFC 3389). The number is
     /// fixed, and many send it without asking. Silence is played in its place, whatever its
     /// level: in a sum of many the noise of all who do not speak would drown who does.
     fn is_comfort_noise(&self, payload_type: u8) -> bool {
-        payload_type == COMFORT_NOISE && self.clock_hz() == COMFORT_NOISE_CLOCK_HZ
+        payload_type == COMFORT_NOISE && self.timeline.clock_hz() == COMFORT_NOISE_CLOCK_HZ
     }
 
     /// Takes a packet of the leg's own stream.
@@ -288,21 +350,26 @@ impl Link {
         leg: LegId,
         rtp: &Rtp<'_>,
         arrival_us: u64,
-        (is_sound, is_event): (bool, bool),
+        (carries, clock_hz): (Carries, u32),
         ledger: &mut Ledger,
     ) {
-        let samples = if is_sound { self.playout.samples_of(rtp.payload) } else { 0 };
+        let (voice, samples) = match carries {
+            Carries::Sound(voice) => (voice, self.playout.samples_of(voice, rtp.payload)),
+            Carries::Event | Carries::Nothing => (Voice::Own, 0),
+        };
         let arrival = self.playout.samples_at(arrival_us);
-        let Some(position) = self.timeline.place(rtp, samples, arrival) else {
+        let Some(position) = self.timeline.place(rtp, (samples, clock_hz), arrival) else {
             ledger.stats.packets_late += 1;
             return;
         };
-        if is_event && let Some(event) = Event::parse(rtp.payload) {
-            let timestamp = self.timeline.timestamp(position);
-            self.keys.receive(leg, (timestamp, arrival), (rtp, event), ledger);
+        if carries == Carries::Event
+            && let Some(event) = Event::parse(rtp.payload)
+        {
+            let place = (position.at, arrival, self.rate());
+            self.keys.receive(leg, place, (rtp, event), ledger);
         }
         let payload = if samples > 0 { rtp.payload } else { &[] };
-        self.playout.insert(position, samples, payload, arrival, ledger);
+        self.playout.insert(position, samples, (voice, payload), arrival, ledger);
     }
 
     /// Plays this tick's frame, once, and brings it to the rates that are wanted. What nobody
@@ -324,13 +391,13 @@ impl Link {
             return;
         }
         let before = (ledger.stats.packets_late, ledger.stats.frames_concealed);
-        let own = self.rate().index();
+        let (own, remembers) = (self.rate().index(), has_memory(self.heard_codec()));
         let frame = &mut self.frames[own];
         if self.state != Sounding::Not {
             self.past.copy_from_slice(&frame[..self.past.len()]);
         }
         self.playout.listen(&mut self.past, ledger);
-        let decodes = wanted.heard || self.keys.sound() || has_memory(self.terms.codec);
+        let decodes = wanted.heard || self.keys.sound() || remembers;
         let decodes = decodes && self.terms.receives;
         let playout = if decodes {
             self.playout.play(now, frame, ledger)

@@ -12,8 +12,7 @@
 //! | a later one, none missing | silence of that length: the sender paused |
 //! | nothing | made-up sound for 60 ms, during which time stands still; then silence |
 
-use audio::{DecodeError, Decoder, activity};
-
+use crate::decoders::{Decoders, Voice};
 use crate::delay::DelayEstimate;
 use crate::fifo::Fifo;
 use crate::hush::Hush;
@@ -99,7 +98,7 @@ pub(crate) struct PlayoutBuffer {
     per_ms: i64,
     /// What packets, as long as the last one, and ticks have in common \[samples\].
     step: i64,
-    decoder: Decoder,
+    decoders: Decoders,
     packets: JitterBuffer,
     delay: DelayEstimate,
     fifo: Fifo,
@@ -127,15 +126,15 @@ pub(crate) struct PlayoutBuffer {
 }
 
 impl PlayoutBuffer {
-    /// An empty one around a decoder.
-    pub(crate) fn new(decoder: Decoder) -> PlayoutBuffer {
-        let codec = decoder.codec();
+    /// An empty one around decoders.
+    pub(crate) fn new(decoders: Decoders) -> PlayoutBuffer {
+        let codec = decoders.codec();
         let per_ms = codec.rate_hz() as usize / 1_000;
         PlayoutBuffer {
             per_ms: per_ms as i64,
             step: TICK_MS.cast_signed() * per_ms as i64,
-            packets: JitterBuffer::new(codec),
-            decoder,
+            packets: JitterBuffer::new(codec, &decoders.other_codecs()),
+            decoders,
             delay: DelayEstimate::new(per_ms as i64),
             fifo: Fifo::new(per_ms),
             state: State::Idle,
@@ -160,8 +159,13 @@ impl PlayoutBuffer {
     }
 
     /// The length of a payload \[samples\]; zero if it is no sound.
-    pub(crate) fn samples_of(&self, payload: &[u8]) -> i64 {
-        self.decoder.duration_samples(payload).unwrap_or(0) as i64
+    pub(crate) fn samples_of(&self, voice: Voice, payload: &[u8]) -> i64 {
+        self.decoders.duration_samples(voice, payload).unwrap_or(0) as i64
+    }
+
+    /// The decoders.
+    pub(crate) fn decoders(&self) -> &Decoders {
+        &self.decoders
     }
 
     /// Takes a packet; one without samples only tells that nothing is missing in its place.
@@ -169,7 +173,7 @@ impl PlayoutBuffer {
         &mut self,
         position: Position,
         samples: i64,
-        payload: &[u8],
+        payload: (Voice, &[u8]),
         arrival: i64,
         ledger: &mut Ledger,
     ) {
@@ -231,6 +235,7 @@ impl PlayoutBuffer {
         let goes_on = self.state == State::Playing
             && packet.position.at == self.cursor
             && packet.samples == frame as i64
+            && (packet.voice, self.decoders.last()) == (Voice::Own, Voice::Own)
             && !self.hush.rests()
             && steady;
         let payload = self.packets.payload(&packet);
@@ -251,8 +256,9 @@ impl PlayoutBuffer {
     pub(crate) fn listen(&mut self, past: &mut [i16], ledger: &mut Ledger) {
         for payload in self.passing.listen() {
             let Some(room) = self.fifo.room(past.len()) else { break };
-            if self.decoder.decode(payload, room) != Ok(past.len()) {
-                self.decoder.conceal(room);
+            let decoder = self.decoders.own();
+            if decoder.decode(payload, room) != Ok(past.len()) {
+                decoder.conceal(room);
             }
             self.fifo.commit(past.len(), 0, false);
             self.fifo.pop(past);
@@ -390,11 +396,11 @@ impl PlayoutBuffer {
         let payload = self.packets.payload(packet);
         let one_is_missing = self.played == Some(packet.position.sequence - 2);
         let whole = self.grains(gap) as i64 == gap && gap <= packet.samples;
-        if !one_is_missing || !whole || !self.decoder.carries_fec(payload) {
+        if !one_is_missing || !whole || !self.decoders.carries_fec(packet.voice, payload) {
             return false;
         }
         let Some(room) = self.fifo.room(gap as usize) else { return false };
-        if self.decoder.decode_fec(payload, room) != Ok(gap as usize) {
+        if self.decoders.own().decode_fec(payload, room) != Ok(gap as usize) {
             return false;
         }
         self.fifo.commit(gap as usize, 0, false);
@@ -408,25 +414,32 @@ impl PlayoutBuffer {
     fn decode(&mut self, packet: &Waiting, ledger: &mut Ledger) -> bool {
         let length = packet.samples as usize;
         let skipped = (self.cursor - packet.position.at) as usize;
-        let mut whole = skipped == 0;
+        let own = packet.voice == Voice::Own;
+        let mut whole = skipped == 0 && own;
         let payload = self.packets.payload(packet);
-        if self.hush.rests()
-            && (packet.silent || leaves_out(&mut self.hush, &mut self.decoder, payload))
+        if own
+            && self.hush.rests()
+            && (packet.silent || self.hush.leaves_out(self.decoders.own(), payload))
         {
             if !self.fifo.push_silence(length - skipped) {
                 return false;
             }
         } else {
-            let codec = self.decoder.codec();
+            let goes_on = self.fifo.goes_on() && self.state == State::Playing;
             let Some(room) = self.fifo.room(length) else { return false };
             let left_out = self.hush.left_out();
-            if decode_after(&mut self.decoder, left_out, payload, room) == Ok(length) {
-                let silent = packet.silent || activity::frame_is_silence(codec, room);
+            let payload = (packet.voice, payload);
+            if self.decoders.decode_after(left_out, payload, goes_on, room) == Ok(length) {
+                let silent = packet.silent || self.decoders.is_silence(packet.voice, room);
                 self.fifo.commit(length, skipped, silent);
-                self.hush.decoded(payload, silent);
+                if own {
+                    self.hush.decoded(payload.1, silent);
+                } else {
+                    self.hush.disturb();
+                }
                 ledger.stats.decodes += 1;
             } else {
-                self.decoder.conceal(room);
+                self.decoders.conceal(room);
                 self.fifo.commit(length, skipped, false);
                 self.hush.disturb();
                 self.concealed = true;
@@ -458,8 +471,8 @@ impl PlayoutBuffer {
     /// Makes up so many samples and keeps all but the last ones.
     fn conceal(&mut self, length: usize, surplus: usize) {
         let Some(room) = self.fifo.room(length) else { return };
-        self.decoder.conceal(room);
-        let silent = activity::frame_is_silence(self.decoder.codec(), room);
+        self.decoders.conceal(room);
+        let silent = self.decoders.is_silence(self.decoders.last(), room);
         self.fifo.commit(length - surplus, 0, silent);
         self.concealed = true;
         self.hush.disturb();
@@ -573,26 +586,4 @@ impl PlayoutBuffer {
         let grain = GRAIN_HALF_MS * self.per_ms as usize / 2;
         (samples.max(0) as usize).next_multiple_of(grain)
     }
-}
-
-/// Whether a payload is silence again, so that it can be left out.
-fn leaves_out(hush: &mut Hush, decoder: &mut Decoder, payload: &[u8]) -> bool {
-    (hush.knows(payload) || decoder.rests(payload)) && hush.leave_out(payload)
-}
-
-/// Decodes a payload, after what the decoder was spared.
-fn decode_after<'a>(
-    decoder: &mut Decoder,
-    left_out: impl Iterator<Item = &'a [u8]>,
-    payload: &[u8],
-    room: &mut [i16],
-) -> Result<usize, DecodeError> {
-    for known in left_out {
-        // They are as long as this one, unless the packet time changed; then it lands as after a
-        // loss.
-        if decoder.decode(known, room).is_err() {
-            break;
-        }
-    }
-    decoder.decode(payload, room)
 }

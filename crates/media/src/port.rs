@@ -7,7 +7,7 @@ use wire::limits::SRTP_BYTES_MAX;
 use wire::rtp::{Packet, classify};
 use wire::srtp::SrtpError;
 
-use crate::control::{Coding, Control, Sent};
+use crate::control::{Control, Sent};
 use crate::ledger::Ledger;
 use crate::limits::RTCP_BYTES_MAX;
 use crate::link::Link;
@@ -174,8 +174,7 @@ impl Port {
         ledger: &mut Ledger,
     ) {
         let Some(link) = &self.link else { return };
-        let Connection { codec, fec, .. } = link.terms;
-        let coding = Coding { codec, fec, clock_hz: link.clock_hz() };
+        let coding = link.coding();
         if let Some(quality) = self.control.quality(now_us, link.spoilt, coding) {
             ledger.report(MediaReport::Quality { leg: self.leg, quality });
         }

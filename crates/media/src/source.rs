@@ -230,6 +230,7 @@ mod tests {
             payload_type: 0,
             receive_payload_type: 0,
             telephone_event: None,
+            alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
             remote: remote.parse().unwrap(),

@@ -32,12 +32,32 @@ struct Newest {
     arrival: i64,
 }
 
+/// From ticks of an RTP clock to samples.
+#[derive(Debug, Clone, Copy)]
+enum Scale {
+    /// Each tick has so many samples: two in G.722 (RFC 3551 section 4.5.2).
+    Times(i64),
+    /// Each sample has so many ticks.
+    Over(i64),
+}
+
+impl Scale {
+    fn new(rate_hz: u32, clock_hz: u32) -> Scale {
+        if rate_hz >= clock_hz {
+            Scale::Times(i64::from(rate_hz / clock_hz))
+        } else {
+            Scale::Over(i64::from(clock_hz / rate_hz))
+        }
+    }
+}
+
 /// One leg's line of time.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     per_ms: i64,
-    /// Samples in a tick of the RTP clock: two for G.722 (RFC 3551 section 4.5.2).
-    scale: i64,
+    /// The RTP clock of the codec that came last \[Hz\].
+    clock_hz: u32,
+    scale: Scale,
     ssrc: Option<u32>,
     /// The stream that was left, and when.
     left: Option<(u32, i64)>,
@@ -55,7 +75,8 @@ impl Timeline {
     pub(crate) fn new(codec: audio::Codec) -> Timeline {
         Timeline {
             per_ms: i64::from(codec.rate_hz() / 1_000),
-            scale: i64::from(codec.rate_hz() / codec.rtp_clock_hz()),
+            clock_hz: codec.rtp_clock_hz(),
+            scale: Scale::new(codec.rate_hz(), codec.rtp_clock_hz()),
             ssrc: None,
             left: None,
             extender: Extender::new(),
@@ -72,15 +93,28 @@ impl Timeline {
         newest ^ self.shift as usize ^ self.ssrc.map_or(0, |ssrc| ssrc as usize)
     }
 
-    /// Places a packet of so many samples; one without sound has none. The packet is to be dropped
-    /// if there is no place for it.
-    pub(crate) fn place(&mut self, rtp: &Rtp<'_>, samples: i64, arrival: i64) -> Option<Position> {
+    /// The RTP clock of the codec that came last \[Hz\].
+    pub(crate) fn clock_hz(&self) -> u32 {
+        self.clock_hz
+    }
+
+    /// Places a packet of so many samples; one without sound has none. Timestamps of sound count in
+    /// its codec's clock \[Hz\]. The packet is to be dropped if there is no place for it.
+    pub(crate) fn place(
+        &mut self,
+        rtp: &Rtp<'_>,
+        (samples, clock_hz): (i64, u32),
+        arrival: i64,
+    ) -> Option<Position> {
         let joins = self.enter(rtp.ssrc, arrival)?;
         let (extended, joins) = match self.extender.place(rtp.sequence, rtp.timestamp) {
             Placed::Stream(extended) => (extended, joins),
             Placed::Restart(extended) => (extended, true),
             Placed::Suspect => return None,
         };
+        if samples > 0 && clock_hz != self.clock_hz {
+            self.recode(extended, clock_hz, arrival)?;
+        }
         if joins {
             self.join(extended, arrival);
             self.joined_by_event = samples == 0;
@@ -109,11 +143,6 @@ impl Timeline {
         Some(self.advance(position, samples, arrival))
     }
 
-    /// A position in ticks of the RTP clock.
-    pub(crate) fn timestamp(&self, position: Position) -> u64 {
-        u64::try_from(position.at / self.scale).unwrap_or(0)
-    }
-
     /// Follows the SSRC: true if another stream begins, none if the packet is of one that was left.
     fn enter(&mut self, ssrc: u32, arrival: i64) -> Option<bool> {
         if self.ssrc == Some(ssrc) {
@@ -133,7 +162,33 @@ impl Timeline {
     fn join(&mut self, first: Extended, arrival: i64) {
         if let Some(newest) = self.newest {
             self.sequence_shift = newest.position.sequence + 1 - signed(first.sequence);
-            self.shift = self.joint(&newest, arrival) - signed(first.timestamp) * self.scale;
+            self.shift = self.joint(&newest, arrival) - self.samples(first.timestamp);
+        }
+    }
+
+    /// The sound goes on in a codec with another clock, in which timestamps mean something else: it
+    /// is joined to what came before. A packet of an earlier clock that comes after it has no place
+    /// any more.
+    fn recode(&mut self, first: Extended, clock_hz: u32, arrival: i64) -> Option<()> {
+        let sequence = signed(first.sequence) + self.sequence_shift;
+        let newest = self.newest;
+        if newest.is_some_and(|newest| sequence <= newest.position.sequence) {
+            return None;
+        }
+        self.clock_hz = clock_hz;
+        self.scale = Scale::new(self.per_ms as u32 * 1_000, clock_hz);
+        if let Some(newest) = newest {
+            self.shift = self.joint(&newest, arrival) - self.samples(first.timestamp);
+        }
+        self.joined_by_event = false;
+        Some(())
+    }
+
+    /// Ticks of the RTP clock in samples.
+    fn samples(&self, timestamp: u64) -> i64 {
+        match self.scale {
+            Scale::Times(ratio) => signed(timestamp) * ratio,
+            Scale::Over(ratio) => signed(timestamp) / ratio,
         }
     }
 
@@ -150,7 +205,7 @@ impl Timeline {
     fn position(&self, extended: Extended) -> Position {
         Position {
             sequence: signed(extended.sequence) + self.sequence_shift,
-            at: signed(extended.timestamp) * self.scale + self.shift,
+            at: self.samples(extended.timestamp) + self.shift,
         }
     }
 
@@ -179,7 +234,8 @@ mod tests {
         let mut origin = None;
         let mut places = Vec::new();
         for &(ssrc, sequence, timestamp, arrival_ms) in packets {
-            let place = timeline.place(&rtp(ssrc, sequence, timestamp), 160, arrival_ms * 8);
+            let place =
+                timeline.place(&rtp(ssrc, sequence, timestamp), (160, 8_000), arrival_ms * 8);
             let origin = *origin.get_or_insert_with(|| place.unwrap());
             places.push(place.map(|p| (p.sequence - origin.sequence, p.at - origin.at)));
         }
@@ -216,10 +272,25 @@ mod tests {
     }
 
     #[test]
+    fn another_clock_goes_on_where_the_sound_ended_and_what_was_before_it_has_no_place() {
+        let mut timeline = Timeline::new(audio::Codec::Pcmu);
+        let mut place = |sequence, timestamp, clock_hz, arrival| {
+            let place = timeline.place(&rtp(1, sequence, timestamp), (160, clock_hz), arrival);
+            place.map(|position| position.at)
+        };
+        let first = place(1, 800, 8_000, 0).unwrap();
+        assert_eq!(place(2, 960, 8_000, 160), Some(first + 160));
+        assert_eq!(place(4, 5_000_000, 48_000, 480), Some(first + 320));
+        assert_eq!(place(3, 1_120, 8_000, 490), None);
+        assert_eq!(place(5, 5_000_960, 48_000, 640), Some(first + 480));
+        assert_eq!(place(6, 7, 8_000, 800), Some(first + 640));
+    }
+
+    #[test]
     fn g722_counts_two_samples_for_a_tick() {
         let mut timeline = Timeline::new(audio::Codec::G722);
-        let first = timeline.place(&rtp(1, 1, 0), 320, 0).unwrap();
-        let second = timeline.place(&rtp(1, 2, 160), 320, 320).unwrap();
+        let first = timeline.place(&rtp(1, 1, 0), (320, 8_000), 0).unwrap();
+        let second = timeline.place(&rtp(1, 2, 160), (320, 8_000), 320).unwrap();
         assert_eq!(second.at - first.at, 320);
     }
 }

@@ -58,6 +58,8 @@ pub struct Connection {
     pub receive_payload_type: u8,
     /// Keys as telephone-events (RFC 4733), if both ends can.
     pub telephone_event: Option<TelephoneEvent>,
+    /// What else the far end may send, and change to at any packet (RFC 3264 section 5.1).
+    pub alternatives: Vec<Alternative>,
     /// Milliseconds of audio in each packet that we send: 10, 20, 30, 40 or 60.
     pub ptime_ms: u16,
     /// Opus: put forward error correction into what we send.
@@ -119,6 +121,27 @@ pub struct TelephoneEvent {
     pub receive_payload_type: u8,
     /// The clock of their durations \[Hz\].
     pub clock_rate_hz: u32,
+}
+
+/// A format that the far end may send in place of a leg's codec, or beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alternative {
+    /// The payload type under which it comes.
+    pub receive_payload_type: u8,
+    /// What comes under it.
+    pub content: Content,
+}
+
+/// What an alternative format carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Sound in another codec.
+    Voice(Codec),
+    /// Keys as telephone-events, whose durations have another clock.
+    Events {
+        /// That clock \[Hz\].
+        clock_rate_hz: u32,
+    },
 }
 
 /// From where a leg's media may come.

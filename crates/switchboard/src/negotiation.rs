@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Codec, Connection, Rtcp, Source, TelephoneEvent};
+use model::{Alternative, Codec, Connection, Content, Rtcp, Source, TelephoneEvent};
 use wire::sdp::{self, Description, Encoding, Local, Negotiated, SdpError};
 
 use crate::config::RtpTimeouts;
@@ -38,6 +38,7 @@ pub(crate) fn connection(
         payload_type: negotiated.payload_type,
         receive_payload_type: negotiated.receive_payload_type,
         telephone_event: negotiated.telephone_event.map(telephone_event),
+        alternatives: negotiated.alternatives.iter().filter_map(alternative).collect(),
         ptime_ms: negotiated.ptime_ms,
         fec: negotiated.fec(),
         remote: negotiated.remote,
@@ -61,6 +62,19 @@ fn telephone_event(agreed: sdp::TelephoneEvent) -> TelephoneEvent {
         receive_payload_type: agreed.receive_payload_type,
         clock_rate_hz: agreed.clock_rate_hz,
     }
+}
+
+fn alternative(agreed: &sdp::Alternative) -> Option<Alternative> {
+    let sdp::Alternative { receive_payload_type, encoding, clock_rate_hz } = *agreed;
+    let content = match encoding {
+        Encoding::TelephoneEvent => Content::Events { clock_rate_hz },
+        Encoding::Pcmu
+        | Encoding::Pcma
+        | Encoding::G722
+        | Encoding::Opus
+        | Encoding::ComfortNoise => Content::Voice(codec(encoding)?),
+    };
+    Some(Alternative { receive_payload_type, content })
 }
 
 fn codec(encoding: Encoding) -> Option<Codec> {

@@ -21,5 +21,6 @@ pub use description::{Audio, Description, Origin, SdpError};
 pub use direction::Direction;
 pub use format::{Encoding, Events, Format, Opus, Parameters};
 pub use negotiation::{
-    Local, Negotiated, NotAcceptable, Preference, TelephoneEvent, accept, answer, offer,
+    Alternative, Local, Negotiated, NotAcceptable, Preference, TelephoneEvent, accept, answer,
+    offer,
 };

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use wire::sdp::{self, Description, Encoding, Format, Local, Negotiated, Parameters, Preference};
+use wire::sdp::{
+    self, Alternative, Description, Encoding, Format, Local, Negotiated, Parameters, Preference,
+};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/sdp")
@@ -112,6 +114,10 @@ fn agreed(negotiated: &Negotiated) -> String {
         None => writeln!(text, "no keys"),
     }
     .unwrap();
+    for Alternative { receive_payload_type, encoding, clock_rate_hz } in &negotiated.alternatives {
+        let encoding = encoding.name();
+        writeln!(text, "or {encoding}/{clock_rate_hz} as {receive_payload_type}").unwrap();
+    }
     if let Some(payload_type) = negotiated.comfort_noise {
         writeln!(text, "comfort noise as {payload_type}").unwrap();
     }

@@ -245,6 +245,7 @@ mod tests {
                 payload_type: 0,
                 receive_payload_type: 0,
                 telephone_event: None,
+                alternatives: Vec::new(),
                 ptime_ms: 20,
                 fec: false,
                 remote: phone.local_addr().unwrap(),

@@ -144,6 +144,7 @@ impl Room {
             payload_type: payload_type(codec),
             receive_payload_type: payload_type(codec),
             telephone_event: None,
+            alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
             remote: address(leg),

@@ -113,6 +113,7 @@ impl Phone {
             payload_type: 0,
             receive_payload_type: 0,
             telephone_event: None,
+            alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
             remote: self.socket.local_addr().unwrap(),

@@ -1,6 +1,7 @@
 //! A stage with telephones around it, in virtual time: who hears whom, how well, and at what cost.
 #![allow(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
+mod alternatives;
 mod announce;
 mod control;
 mod flood;

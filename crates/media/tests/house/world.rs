@@ -11,8 +11,9 @@ use media::{Clip, Clips, Desk, Music, Outbox, Stage};
 use model::routing::TapPlace;
 use model::stats::MediaStats;
 use model::{
-    ClipName, Codec, ConferenceId, Connection, EarGroup, Gain, Hearing, LegId, MediaOrder,
-    MediaReport, Place, PromptName, RecordingId, Routing, Rtcp, Source, TelephoneEvent, VoiceGroup,
+    Alternative, ClipName, Codec, ConferenceId, Connection, Content, EarGroup, Gain, Hearing,
+    LegId, MediaOrder, MediaReport, Place, PromptName, RecordingId, Routing, Rtcp, Source,
+    TelephoneEvent, VoiceGroup,
 };
 use wire::rtcp::{Report, ReportBlock, SenderInfo};
 use wire::rtp::{Header, Packet, Rtp, classify, write_header};
@@ -104,6 +105,10 @@ impl Protection {
 pub struct Phone {
     pub address: SocketAddr,
     pub codec: Codec,
+    /// What it speaks, if that is another one.
+    speaks: Codec,
+    /// What else it may send.
+    pub alternatives: Vec<Alternative>,
     pub ptime_ms: u16,
     /// How it says its keys; none where they are in its sound.
     pub telephone_event: Option<TelephoneEvent>,
@@ -130,9 +135,14 @@ pub struct Phone {
     /// Its SRTP, if it has any.
     pub srtp: Option<Protection>,
     sent: u64,
+    /// The tone that it speaks.
+    tone: Option<usize>,
     /// When it sends its next packet [µs].
     pub next_us: f64,
     encoder: Encoder,
+    /// It goes on with the encoders that it had before when it comes back to a codec.
+    pub keeps_encoders: bool,
+    kept: BTreeMap<Codec, Encoder>,
     decoder: Decoder,
 }
 
@@ -147,6 +157,8 @@ impl Phone {
         Phone {
             address: SocketAddr::from(([192, 0, 2, 1], 10_000 + leg as u16)),
             codec,
+            speaks: codec,
+            alternatives: Vec::new(),
             ptime_ms: 20,
             telephone_event: Some(event),
             sine: None,
@@ -164,8 +176,11 @@ impl Phone {
             told: Vec::new(),
             srtp: None,
             sent: 0,
+            tone: None,
             next_us: 1_000.0 + (leg * 3_777 % 20_000) as f64,
             encoder: Encoder::new(settings).unwrap(),
+            keeps_encoders: false,
+            kept: BTreeMap::new(),
             decoder: Decoder::new(audio_codec(codec)).unwrap(),
         }
     }
@@ -177,7 +192,8 @@ impl Phone {
     }
 
     /// It speaks the tone of that number.
-    pub fn speaking(self, tone: usize) -> Phone {
+    pub fn speaking(mut self, tone: usize) -> Phone {
+        self.tone = Some(tone);
         self.speaking_hz(TONES_HZ[tone], LOUD)
     }
 
@@ -199,6 +215,37 @@ impl Phone {
         self
     }
 
+    /// It may speak any of these, by turns.
+    pub fn or_any_of(mut self, codecs: &[Codec]) -> Phone {
+        let others = codecs.iter().filter(|codec| **codec != self.codec);
+        let alternative = |codec: &Codec| Alternative {
+            receive_payload_type: payload_type(*codec),
+            content: Content::Voice(*codec),
+        };
+        self.alternatives = others.map(alternative).collect();
+        self
+    }
+
+    /// It goes on in another codec. Its tone is where it would have been.
+    pub fn speak(&mut self, codec: Codec) {
+        let rate_hz = audio_codec(codec).rate_hz();
+        let spoken = self.sent * u64::from(self.ptime_ms) * u64::from(rate_hz) / 1_000;
+        if let Some(tone) = self.tone {
+            let mut sine = Sine::new(TONES_HZ[tone], LOUD, rate_hz);
+            (0..spoken).for_each(|_| {
+                sine.next_sample();
+            });
+            self.sine = Some(sine);
+        }
+        let kept = self.kept.remove(&codec);
+        let next = || Encoder::new(EncoderSettings::of(audio_codec(codec))).unwrap();
+        let before = std::mem::replace(&mut self.encoder, kept.unwrap_or_else(next));
+        if self.keeps_encoders {
+            self.kept.insert(self.speaks, before);
+        }
+        self.speaks = codec;
+    }
+
     pub fn terms(&self) -> Connection {
         let payload_type = payload_type(self.codec);
         Connection {
@@ -206,6 +253,7 @@ impl Phone {
             payload_type,
             receive_payload_type: payload_type,
             telephone_event: self.telephone_event,
+            alternatives: self.alternatives.clone(),
             ptime_ms: self.ptime_ms,
             fec: false,
             remote: self.address,
@@ -221,7 +269,7 @@ impl Phone {
 
     /// The next packet.
     pub fn packet(&mut self) -> Vec<u8> {
-        let codec = audio_codec(self.codec);
+        let codec = audio_codec(self.speaks);
         let mut pcm = vec![0; codec.samples(self.ptime_ms.into())];
         if let Some(sine) = &mut self.sine {
             sine.fill(&mut pcm);
@@ -245,7 +293,7 @@ impl Phone {
         let mut payload = vec![0; 1_275];
         let length = self.encoder.encode(&pcm, &mut payload);
         let bytes = rtp_packet(
-            payload_type(self.codec),
+            payload_type(self.speaks),
             (self.sequence, self.timestamp, self.ssrc),
             &payload[..length],
         );

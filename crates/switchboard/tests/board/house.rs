@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use model::{
-    Accepted, Action, Author, Command, ConferenceName, LocalMedia, MediaOrder, MediaReport,
-    Refusal, TapRate,
+    Accepted, Action, Author, Command, ConferenceName, Connection, LocalMedia, MediaOrder,
+    MediaReport, Refusal, TapRate,
 };
 use sip::access::{Access, From, Pattern, Route, Target, Template};
 use sip::message::{HeaderName, Message, NameAddr, Request, Response, parse};
@@ -66,6 +66,8 @@ pub(crate) struct House {
     /// Messages that were sent, with where to.
     sent: Vec<(SocketAddr, Message)>,
     answers: Vec<Result<Accepted, Refusal>>,
+    /// What was agreed on with legs.
+    pub(crate) connected: Vec<Connection>,
     /// Who had no right to what.
     pub(crate) denied: Vec<(Author, Action, Refusal)>,
     /// Why somebody was told of in the log.
@@ -146,6 +148,7 @@ impl House {
             ports: 20_000,
             sent: Vec::new(),
             answers: Vec::new(),
+            connected: Vec::new(),
             denied: Vec::new(),
             suspicions: Vec::new(),
             countries: Vec::new(),
@@ -202,6 +205,9 @@ impl House {
                     self.ports += 2;
                     let local = LocalMedia { rtp: SocketAddr::new(local, self.ports) };
                     self.board.handle(self.now, Input::Media(MediaReport::Opened { leg, local }));
+                }
+                Output::Media(MediaOrder::Connect { connection, .. }) => {
+                    self.connected.push(connection);
                 }
                 Output::Answer { answer, .. } => self.answers.push(answer),
                 Output::Denied { by, action, refusal, .. } => {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says that it failed by panicking")]
 
 mod capacity;
+mod codecs;
 mod digits;
 mod drain;
 mod emergency;

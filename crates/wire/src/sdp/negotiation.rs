@@ -117,10 +117,21 @@ pub struct TelephoneEvent {
     pub clock_rate_hz: u32,
 }
 
+/// A format that they may send in place of the first, or beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alternative {
+    /// The payload type that they send.
+    pub receive_payload_type: u8,
+    /// A voice, or telephone-events.
+    pub encoding: Encoding,
+    /// The rate of its clock \[Hz\].
+    pub clock_rate_hz: u32,
+}
+
 /// The stream that both ends agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
-    /// The voice, both ways.
+    /// The voice that we send, and that they do unless they take an alternative.
     pub codec: Encoding,
     /// The payload type to send.
     pub payload_type: u8,
@@ -130,6 +141,9 @@ pub struct Negotiated {
     pub parameters: Parameters,
     /// Keys, if both ends can.
     pub telephone_event: Option<TelephoneEvent>,
+    /// What else they may send, and change to at any packet: all that their answer lists (RFC 3264
+    /// sections 5.1 and 7). Our own answers list one voice, so there is none then.
+    pub alternatives: Vec<Alternative>,
     /// The payload type of comfort noise, both ways.
     pub comfort_noise: Option<u8>,
     /// Where to send. Unspecified (`0.0.0.0`) in the old form of hold: then nothing is sent.
@@ -267,7 +281,25 @@ pub fn accept(local: &Local, answer: &Description) -> Result<Negotiated, NotAcce
     };
     // An answer that only sends is no hold if we offered to receive only.
     let on_hold = local.direction.sends() && audio.is_hold();
-    Ok(Negotiated { srtp, ..negotiated(local, audio, &agreed, on_hold) })
+    let negotiated = Negotiated { srtp, ..negotiated(local, audio, &agreed, on_hold) };
+    let alternatives = alternatives(known.into_iter().map(pair), &negotiated);
+    Ok(Negotiated { alternatives, ..negotiated })
+}
+
+/// What is agreed on beside the formats that are used anyway.
+fn alternatives(known: impl Iterator<Item = Pair>, agreed: &Negotiated) -> Vec<Alternative> {
+    let events = agreed.telephone_event.map(|event| event.receive_payload_type);
+    let mut taken = vec![Some(agreed.receive_payload_type), events];
+    let mut alternatives = Vec::new();
+    for Pair { theirs, receive_payload_type } in known {
+        let says_something = theirs.encoding != Encoding::ComfortNoise;
+        if says_something && !taken.contains(&Some(receive_payload_type)) {
+            taken.push(Some(receive_payload_type));
+            let Format { encoding, clock_rate_hz, .. } = theirs;
+            alternatives.push(Alternative { receive_payload_type, encoding, clock_rate_hz });
+        }
+    }
+    alternatives
 }
 
 /// One format with the numbers of both ends.
@@ -304,6 +336,7 @@ fn negotiated(local: &Local, audio: &Audio, agreed: &Agreed, on_hold: bool) -> N
             receive_payload_type: pair.receive_payload_type,
             clock_rate_hz: pair.theirs.clock_rate_hz,
         }),
+        alternatives: Vec::new(),
         comfort_noise: agreed.comfort_noise.map(|theirs| theirs.payload_type),
         remote: audio.remote,
         // Who holds by `0.0.0.0` wants none either (RFC 3264 section 8.4).

@@ -130,6 +130,33 @@ fn the_first_voice_of_an_answer_counts() {
 }
 
 #[test]
+fn what_else_an_answer_lists_may_come_by_our_own_numbers() {
+    let agreed = |media: &str| {
+        let Negotiated { codec, telephone_event, alternatives, .. } =
+            accept(&local(), &theirs(media)).unwrap();
+        let others: Vec<_> = alternatives
+            .iter()
+            .map(|it| (it.receive_payload_type, it.encoding, it.clock_rate_hz))
+            .collect();
+        (codec, telephone_event.map(|event| event.receive_payload_type), others)
+    };
+    let media = "m=audio 20000 RTP/AVP 0 96 9 0 18 13 97 98\na=rtpmap:96 opus/48000/2\n\
+                 a=rtpmap:97 telephone-event/48000\na=rtpmap:98 telephone-event/8000\n";
+    let others = vec![
+        (111, Encoding::Opus, 48_000),
+        (9, Encoding::G722, 8_000),
+        (102, Encoding::TelephoneEvent, 48_000),
+    ];
+    assert_eq!(agreed(media), (Encoding::Pcmu, Some(101), others));
+    let one = "m=audio 20000 RTP/AVP 8 13 101\n";
+    assert_eq!(agreed(one), (Encoding::Pcma, Some(101), vec![]));
+    // Our own answers list one voice, whatever is offered: then no other may come.
+    let (text, negotiated) = answer(&theirs(media), &local()).unwrap();
+    assert_eq!(media_lines(&text), ["m=audio 40000 RTP/AVP 0 13 98"]);
+    assert_eq!(negotiated.alternatives, []);
+}
+
+#[test]
 fn an_answer_that_refuses_is_not_accepted() {
     let reason = |media| accept(&local(), &theirs(media)).err();
     assert_eq!(reason("m=audio 0 RTP/AVP 0\n"), Some(NotAcceptable::Refused));

@@ -96,6 +96,7 @@ fn terms(leg: usize) -> Connection {
         alternatives: alternatives(codec),
         ptime_ms: 20,
         fec: codec == Codec::Opus,
+        opus: Default::default(),
         remote: phone(leg),
         rtcp: Rtcp::Shared,
         voip_metrics: true,

@@ -83,6 +83,7 @@ fn terms(remote: SocketAddr) -> Connection {
         alternatives: Vec::new(),
         ptime_ms: 20,
         fec: false,
+        opus: Default::default(),
         remote,
         rtcp: Rtcp::Shared,
         voip_metrics: false,

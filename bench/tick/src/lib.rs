@@ -84,6 +84,7 @@ pub fn terms(codec: Codec, remote: SocketAddr, payload_type: u8) -> Connection {
         alternatives: Vec::new(),
         ptime_ms: 20,
         fec: false,
+        opus: Default::default(),
         remote,
         rtcp: Rtcp::Shared,
         voip_metrics: false,

@@ -3,7 +3,7 @@
 use crate::codec::{Codec, CodecError};
 use crate::g711;
 use crate::g722;
-use crate::libopus::{self, Tuning};
+use crate::libopus;
 use crate::limits::{LOSS_PERCENT_MAX, OPUS_BITRATE_MAX, OPUS_BITRATE_MIN};
 
 /// What is to be encoded.
@@ -17,6 +17,19 @@ pub enum Sound {
     Mix,
 }
 
+/// The highest frequencies that are encoded (RFC 6716 section 2.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bandwidth {
+    /// Up to 4 kHz.
+    Narrow,
+    /// Up to 8 kHz.
+    Wide,
+    /// Up to 12 kHz.
+    SuperWide,
+    /// Up to 20 kHz.
+    Full,
+}
+
 /// How an encoder shall work. All but `codec` concerns Opus only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EncoderSettings {
@@ -27,6 +40,10 @@ pub struct EncoderSettings {
     /// Target rate \[bit/s\]; `None` is [`OPUS_BITRATE_VOICE`](crate::limits::OPUS_BITRATE_VOICE)
     /// or [`OPUS_BITRATE_MIX`](crate::limits::OPUS_BITRATE_MIX).
     pub bitrate: Option<i32>,
+    /// What is above is left out.
+    pub bandwidth: Bandwidth,
+    /// Whether all packets of a length have as many bytes, whatever is said.
+    pub constant_bitrate: bool,
     /// Whether each packet carries a rough copy of the one before it, where libopus finds that
     /// worth its bits (RFC 6716 §2.1.7). It does only if `loss_percent` is above zero.
     pub fec: bool,
@@ -37,8 +54,15 @@ pub struct EncoderSettings {
 impl EncoderSettings {
     /// The plain settings of a codec: one voice, default rate, no redundancy.
     pub fn of(codec: Codec) -> EncoderSettings {
-        let sound = Sound::Voice;
-        EncoderSettings { codec, sound, bitrate: None, fec: false, loss_percent: 0 }
+        EncoderSettings {
+            codec,
+            sound: Sound::Voice,
+            bitrate: None,
+            bandwidth: Bandwidth::Full,
+            constant_bitrate: false,
+            fec: false,
+            loss_percent: 0,
+        }
     }
 }
 
@@ -61,7 +85,7 @@ impl Encoder {
     /// [`CodecError::Bitrate`] or [`CodecError::Loss`] if a setting is out of bounds,
     /// [`CodecError::Opus`] if libopus refuses.
     pub fn new(settings: EncoderSettings) -> Result<Encoder, CodecError> {
-        let EncoderSettings { codec, sound, bitrate, fec, loss_percent } = settings;
+        let EncoderSettings { codec, bitrate, loss_percent, .. } = settings;
         let possible = OPUS_BITRATE_MIN..=OPUS_BITRATE_MAX;
         if let Some(bitrate) = bitrate.filter(|bitrate| !possible.contains(bitrate)) {
             return Err(CodecError::Bitrate(bitrate));
@@ -73,9 +97,7 @@ impl Encoder {
             Codec::Pcmu => Kind::Pcmu,
             Codec::Pcma => Kind::Pcma,
             Codec::G722 => Kind::G722(Box::new(g722::Encoder::new())),
-            Codec::Opus => {
-                Kind::Opus(libopus::Encoder::new(Tuning { sound, bitrate, fec, loss_percent })?)
-            }
+            Codec::Opus => Kind::Opus(libopus::Encoder::new(settings)?),
         };
         Ok(Encoder { kind })
     }

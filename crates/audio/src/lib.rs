@@ -40,6 +40,6 @@ pub use activity::{Activity, Level};
 pub use codec::{Codec, CodecError, DecodeError};
 pub use conceal::Concealer;
 pub use decoder::Decoder;
-pub use encoder::{Encoder, EncoderSettings, Sound};
+pub use encoder::{Bandwidth, Encoder, EncoderSettings, Sound};
 pub use gain::AutomaticGain;
 pub use resample::Resampler;

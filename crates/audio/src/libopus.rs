@@ -11,7 +11,7 @@ use std::ffi::c_int;
 use opusic_sys as ffi;
 
 use crate::codec::CodecError;
-use crate::encoder::Sound;
+use crate::encoder::{Bandwidth, EncoderSettings, Sound};
 use crate::limits::{
     OPUS_BITRATE_MIX, OPUS_BITRATE_VOICE, OPUS_COMPLEXITY_MIX, OPUS_COMPLEXITY_VOICE,
     PAYLOAD_BYTES_MAX,
@@ -20,16 +20,7 @@ use crate::limits::{
 const RATE_HZ: i32 = 48_000;
 const MONO: c_int = 1;
 
-/// What stays an encoder's own when it takes over the memory of another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tuning {
-    pub(crate) sound: Sound,
-    pub(crate) bitrate: Option<i32>,
-    pub(crate) fec: bool,
-    pub(crate) loss_percent: u8,
-}
-
-impl Tuning {
+impl EncoderSettings {
     /// As what the sound is encoded: only a voice has redundancy.
     fn encoded(&self) -> Sound {
         if self.fec && self.loss_percent > 0 { Sound::Voice } else { self.sound }
@@ -50,12 +41,13 @@ impl Tuning {
 pub(crate) struct Encoder {
     /// libopus's encoder state; 16-byte units, because that is how malloc would align it.
     state: Box<[u128]>,
-    tuning: Tuning,
+    /// What stays its own when it takes over the memory of another one.
+    tuning: EncoderSettings,
     landing: bool,
 }
 
 impl Encoder {
-    pub(crate) fn new(tuning: Tuning) -> Result<Encoder, CodecError> {
+    pub(crate) fn new(tuning: EncoderSettings) -> Result<Encoder, CodecError> {
         // SAFETY: takes and returns plain integers.
         let size = unsafe { ffi::opus_encoder_get_size(MONO) };
         let bytes = usize::try_from(size).map_err(|_| CodecError::Opus(size))?;
@@ -126,7 +118,15 @@ impl Encoder {
         };
         self.set(ffi::OPUS_SET_SIGNAL_REQUEST, signal)?;
         self.set(ffi::OPUS_SET_COMPLEXITY_REQUEST, complexity)?;
+        let bandwidth = match self.tuning.bandwidth {
+            Bandwidth::Narrow => ffi::OPUS_BANDWIDTH_NARROWBAND,
+            Bandwidth::Wide => ffi::OPUS_BANDWIDTH_WIDEBAND,
+            Bandwidth::SuperWide => ffi::OPUS_BANDWIDTH_SUPERWIDEBAND,
+            Bandwidth::Full => ffi::OPUS_BANDWIDTH_FULLBAND,
+        };
         self.set(ffi::OPUS_SET_BITRATE_REQUEST, self.tuning.bitrate.unwrap_or(bitrate))?;
+        self.set(ffi::OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth)?;
+        self.set(ffi::OPUS_SET_VBR_REQUEST, (!self.tuning.constant_bitrate).into())?;
         self.set(ffi::OPUS_SET_INBAND_FEC_REQUEST, self.tuning.fec.into())?;
         self.set(ffi::OPUS_SET_PACKET_LOSS_PERC_REQUEST, self.tuning.loss_percent.into())
     }

@@ -3,7 +3,7 @@
 
 use audio::limits::PAYLOAD_BYTES_MAX;
 use audio::tone::{Ear, Sine};
-use audio::{Codec, Decoder, Encoder, EncoderSettings, Resampler, Sound};
+use audio::{Bandwidth, Codec, Decoder, Encoder, EncoderSettings, Resampler, Sound};
 
 const CODECS: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 const TONES_HZ: [f64; 8] = [437.0, 509.0, 577.0, 653.0, 727.0, 809.0, 877.0, 953.0];
@@ -245,6 +245,39 @@ fn a_mix_has_redundancy_only_while_the_far_end_loses() {
     // RFC 6716 section 4.3: the CELT layer says silence in its first symbol.
     let silence = (0..100).map(|_| encode(&mut encoder, &[0; 960])).last().unwrap_or_default();
     assert_eq!(silence.len(), 3);
+}
+
+#[test]
+fn opus_keeps_to_the_bit_rate_the_bandwidth_and_the_length_that_are_set() {
+    use opus::Bandwidth::{Fullband, Narrowband, Superwideband, Wideband};
+    let widths = [
+        (Bandwidth::Narrow, Narrowband),
+        (Bandwidth::Wide, Wideband),
+        (Bandwidth::SuperWide, Superwideband),
+        (Bandwidth::Full, Fullband),
+    ];
+    let pcm = speech(&[(0, 8_000), (3, 2_000)], 48_000);
+    for (sound, fec) in [(Sound::Mix, false), (Sound::Mix, true), (Sound::Voice, false)] {
+        for (bandwidth, expected) in widths {
+            for constant_bitrate in [false, true] {
+                let bitrate = Some(32_000);
+                let of = EncoderSettings::of(Codec::Opus);
+                let settings =
+                    EncoderSettings { sound, fec, bandwidth, constant_bitrate, bitrate, ..of };
+                let mut encoder = Encoder::new(settings).unwrap();
+                let payloads: Vec<_> =
+                    pcm.chunks(960).map(|frame| encode(&mut encoder, frame)).collect();
+                let bytes: usize = payloads.iter().map(Vec::len).sum();
+                let rate = bytes * 8 * 50 / payloads.len();
+                assert!(rate <= 33_600, "{settings:?}: {rate} bit/s");
+                let width = |it: &Vec<u8>| opus::packet::get_bandwidth(it).unwrap() as i32;
+                let widest = payloads.iter().map(width).max();
+                assert!(widest <= Some(expected as i32), "{settings:?}");
+                let even = payloads.iter().all(|it| it.len() == payloads[0].len());
+                assert_eq!(even, constant_bitrate, "{settings:?}");
+            }
+        }
+    }
 }
 
 #[test]

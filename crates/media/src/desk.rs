@@ -21,6 +21,7 @@ use crate::plan::{Plan, Seat};
 use crate::port::Port;
 use crate::pressing::Strokes;
 use crate::rate::Rate;
+use crate::recipe::Recipe;
 use crate::stage::{MixerKey, PortKey};
 use crate::tap::Tap;
 
@@ -451,8 +452,8 @@ impl Desk {
         let seat = |leg: &LegId| {
             let known = self.legs.get(leg)?;
             let terms = known.terms.as_ref()?;
-            let Connection { codec, fec, ptime_ms, .. } = *terms;
-            Some(Seat { leg: *leg, port: known.key, codec, fec, ptime_ms })
+            let (recipe, ptime_ms) = (Recipe::of(terms), terms.ptime_ms);
+            Some(Seat { leg: *leg, port: known.key, recipe, ptime_ms })
         };
         let seats: Vec<Seat> = room.legs.iter().filter_map(seat).collect();
         let plan = Box::new(Plan::compile(&room.routing, &seats, &room.taps));
@@ -474,6 +475,7 @@ mod tests {
             alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
+            opus: Default::default(),
             remote: "192.0.2.1:4000".parse().unwrap(),
             rtcp: model::Rtcp::Nowhere,
             voip_metrics: false,

@@ -27,7 +27,7 @@
 //! | a leg's media end, and what is sent to it | `port`, `outgoing` |
 //! | packets that only the two ends can read | `srtp` |
 //! | who hears whom, with sums | `plan` |
-//! | encoders, private and shared | `voice` |
+//! | encoders, private and shared, and how they are set | `voice`, `recipe` |
 //! | who gets a speaker's own payloads | `way`, `crowd` |
 //! | a conference's tick | `mixer` |
 //! | prompts and the ringing tone | `announcer`, `clip` |
@@ -66,6 +66,7 @@ mod pressing;
 mod quality;
 mod rate;
 mod reception;
+mod recipe;
 mod slack;
 mod sounding;
 mod source;

@@ -99,6 +99,11 @@ pub const WARM_BYTES_MAX: usize = 160;
 /// How long a missing packet is waited for with made-up sound \[ms\]; then there is silence.
 pub const CONCEAL_MS_MAX: i64 = 60;
 
+/// Bit rates of Opus for far ends that bound theirs \[bit/s\]: a bound means the step below, so
+/// that a room has a few encoders more for such listeners, and not one for each.
+pub const OPUS_BITRATE_STEPS: [i32; 9] =
+    [6_000, 7_500, 11_000, 15_000, 19_000, 22_500, 28_000, 38_000, 48_000];
+
 /// Over how long a sound that goes on in another codec fades in \[ms\]: an encoder of Opus that
 /// begins says nothing for 6.5 ms, and a resampler for 2 ms.
 pub const SEAM_MS: usize = 10;

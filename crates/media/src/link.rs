@@ -19,6 +19,7 @@ use crate::plan::Wanted;
 use crate::playout::{Parcel, Playout, PlayoutBuffer};
 use crate::pressing::Pressing;
 use crate::rate::{Rate, audio_codec, forwards, has_memory};
+use crate::recipe::Recipe;
 use crate::sounding::Sounding;
 use crate::source::SourceGate;
 use crate::srtp::{self, TheirKeys};
@@ -136,8 +137,7 @@ impl Link {
 
     /// Whether other terms can be met with the same decoder and encoder.
     pub(crate) fn suits_but_for_srtp(before: &Connection, after: &Connection) -> bool {
-        before.codec == after.codec
-            && before.fec == after.fec
+        Recipe::of(before) == Recipe::of(after)
             && Keys::suit(before, after)
             && after.alternatives.iter().all(|one| before.alternatives.contains(one))
     }

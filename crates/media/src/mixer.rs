@@ -20,10 +20,11 @@ use crate::outgoing::Sender;
 use crate::plan::{Bus, Ear, Member, Plan, Sounds};
 use crate::playout::Parcel;
 use crate::port::Port;
-use crate::rate::{Rate, forwards, has_memory, lands};
+use crate::rate::{Rate, has_memory, lands};
+use crate::recipe::Recipe;
 use crate::stage::{PortKey, Ports};
 use crate::tap::Tap;
-use crate::voice::{self, SharedVoice};
+use crate::voice::SharedVoice;
 use crate::way::{self, Given};
 
 /// One conference's mixer.
@@ -58,7 +59,7 @@ impl Floor<'_> {
     fn past(&mut self, member: &Member) -> Option<usize> {
         let link = self.ports.link(member.port, member.leg)?;
         let way = &link.voice.way;
-        if !forwards(link.terms.codec) || way.given != Given::Mix || link.voice.active.is_some() {
+        if !member.takes_payloads(link) || way.given != Given::Mix || link.voice.active.is_some() {
             return None;
         }
         let samples = link.rate().per_tick();
@@ -99,7 +100,7 @@ pub(crate) struct Scratch {
 /// What an Opus encoder makes of silence when nothing may be remembered. The first frames of an
 /// encoder are longer.
 fn opus_silence() -> Vec<u8> {
-    let encoder = Encoder::new(voice::settings(Codec::Opus, false));
+    let encoder = Encoder::new(Recipe::plain(Codec::Opus).settings());
     // As with any other memory, there is no going on without it.
     let mut encoder = encoder.expect("the settings are our own, so only memory can be missing");
     let mut payload = vec![0; PAYLOAD_BYTES_MAX];

@@ -7,13 +7,15 @@ use std::ops::Range;
 use audio::mix;
 use model::profile::Ringback;
 use model::routing::TapPlace;
-use model::{AnnouncementId, Codec, EarGroup, LegId, RecordingId, Routing, VoiceGroup};
+use model::{AnnouncementId, EarGroup, LegId, RecordingId, Routing, VoiceGroup};
 
 use crate::announcer::{Announcer, Ringer};
 use crate::crowd::Crowd;
 use crate::limits::TICK_MS;
+use crate::link::Link;
 use crate::music::Music;
-use crate::rate::{Rate, has_memory};
+use crate::rate::{Rate, forwards, has_memory};
+use crate::recipe::Recipe;
 use crate::stage::{PortKey, Ports};
 use crate::voice::{SharedVoice, VoiceKey};
 
@@ -22,8 +24,7 @@ use crate::voice::{SharedVoice, VoiceKey};
 pub(crate) struct Seat {
     pub(crate) leg: LegId,
     pub(crate) port: PortKey,
-    pub(crate) codec: Codec,
-    pub(crate) fec: bool,
+    pub(crate) recipe: Recipe,
     pub(crate) ptime_ms: u16,
 }
 
@@ -41,9 +42,18 @@ pub(crate) struct Member {
     pub(crate) bus: u16,
     /// Whether its codec is one in which every frame follows from those before it.
     pub(crate) memory: bool,
+    /// Whether its far end has no wishes that others' encoders do not know.
+    takes_payloads: bool,
     /// None if its packets are longer than a tick.
     pub(crate) shared: Option<u16>,
     pub(crate) wanted: Wanted,
+}
+
+impl Member {
+    /// Whether it may be given the payloads of whoever it hears alone.
+    pub(crate) fn takes_payloads(&self, link: &Link) -> bool {
+        self.takes_payloads && forwards(link.terms.codec)
+    }
 }
 
 /// Whether somebody hears a leg, and how.
@@ -152,7 +162,8 @@ impl Plan {
         let gains: BTreeMap<(EarGroup, VoiceGroup), u16> =
             routing.hears.iter().map(|row| ((row.ear, row.voice), row.gain.0)).collect();
 
-        let seat_buses = seats.iter().map(|seat| (ear_of(seat.leg), Rate::of_codec(seat.codec)));
+        let seat_buses =
+            seats.iter().map(|seat| (ear_of(seat.leg), Rate::of_codec(seat.recipe.codec)));
         let tap_buses = taps.iter().map(|(_, rate, ear)| (Some(*ear), *rate));
         let buses = indexed(seat_buses.chain(tap_buses));
         let ears = indexed(buses.keys().map(|(ear, _)| *ear));
@@ -184,8 +195,9 @@ impl Plan {
                     },
                     own_gain: own_gain.unwrap_or(0),
                     has_place: ear.is_some() || voice.is_some(),
-                    bus: buses[&(ear, Rate::of_codec(seat.codec))],
-                    memory: has_memory(seat.codec),
+                    bus: buses[&(ear, Rate::of_codec(seat.recipe.codec))],
+                    memory: has_memory(seat.recipe.codec),
+                    takes_payloads: seat.recipe.takes_payloads(),
                     shared: voice_key(seat, ear).map(|key| shared[&key]),
                 }
             })
@@ -397,7 +409,7 @@ fn taps_heard(
 /// With whom a leg shares its payloads; with nobody if its packets are longer than a tick.
 fn voice_key(seat: &Seat, ear: Option<EarGroup>) -> Option<VoiceKey> {
     let ptime_ms = u64::from(seat.ptime_ms);
-    let key = VoiceKey { ear, codec: seat.codec, fec: seat.fec, halves: ptime_ms < TICK_MS };
+    let key = VoiceKey { ear, recipe: seat.recipe, halves: ptime_ms < TICK_MS };
     (ptime_ms <= TICK_MS).then_some(key)
 }
 

@@ -233,6 +233,7 @@ mod tests {
             alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
+            opus: Default::default(),
             remote: remote.parse().unwrap(),
             rtcp: model::Rtcp::Nowhere,
             voip_metrics: false,

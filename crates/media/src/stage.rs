@@ -443,6 +443,7 @@ mod tests {
                     alternatives: Vec::new(),
                     ptime_ms: 20,
                     fec: false,
+                    opus: Default::default(),
                     remote,
                     rtcp: Rtcp::Nowhere,
                     voip_metrics: false,

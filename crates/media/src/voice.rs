@@ -1,11 +1,11 @@
 //! Encoders, and who shares them.
 
-use audio::{CodecError, Encoder, EncoderSettings, Sound};
+use audio::{CodecError, Encoder};
 use model::{Codec, Connection, EarGroup};
 
 use crate::ledger::Ledger;
 use crate::limits::PAYLOAD_BYTES_MAX;
-use crate::rate::audio_codec;
+use crate::recipe::Recipe;
 use crate::way::Way;
 
 /// Loss to expect until the far end tells of some \[percent\]. Redundancy makes an encode five
@@ -35,13 +35,6 @@ fn expect_loss(encoder: &mut Encoder, percent: u8) {
 /// Frames of silence after which Opus's payload no longer changes, with much to spare.
 const OPUS_SETTLED_FRAMES: u32 = 50;
 
-/// How an encoder of what is mixed is set. Who hears one voice in Opus is given that voice's own
-/// payloads.
-pub(crate) fn settings(codec: Codec, fec: bool) -> EncoderSettings {
-    let (sound, loss_percent) = (Sound::Mix, LOSS_PERCENT_UNKNOWN);
-    EncoderSettings { sound, fec, loss_percent, ..EncoderSettings::of(audio_codec(codec)) }
-}
-
 /// One encoded packet.
 struct Payload {
     bytes: [u8; PAYLOAD_BYTES_MAX],
@@ -70,7 +63,7 @@ pub(crate) struct PrivateVoice {
 
 impl PrivateVoice {
     pub(crate) fn new(terms: &Connection) -> Result<PrivateVoice, CodecError> {
-        let encoder = Encoder::new(settings(terms.codec, terms.fec))?;
+        let encoder = Encoder::new(Recipe::of(terms).settings())?;
         Ok(PrivateVoice {
             encoder,
             payload: Payload::EMPTY,
@@ -117,8 +110,7 @@ impl PrivateVoice {
 pub(crate) struct VoiceKey {
     /// What they hear; none is nothing.
     pub(crate) ear: Option<EarGroup>,
-    pub(crate) codec: Codec,
-    pub(crate) fec: bool,
+    pub(crate) recipe: Recipe,
     /// Two packets of 10 ms in a tick in place of one of 20.
     pub(crate) halves: bool,
 }
@@ -145,7 +137,7 @@ pub(crate) struct SharedVoice {
 
 impl SharedVoice {
     pub(crate) fn new(key: VoiceKey) -> SharedVoice {
-        let encoder = Encoder::new(settings(key.codec, key.fec));
+        let encoder = Encoder::new(key.recipe.settings());
         let memory = Memory {
             // As with any other memory, there is no going on without it.
             encoder: encoder.expect("the settings are our own, so only memory can be missing"),
@@ -203,7 +195,7 @@ impl SharedVoice {
         }
         self.memory.encoded = Some(tick);
         self.used = false;
-        let settled = match self.key.codec {
+        let settled = match self.key.recipe.codec {
             Codec::Pcmu | Codec::Pcma => self.memory.silent_frames > 0,
             // Its payload for silence never settles.
             Codec::G722 => false,

@@ -6,6 +6,8 @@
 //! | one voice, as loud as it came, in its own codec and packet time | that voice's payloads |
 //! | anything else | what is mixed for it |
 //!
+//! Who wants something of Opus that a voice's own encoder does not know is given what is mixed.
+//!
 //! Where such a payload was lost there is a gap in the sequence, for the far decoder to repair.
 //! Where one is late nothing is sent, and it follows without a gap: to the far end it is late, too.
 //!
@@ -22,7 +24,6 @@ use crate::limits::{ALONE_TICKS, LULL_TICKS, SILENT_TICKS, TAKEN_OVER_TICKS, TIC
 use crate::link::Link;
 use crate::plan::{Bus, Member, Plan};
 use crate::playout::Parcel;
-use crate::rate::forwards;
 use crate::stage::{PortKey, Ports};
 
 /// What a listener is given in a tick.
@@ -126,7 +127,7 @@ pub(crate) fn decide(
     before: Option<&Plan>,
 ) -> bool {
     let Some(link) = ports.link_mut(member.port, member.leg) else { return false };
-    if !forwards(link.terms.codec) || u64::from(link.terms.ptime_ms) != TICK_MS {
+    if !member.takes_payloads(link) || u64::from(link.terms.ptime_ms) != TICK_MS {
         link.voice.way.given = Given::Mix;
         return true;
     }

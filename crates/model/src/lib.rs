@@ -40,8 +40,8 @@ pub use household::household;
 pub use id::{AnnouncementId, CommandId, ConferenceId, LegId, PartyId, RecordingId};
 pub use keys::{Digits, KeyMap, KeySequence, KeyVerb, Keys};
 pub use media::{
-    Alternative, Codec, Connection, Content, LocalMedia, MediaOrder, MediaReport, OneWay, Rtcp,
-    Source, TelephoneEvent,
+    Alternative, Codec, Connection, Content, LocalMedia, MediaOrder, MediaReport, OneWay,
+    OpusWishes, Rtcp, Source, TelephoneEvent,
 };
 pub use name::ConferenceName;
 pub use profile::Profile;

@@ -64,6 +64,8 @@ pub struct Connection {
     pub ptime_ms: u16,
     /// Opus: put forward error correction into what we send.
     pub fec: bool,
+    /// Opus: what else the far end wants of what we send.
+    pub opus: OpusWishes,
     /// Where the far end wants its audio.
     pub remote: SocketAddr,
     /// Where reports of quality go and come from.
@@ -110,6 +112,17 @@ impl OneWay {
             OneWay::NothingArrives => "nothing_arrives",
         }
     }
+}
+
+/// What a far end wants of an encoder of Opus, beside redundancy (RFC 7587 section 6.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpusWishes {
+    /// All packets shall have one length.
+    pub constant_bitrate: bool,
+    /// Highest average rate \[bit/s\]; none is any.
+    pub max_average_bitrate_bps: Option<u32>,
+    /// Highest sampling rate that it plays \[Hz\]; none is any.
+    pub max_playback_rate_hz: Option<u32>,
 }
 
 /// How keys come and go as telephone-events.

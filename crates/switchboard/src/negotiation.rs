@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Alternative, Codec, Connection, Content, Rtcp, Source, TelephoneEvent};
-use wire::sdp::{self, Description, Encoding, Local, Negotiated, SdpError};
+use model::{Alternative, Codec, Connection, Content, OpusWishes, Rtcp, Source, TelephoneEvent};
+use wire::sdp::{self, Description, Encoding, Local, Negotiated, Parameters, SdpError};
 
 use crate::config::RtpTimeouts;
 
@@ -41,6 +41,7 @@ pub(crate) fn connection(
         alternatives: negotiated.alternatives.iter().filter_map(alternative).collect(),
         ptime_ms: negotiated.ptime_ms,
         fec: negotiated.fec(),
+        opus: wishes(&negotiated.parameters),
         remote: negotiated.remote,
         rtcp: match (negotiated.rtcp_mux, negotiated.rtcp) {
             (true, _) => Rtcp::Shared,
@@ -54,6 +55,17 @@ pub(crate) fn connection(
         receives,
         rtp_timeout_ms: (timeout_s > 0).then(|| timeout_s.saturating_mul(1_000)),
     })
+}
+
+fn wishes(parameters: &Parameters) -> OpusWishes {
+    match parameters {
+        Parameters::Opus(opus) => OpusWishes {
+            constant_bitrate: opus.constant_bitrate,
+            max_average_bitrate_bps: opus.max_average_bitrate_bps,
+            max_playback_rate_hz: opus.max_playback_rate_hz,
+        },
+        Parameters::None | Parameters::Events(_) => OpusWishes::default(),
+    }
 }
 
 fn telephone_event(agreed: sdp::TelephoneEvent) -> TelephoneEvent {

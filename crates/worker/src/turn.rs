@@ -248,6 +248,7 @@ mod tests {
                 alternatives: Vec::new(),
                 ptime_ms: 20,
                 fec: false,
+                opus: Default::default(),
                 remote: phone.local_addr().unwrap(),
                 rtcp: model::Rtcp::Nowhere,
                 voip_metrics: false,

@@ -147,6 +147,7 @@ impl Room {
             alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
+            opus: Default::default(),
             remote: address(leg),
             rtcp: Rtcp::Shared,
             voip_metrics: false,

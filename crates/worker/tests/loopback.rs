@@ -116,6 +116,7 @@ impl Phone {
             alternatives: Vec::new(),
             ptime_ms: 20,
             fec: false,
+            opus: Default::default(),
             remote: self.socket.local_addr().unwrap(),
             rtcp: model::Rtcp::Nowhere,
             voip_metrics: false,

@@ -20,6 +20,7 @@ mod srtp;
 mod tick;
 mod untouched;
 mod watch;
+mod wishes;
 mod world;
 
 use assert_no_alloc::AllocDisabler;

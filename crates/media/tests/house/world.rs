@@ -12,8 +12,8 @@ use model::routing::TapPlace;
 use model::stats::MediaStats;
 use model::{
     Alternative, ClipName, Codec, ConferenceId, Connection, Content, EarGroup, Gain, Hearing,
-    LegId, MediaOrder, MediaReport, Place, PromptName, RecordingId, Routing, Rtcp, Source,
-    TelephoneEvent, VoiceGroup,
+    LegId, MediaOrder, MediaReport, OpusWishes, Place, PromptName, RecordingId, Routing, Rtcp,
+    Source, TelephoneEvent, VoiceGroup,
 };
 use wire::rtcp::{Report, ReportBlock, SenderInfo};
 use wire::rtp::{Header, Packet, Rtp, classify, write_header};
@@ -107,6 +107,8 @@ pub struct Phone {
     pub codec: Codec,
     /// What it speaks, if that is another one.
     speaks: Codec,
+    /// What it wants of Opus.
+    pub wishes: OpusWishes,
     /// What else it may send.
     pub alternatives: Vec<Alternative>,
     pub ptime_ms: u16,
@@ -128,6 +130,8 @@ pub struct Phone {
     pub network: Box<dyn FnMut(u64) -> Vec<u64>>,
     pub heard: Vec<i16>,
     pub headers: Vec<(u16, u32, bool)>,
+    /// The payloads of those: how long, and their first byte.
+    pub packets: Vec<(usize, u8)>,
     /// Telephone-events that it was sent.
     pub events: Vec<(u16, u32, bool, Event)>,
     /// RTCP that it was sent.
@@ -158,6 +162,7 @@ impl Phone {
             address: SocketAddr::from(([192, 0, 2, 1], 10_000 + leg as u16)),
             codec,
             speaks: codec,
+            wishes: OpusWishes::default(),
             alternatives: Vec::new(),
             ptime_ms: 20,
             telephone_event: Some(event),
@@ -172,6 +177,7 @@ impl Phone {
             network: Box::new(|_| vec![0]),
             heard: Vec::new(),
             headers: Vec::new(),
+            packets: Vec::new(),
             events: Vec::new(),
             told: Vec::new(),
             srtp: None,
@@ -256,6 +262,7 @@ impl Phone {
             alternatives: self.alternatives.clone(),
             ptime_ms: self.ptime_ms,
             fec: false,
+            opus: self.wishes,
             remote: self.address,
             rtcp: Rtcp::Shared,
             voip_metrics: false,
@@ -323,6 +330,7 @@ impl Phone {
         }
         assert_eq!(rtp.payload_type, payload_type(self.codec));
         self.headers.push((rtp.sequence, rtp.timestamp, rtp.marker));
+        self.packets.push((rtp.payload.len(), rtp.payload[0]));
         let mut pcm = [0; 5_760];
         // A gap in the sequence is a loss, which every decoder conceals.
         if let [.., (before, at, _), _] = self.headers[..] {

@@ -1,12 +1,13 @@
 //! Which codecs are agreed on, and what media is told of it.
 
 use model::{
-    Alternative, Author, Codec, Command, CommandId, ConferenceRef, Connection, Content, Verb,
+    Alternative, Author, Codec, Command, CommandId, ConferenceRef, Connection, Content, OpusWishes,
+    Verb,
 };
 use sip::access::Access;
 use sip::message::Message;
 
-use crate::house::{House, description, reply};
+use crate::house::{House, Phone, description, reply};
 
 /// What media is told of a call of ours whose answer has those formats.
 fn agreed(formats: &str) -> Connection {
@@ -34,6 +35,26 @@ fn whatever_the_answer_to_our_offer_lists_may_come_and_the_first_is_sent() {
     let alternative =
         |(receive_payload_type, content)| Alternative { receive_payload_type, content };
     assert_eq!(alternatives, may_come.map(alternative));
+}
+
+#[test]
+fn what_a_caller_wants_of_opus_is_told_to_media() {
+    let mut house = House::letting_in(Access::everybody());
+    let mut phone = Phone::new("carol", 7);
+    let offer = format!(
+        "{}a=rtpmap:96 opus/48000/2\r\na=fmtp:96 maxaveragebitrate=20000; cbr=1; usedtx=1; \
+         stereo=1;maxplaybackrate=16000; maxptime=40; ptime=60\r\n",
+        description(phone.address, "96")
+    );
+    let invite = phone.request("INVITE", "Content-Type: application/sdp\r\n", &offer);
+    house.receive(phone.address, &invite);
+    let Connection { opus, fec, ptime_ms, .. } = house.connected.pop().unwrap();
+    let wishes = OpusWishes {
+        constant_bitrate: true,
+        max_average_bitrate_bps: Some(20_000),
+        max_playback_rate_hz: Some(16_000),
+    };
+    assert_eq!((opus, fec, ptime_ms), (wishes, false, 40));
 }
 
 #[test]

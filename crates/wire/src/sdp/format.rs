@@ -119,6 +119,11 @@ pub struct Opus {
     pub max_average_bitrate_bps: Option<u32>,
     /// Highest sampling rate that the receiver plays \[Hz\].
     pub max_playback_rate_hz: Option<u32>,
+    /// How much sound the receiver wants in a packet \[ms\]. It belongs into `a=ptime` (RFC 7587
+    /// section 7), which counts more.
+    pub ptime_ms: Option<u16>,
+    /// How much it takes at most \[ms\], as `a=maxptime`.
+    pub max_ptime_ms: Option<u16>,
 }
 
 /// The keys that a receiver of telephone-events understands.
@@ -240,6 +245,8 @@ impl Opus {
                 "cbr" => opus.constant_bitrate = value == Some(1),
                 "maxaveragebitrate" => opus.max_average_bitrate_bps = value,
                 "maxplaybackrate" => opus.max_playback_rate_hz = value,
+                "ptime" => opus.ptime_ms = value.and_then(|ms| ms.try_into().ok()),
+                "maxptime" => opus.max_ptime_ms = value.and_then(|ms| ms.try_into().ok()),
                 _ => {}
             }
         }
@@ -288,7 +295,7 @@ mod tests {
     #[test]
     fn parameters_of_opus_are_read_in_any_order_and_case() {
         let fmtp = "maxplaybackrate=16000; sprop-stereo=1;UseInbandFEC=1 ;usedtx=1;stereo=0;\
-                    maxaveragebitrate=20000;cbr=x;minptime";
+                    maxaveragebitrate=20000;cbr=x;minptime;maxptime=40;ptime=99999";
         let expected = Opus {
             use_inband_fec: true,
             use_dtx: true,
@@ -296,6 +303,8 @@ mod tests {
             constant_bitrate: false,
             max_average_bitrate_bps: Some(20_000),
             max_playback_rate_hz: Some(16_000),
+            ptime_ms: None,
+            max_ptime_ms: Some(40),
         };
         assert_eq!(Opus::parse(fmtp), expected);
     }

@@ -346,16 +346,22 @@ fn negotiated(local: &Local, audio: &Audio, agreed: &Agreed, on_hold: bool) -> N
         srtp: None,
         // What they receive we may send, and the other way round (RFC 3264 section 6.1).
         direction: audio.effective_direction().reversed().intersection(local.direction),
-        ptime_ms: packet_time_ms(theirs.encoding, audio, local.ptime_ms),
+        ptime_ms: packet_time_ms(theirs, audio, local.ptime_ms),
         on_hold,
     }
 }
 
 /// What we send in a packet: what they want, else what we want, within what they take.
-fn packet_time_ms(codec: Encoding, audio: &Audio, ours_ms: u16) -> u16 {
-    let wanted = audio.ptime_ms.unwrap_or(ours_ms).min(audio.maxptime_ms.unwrap_or(PTIME_MS_MAX));
+fn packet_time_ms(theirs: &Format, audio: &Audio, ours_ms: u16) -> u16 {
+    let (ptime_ms, max_ptime_ms) = match theirs.parameters {
+        Parameters::Opus(opus) => (opus.ptime_ms, opus.max_ptime_ms),
+        Parameters::None | Parameters::Events(_) => (None, None),
+    };
+    let wanted_ms = audio.ptime_ms.or(ptime_ms).unwrap_or(ours_ms);
+    let most_ms = audio.maxptime_ms.or(max_ptime_ms).unwrap_or(PTIME_MS_MAX);
+    let wanted = wanted_ms.min(most_ms);
     let tens = wanted.clamp(PTIME_MS_MIN, PTIME_MS_MAX) / 10 * 10;
-    match codec {
+    match theirs.encoding {
         Encoding::Opus => match tens {
             // Opus has no such frames (RFC 6716 section 2.1.4).
             30 => 20,

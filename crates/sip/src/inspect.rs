@@ -4,7 +4,8 @@ use crate::arrival::Arrival;
 use crate::flow::Transport;
 use crate::limits::Limit;
 use crate::message::{
-    HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, has_more_parts, part,
+    HeaderName, Headers, MediaType, Method, Request, StatusCode, Uri, demands_more, handling,
+    has_more_parts, part,
 };
 use crate::reply::{ACCEPT, ALLOW, Refusal, SUPPORTED};
 use crate::subscription::package;
@@ -125,12 +126,12 @@ pub(crate) fn description(headers: &Headers, body: &[u8]) -> Result<Option<Vec<u
         return Ok(Some(body.to_vec()));
     }
     if media_type.kind == "multipart"
+        && !demands_more(&media_type, body, "application", "sdp")
         && let Some(sdp) = part(&media_type, body, "application", "sdp")
     {
         return Ok(Some(sdp));
     }
-    let disposition = headers.text(&HeaderName::ContentDisposition);
-    if disposition.is_some_and(|value| value.to_ascii_lowercase().contains("handling=optional")) {
+    if is_optional(headers) {
         return Ok(None);
     }
     if has_more_parts(&media_type, body) {
@@ -138,6 +139,11 @@ pub(crate) fn description(headers: &Headers, body: &[u8]) -> Result<Option<Vec<u
     }
     let refusal = Refusal::of(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     Err(refusal.with(HeaderName::Accept, ACCEPT))
+}
+
+/// Whether a body may be passed over by who does not understand it (§20.11).
+pub(crate) fn is_optional(headers: &Headers) -> bool {
+    handling(headers).as_deref() == Some("optional")
 }
 
 /// What was looked for is not among as many parts as are looked at.

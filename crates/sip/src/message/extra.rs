@@ -105,6 +105,7 @@ fn is_reserved(name: &HeaderName) -> bool {
         | Name::Event
         | Name::Expires
         | Name::HistoryInfo
+        | Name::InfoPackage
         | Name::Join
         | Name::MinExpires
         | Name::PAssertedIdentity
@@ -114,6 +115,7 @@ fn is_reserved(name: &HeaderName) -> bool {
         | Name::ProxyAuthenticate
         | Name::ProxyAuthorization
         | Name::Reason
+        | Name::RecvInfo
         | Name::ReferredBy
         | Name::ReferSub
         | Name::ReferTo
@@ -123,6 +125,7 @@ fn is_reserved(name: &HeaderName) -> bool {
         | Name::SessionId
         | Name::SubscriptionState
         | Name::TargetDialog
+        | Name::Timestamp
         | Name::UserToUser
         | Name::WwwAuthenticate
         | Name::Other(_) => false,

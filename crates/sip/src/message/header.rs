@@ -45,6 +45,8 @@ pub enum HeaderName {
     From,
     /// The targets that a call had (RFC 7044).
     HistoryInfo,
+    /// The package that an INFO belongs to (RFC 6086).
+    InfoPackage,
     /// The dialog that a call wants to be joined with (RFC 3911).
     Join,
     /// Hops left.
@@ -69,6 +71,8 @@ pub enum HeaderName {
     RAck,
     /// Why (RFC 3326).
     Reason,
+    /// Which packages of INFO are taken (RFC 6086).
+    RecvInfo,
     /// The way that requests inside the dialog take, as recorded by proxies.
     RecordRoute,
     /// On whose behalf (RFC 3892).
@@ -99,6 +103,8 @@ pub enum HeaderName {
     Supported,
     /// A dialog that a request is related to (RFC 4538).
     TargetDialog,
+    /// When the request was sent, by its sender's clock.
+    Timestamp,
     /// Who is asked.
     To,
     /// Options that were required and are not understood.
@@ -116,7 +122,7 @@ pub enum HeaderName {
 }
 
 /// Each known name with its usual spelling and compact form.
-const KNOWN: [(HeaderName, &str, &str); 51] = [
+const KNOWN: [(HeaderName, &str, &str); 54] = [
     (HeaderName::Via, "Via", "v"),
     (HeaderName::MaxForwards, "Max-Forwards", ""),
     (HeaderName::From, "From", "f"),
@@ -147,6 +153,7 @@ const KNOWN: [(HeaderName, &str, &str); 51] = [
     (HeaderName::Authorization, "Authorization", ""),
     (HeaderName::Diversion, "Diversion", ""),
     (HeaderName::HistoryInfo, "History-Info", ""),
+    (HeaderName::InfoPackage, "Info-Package", ""),
     (HeaderName::Join, "Join", ""),
     (HeaderName::MinExpires, "Min-Expires", ""),
     (HeaderName::MinSe, "Min-SE", ""),
@@ -157,6 +164,7 @@ const KNOWN: [(HeaderName, &str, &str); 51] = [
     (HeaderName::ProxyAuthenticate, "Proxy-Authenticate", ""),
     (HeaderName::ProxyAuthorization, "Proxy-Authorization", ""),
     (HeaderName::RAck, "RAck", ""),
+    (HeaderName::RecvInfo, "Recv-Info", ""),
     (HeaderName::ReferSub, "Refer-Sub", ""),
     (HeaderName::ReferTo, "Refer-To", "r"),
     (HeaderName::ReferredBy, "Referred-By", "b"),
@@ -166,6 +174,7 @@ const KNOWN: [(HeaderName, &str, &str); 51] = [
     (HeaderName::SessionId, "Session-ID", ""),
     (HeaderName::SubscriptionState, "Subscription-State", ""),
     (HeaderName::TargetDialog, "Target-Dialog", ""),
+    (HeaderName::Timestamp, "Timestamp", ""),
     (HeaderName::UserToUser, "User-to-User", ""),
     (HeaderName::WwwAuthenticate, "WWW-Authenticate", ""),
 ];

@@ -28,7 +28,7 @@ pub use extra::{ExtraError, ExtraHeaders};
 pub use header::{Header, HeaderName, Headers};
 pub use media_type::{MediaType, MediaTypeError};
 pub use method::Method;
-pub use multipart::{has_more_parts, part};
+pub use multipart::{demands_more, handling, has_more_parts, part};
 pub use param::Params;
 pub use parse::{Malformed, parse};
 pub use reason::{Reason, ReasonError};

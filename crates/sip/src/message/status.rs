@@ -52,6 +52,7 @@ statuses! {
     BAD_EXTENSION = 420 "Bad Extension";
     SESSION_INTERVAL_TOO_SMALL = 422 "Session Interval Too Small";
     INTERVAL_TOO_BRIEF = 423 "Interval Too Brief";
+    BAD_INFO_PACKAGE = 469 "Bad INFO Package";
     TEMPORARILY_UNAVAILABLE = 480 "Temporarily Unavailable";
     CALL_DOES_NOT_EXIST = 481 "Call/Transaction Does Not Exist";
     LOOP_DETECTED = 482 "Loop Detected";

@@ -17,5 +17,6 @@ mod subscriptions;
 mod timers;
 mod torture;
 mod trunk;
+mod understood;
 mod within;
 mod world;

@@ -40,7 +40,12 @@ impl Phone {
         };
         // The ACK of a 2xx has a branch of its own; a CANCEL that of its INVITE.
         let branch = if method == "CANCEL" { "INVITE" } else { method };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let kind = match (body, method) {
+            ("", _) => "",
+            _ if self.more.contains("Content-Type") => "",
+            (_, "INFO") => "Content-Type: application/dtmf-relay\r\n",
+            (_, _) => "Content-Type: application/sdp\r\n",
+        };
         let text = format!(
             "{method} sip:b@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;\
              branch=z9hG4bK{branch}{cseq}\
@@ -192,7 +197,7 @@ fn info_is_told_once_however_often_it_comes() {
     let told = phone.world.nodes[1].told.len();
     assert_eq!(phone.send_numbered("INFO", phone.cseq, "Signal=5"), first);
     assert_eq!(phone.world.nodes[1].told.len(), told);
-    let content_type = "application/sdp".to_owned();
+    let content_type = "application/dtmf-relay".to_owned();
     let info = SessionEvent::Info { content_type, body: b"Signal=5".to_vec() };
     assert_eq!(*phone.last_event(), info);
     phone.end(id);

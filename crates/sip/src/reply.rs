@@ -156,6 +156,16 @@ pub(crate) fn echo(request: &Request, tag: Option<&str>) -> Headers {
     echo
 }
 
+/// What a 100 repeats: also when the request was sent, so that its sender learns how long the way
+/// is (RFC 3261 §8.2.6.1).
+pub(crate) fn trying_echo(echo: &Headers, request: &Request) -> Headers {
+    let mut echo = echo.clone();
+    if let Some(sent_at) = request.headers.first(&HeaderName::Timestamp) {
+        echo.push(HeaderName::Timestamp, sent_at);
+    }
+    echo
+}
+
 /// Puts a session description into a message.
 pub(crate) fn attach(headers: &mut Headers, body: &mut Vec<u8>, sdp: Vec<u8>) {
     headers.push(HeaderName::ContentType, ACCEPT);

@@ -13,7 +13,7 @@ use crate::event::{EndCause, Incoming, SessionEvent};
 use crate::inspect::{accepts_sdp, description, hops_left};
 use crate::limits::{EXPIRES_MAX, Limit, PROGRESS_INTERVAL};
 use crate::message::{HeaderName, Request, StatusCode, Uri};
-use crate::reply::Refusal;
+use crate::reply::{Refusal, trying_echo};
 
 impl Endpoint {
     pub(crate) fn receive_invite(&mut self, now: Instant, arrival: Arrival, admitted: Admitted) {
@@ -43,7 +43,8 @@ impl Endpoint {
         for route in arrival.request.headers.all(&HeaderName::RecordRoute) {
             invite.echo.push(HeaderName::RecordRoute, route);
         }
-        let trying = self.response(invite.echo.clone(), StatusCode::TRYING, None);
+        let echo = trying_echo(&invite.echo, &arrival.request);
+        let trying = self.response(echo, StatusCode::TRYING, None);
         self.respond(now, &invite, &trying);
         let id =
             self.open_session(dialog, State::Invited { invite, progress: Progress::default() });

@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::event::SessionEvent;
 use crate::inspect::description;
 use crate::message::{HeaderName, Method, StatusCode};
-use crate::reply::Refusal;
+use crate::reply::{Refusal, trying_echo};
 
 /// Most seconds a sender is told to wait when we are the busy side (§14.2, RFC 3311 §5.2).
 const RETRY_AFTER_S_MAX: u64 = 10;
@@ -75,7 +75,8 @@ impl Endpoint {
         let session = self.sessions.get(&id);
         pending.appears_as = session.and_then(|session| session.dialog.appears_as.clone());
         if pending.method == Method::Invite {
-            let trying = self.response(pending.echo.clone(), StatusCode::TRYING, None);
+            let echo = trying_echo(&pending.echo, &arrival.request);
+            let trying = self.response(echo, StatusCode::TRYING, None);
             self.respond(now, &pending, &trying);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };

@@ -47,3 +47,27 @@ fn a_part_beside_the_description_that_must_be_understood_is_not_passed_over() {
         assert_eq!(statuses(&phone.send("INVITE", &body)), [status], "{handling}");
     }
 }
+
+/// RFC 3261 section 8.2.6.1.
+#[test]
+fn a_100_says_again_when_its_request_was_sent() {
+    let mut phone = Phone::new();
+    phone.more = "Timestamp: 54.21\r\n";
+    let trying = phone.send("INVITE", "offer");
+    assert_eq!(statuses(&trying), [100]);
+    assert_eq!(header(&trying[0], HeaderName::Timestamp).as_deref(), Some("54.21"));
+    let id = phone.world.last_session(1);
+    phone.world.accept(1, id).expect("an INVITE that waits");
+    let answered = phone.caught();
+    assert_eq!(header(answered.last().expect("200"), HeaderName::Timestamp), None);
+    phone.tag = match answered.last() {
+        Some(Message::Response(ok)) => crate::stranger::tag_of(ok),
+        other => panic!("{other:?}"),
+    };
+    phone.send_numbered("ACK", phone.cseq(), "");
+    let trying = phone.send("INVITE", "offer 2");
+    assert_eq!(header(&trying[0], HeaderName::Timestamp).as_deref(), Some("54.21"));
+    phone.world.accept(1, id).expect("an offer that waits");
+    phone.send_numbered("ACK", phone.cseq(), "");
+    phone.end(id);
+}

@@ -30,6 +30,8 @@ pub(crate) struct Asked {
 pub(crate) struct Interval {
     pub(crate) seconds: u32,
     pub(crate) refresher: Refresher,
+    /// Whether the other side understands it.
+    understood: bool,
 }
 
 impl Asked {
@@ -69,16 +71,17 @@ impl Asked {
             (true, None) if self.expires.is_some() => Refresher::Uac,
             (true, None) | (false, _) => Refresher::Uas,
         };
-        Interval { seconds, refresher }
+        Interval { seconds, refresher, understood: self.supported }
     }
 }
 
 impl Interval {
-    /// Writes it into a 2xx. Who has to refresh must have understood that (§9).
+    /// Writes it into a 2xx. Who has to refresh must have understood that, and who is refreshed
+    /// should know that it may hang up where that fails (§9).
     pub(crate) fn write(self, headers: &mut Headers) {
         let told = SessionExpires { seconds: self.seconds, refresher: Some(self.refresher) };
         headers.push(HeaderName::SessionExpires, told.to_string());
-        if self.refresher == Refresher::Uac {
+        if self.understood {
             headers.push(HeaderName::Require, "timer");
         }
     }

@@ -96,7 +96,8 @@ fn what_the_caller_asks_for_is_agreed_to_within_bounds() {
         let answers = phone.caught();
         let ok = answers.last().expect("a 200");
         assert_eq!(header(ok, HeaderName::SessionExpires), agreed, "{asked}");
-        let must_know = agreed.ends_with("uac");
+        // §9: also who is refreshed, so that it may hang up where that fails.
+        let must_know = asked.contains("Supported: timer");
         assert_eq!(header(ok, HeaderName::Require) == "timer", must_know, "{asked}");
         phone.world.end(1, id);
         phone.world.run(Duration::from_secs(40));

@@ -231,7 +231,7 @@ impl Switchboard {
         let realm = &self.sip.access().realm;
         let Some(found) = found else { return Caller::room("", realm) };
         let mut others = found.parties().iter().filter(|party| party.leg != leg);
-        let other = others.next().filter(|_| self.pairs.contains(&found.id()));
+        let other = others.next().filter(|_| self.pairs.contains_key(&found.id()));
         let caller = other.and_then(|party| self.legs.get(&party.leg)?.caller.as_deref());
         caller.cloned().unwrap_or_else(|| {
             let name = self.name_of(found.id());

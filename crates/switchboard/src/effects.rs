@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use call::{Conference, Effect};
 use model::{ConferenceId, LeaveReason, LegId, MediaOrder, RecordingId, TapRate, Track};
-use sip::message::{Host, SipUri, Uri};
+use sip::message::{Host, Reason, SipUri, Uri};
 
 use crate::calls::Placed;
 use crate::digits::KeyWay;
@@ -117,7 +117,17 @@ impl Switchboard {
         }
         if let Some(session) = leg.session {
             self.legs_by_session.remove(&session);
-            self.sip.end(now, session, Some(crate::reason::told(reason)));
+            let unmet = self.pairs.get(&leg.conference).copied().flatten();
+            let cause = match unmet.filter(|_| reason == LeaveReason::Ended) {
+                // It waits for our answer, and that is no 2xx any more.
+                Some(why) if matches!(leg.stage, Stage::Opening(_)) => {
+                    let status = status_of_leaving(why);
+                    Reason::sip(status.code(), status.phrase())
+                }
+                Some(why) => crate::reason::told(why),
+                None => crate::reason::told(reason),
+            };
+            self.sip.end(now, session, Some(cause));
         }
         self.close_port(id);
     }

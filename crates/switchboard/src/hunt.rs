@@ -4,14 +4,13 @@
 //! The leg and its port are one from the beginning, so every phone gets the same offer; only the
 //! sessions are several until one answers.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use call::Conference;
 use model::command::{Entrant, Target};
 use model::{
-    Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LegId,
-    Refusal, Verb,
+    Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LeaveReason,
+    LegId, Refusal, Verb,
 };
 use sip::access::{Destination, Origin};
 use sip::message::Reason;
@@ -51,7 +50,7 @@ impl Switchboard {
         let name = ConferenceName::parse(&name).map_err(|_| Refusal::BadName)?;
         let by = Author::Party(caller.party);
         let id = self.enter_alone(now, name, by, Verb::Enter(caller))?;
-        self.pairs.insert(id);
+        self.pairs.insert(id, None);
         let invite = Verb::Invite { target, role: None };
         let command = CommandId(self.chance.draw());
         match self.conference_command(now, id, command, Author::System, invite) {
@@ -194,20 +193,28 @@ impl Switchboard {
             let left = conferences.get(id).filter(|found| parties(found) > 0);
             left.is_some_and(|found| parties(found) > 1 || found.is_announcing())
         };
-        let (left, over): (_, BTreeSet<ConferenceId>) =
-            self.pairs.iter().copied().partition(goes_on);
-        self.pairs = left;
+        let over: Vec<_> = self.pairs.keys().copied().filter(|id| !goes_on(id)).collect();
         for id in over {
             self.end_conference(now, id);
         }
     }
 
+    /// Who was called is gone before it came: that is why the call of two is over.
+    pub(crate) fn gone_from_pair(&mut self, id: ConferenceId, leg: LegId, reason: LeaveReason) {
+        let Some(why) = self.pairs.get_mut(&id) else { return };
+        let parties = self.conferences.get(&id).map(Conference::parties).unwrap_or_default();
+        if parties.iter().any(|party| party.leg == leg && party.is_called()) {
+            *why = Some(reason);
+        }
+    }
+
     fn end_conference(&mut self, now: Instant, id: ConferenceId) {
-        self.pairs.remove(&id);
         if self.conferences.contains_key(&id) {
             let command = CommandId(self.chance.draw());
             self.conference_command(now, id, command, Author::System, Verb::End)
                 .expect("the server itself may end a conference that is live");
         }
+        // Until now it said why.
+        self.pairs.remove(&id);
     }
 }

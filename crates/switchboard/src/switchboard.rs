@@ -1,6 +1,6 @@
 //! The switchboard: one shard's machines, and what goes in and out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use call::{Conference, LegChange};
 use model::stats::{QualityStats, SignalStats};
 use model::{
     Accepted, Action, AnnouncementId, Author, Chance, Command, CommandId, ConferenceId,
-    ConferenceName, Event, LegId, MediaOrder, MediaReport, OneWay, PartyId, Quality, RecordingId,
-    Refusal, Registration, TrunkView,
+    ConferenceName, Event, LeaveReason, LegId, MediaOrder, MediaReport, OneWay, PartyId, Quality,
+    RecordingId, Refusal, Registration, TrunkView,
 };
 use sip::access::{Origin, Suspicion};
 use sip::{Agenda, Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
@@ -196,8 +196,9 @@ pub struct Switchboard {
     pub(crate) keypads: Keypads,
     pub(crate) infos: Infos,
     pub(crate) lobby: Lobby,
-    /// Conferences that are calls of two: over when one of them is gone.
-    pub(crate) pairs: BTreeSet<ConferenceId>,
+    /// Conferences that are calls of two: over when one of them is gone. With each, why the one
+    /// that was called did not come.
+    pub(crate) pairs: BTreeMap<ConferenceId, Option<LeaveReason>>,
     pub(crate) recordings: BTreeMap<RecordingId, ConferenceId>,
     pub(crate) announcements: BTreeMap<AnnouncementId, ConferenceId>,
     pub(crate) answers: Answers,
@@ -256,7 +257,7 @@ impl Switchboard {
             keypads: Keypads::default(),
             infos: Infos::default(),
             lobby: Lobby::default(),
-            pairs: BTreeSet::new(),
+            pairs: BTreeMap::new(),
             recordings: BTreeMap::new(),
             announcements: BTreeMap::new(),
             answers: Answers::default(),
@@ -433,6 +434,9 @@ impl Switchboard {
     ) {
         let now_ms = self.config.at_ms(now);
         let is_only_told = change.is_only_told();
+        if let LegChange::Gone(reason) = change {
+            self.gone_from_pair(id, leg, reason);
+        }
         if let Some(conference) = self.conferences.get_mut(&id) {
             conference.leg_changed(now_ms, leg, change);
         }

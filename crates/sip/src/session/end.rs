@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::{Closing, Exchange, Heard, SessionId, State};
 use crate::endpoint::Endpoint;
 use crate::event::EndCause;
-use crate::message::{Reason, StatusCode};
+use crate::limits::RETRY_AFTER_S;
+use crate::message::{HeaderName, Reason, StatusCode};
 
 impl Endpoint {
     /// Ends a session: an incoming one that is not answered is refused, an outgoing one cancelled,
@@ -30,7 +31,11 @@ impl Endpoint {
             State::Invited { invite, .. } => {
                 let invite = invite.clone();
                 let (status, phrase) = refusal(cause.as_ref());
-                let response = self.response_to(&invite, status, phrase, None);
+                let mut response = self.response_to(&invite, status, phrase, None);
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    let seconds = self.spread_s(RETRY_AFTER_S);
+                    response.headers.push(HeaderName::RetryAfter, seconds.to_string());
+                }
                 self.respond(now, &invite, &response);
                 self.finish(id, end);
             }

@@ -16,7 +16,7 @@ fn a_trunk_takes_as_many_calls_as_it_may_and_the_next_takes_the_rest() {
         phone.call_id = format!("call-{}", phone.address);
         answers.extend(statuses(&phone.call(&mut house, "930123", "")).pop());
     }
-    assert_eq!(answers, [200, 200, 480, 480]);
+    assert_eq!(answers, [200, 200, 503, 503]);
     assert_eq!((calls(&mut house, 1).len(), calls(&mut house, 2).len()), (1, 1));
     assert_eq!(house.board.stats().refusals.get("no_trunk"), Some(&2));
     house.run(1_000);

@@ -17,4 +17,5 @@ mod quota;
 mod reload;
 mod renewal;
 mod trunks;
+mod unmet;
 mod users;

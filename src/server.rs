@@ -17,7 +17,8 @@ use model::{
 use sip::Transport;
 use switchboard::{HouseRules, SrtpRules};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
 use vault::{Interrupted, Registrations, Vault, VaultReport};
 use worker::Workers;
 
@@ -42,7 +43,9 @@ pub async fn serve(
         .await
         .with_context(|| format!("HTTP cannot listen on {}", config.http))?;
     let http_address = http.local_addr()?;
-    let (gateway, inbound) = Gateway::bind(gateway_settings(&config)).await?;
+    let signalling = Signalling::start().context("the system has no thread for signalling")?;
+    let settings = gateway_settings(&config);
+    let (gateway, inbound) = Gateway::bind_beside(settings, &signalling.runtime).await?;
     let sip_address = gateway.listeners().first().context("there is no address for SIP")?.1;
 
     let (inlet, outlet) = Inlet::new();
@@ -97,7 +100,7 @@ pub async fn serve(
         registrations,
         feed: Arc::clone(&feed),
     };
-    let mut shard = tokio::spawn(shard::run(board, outlet, shells));
+    let mut shard = signalling.runtime.spawn(shard::run(board, outlet, shells));
 
     started(&ways);
     let mut signals = Signals::new()?;
@@ -129,6 +132,28 @@ pub async fn serve(
     phase.send_replace(Phase::Closing);
     web.await.context("the pages have failed")?;
     Ok(())
+}
+
+/// The thread of the shard. What else there is to do, such as handshakes of TLS and the API's
+/// answers, is done on others; and messages that come wake one thread and not two.
+struct Signalling {
+    runtime: Handle,
+    /// Dropped, it ends the thread.
+    _goes_on: oneshot::Sender<()>,
+}
+
+impl Signalling {
+    fn start() -> std::io::Result<Signalling> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (goes_on, ended) = oneshot::channel();
+        let signalling = Signalling { runtime: runtime.handle().clone(), _goes_on: goes_on };
+        std::thread::Builder::new().name("signalling".into()).spawn(move || {
+            if runtime.block_on(ended).is_err() {
+                tracing::debug!("signalling has ended");
+            }
+        })?;
+        Ok(signalling)
+    }
 }
 
 fn gateway_settings(config: &Config) -> gateway::Settings {

@@ -1,7 +1,7 @@
 //! UDP: one task a socket that reads; sending needs none. STUN is answered on the spot.
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use nix::sys::time::TimeSpec;
 use sip::{Flow, Transport};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::limits::{DATAGRAM_BYTES_MAX, DATAGRAM_WAITED_MAX, ERROR_PAUSE};
@@ -18,11 +18,16 @@ use crate::{Inbound, Shared, stun};
 
 /// Reads datagrams until nobody wants them any more.
 pub(crate) async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: Arc<Shared>) {
+    let watched = match watch(Arc::clone(&socket)) {
+        Ok(watched) => watched,
+        Err(error) => return tracing::error!(%local, %error, "a SIP socket cannot be watched"),
+    };
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     let mut control = nix::cmsg_space!(TimeSpec);
     loop {
-        let next =
-            socket.async_io(Interest::READABLE, || read(&socket, &mut buffer, &mut control)).await;
+        let next = watched
+            .async_io(Interest::READABLE, |socket| read(socket, &mut buffer, &mut control))
+            .await;
         let (length, remote, at) = match next {
             Ok(received) => received,
             Err(error) => {
@@ -50,6 +55,13 @@ pub(crate) async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: A
             Err(TrySendError::Closed(_)) => return,
         }
     }
+}
+
+/// Nobody waits until the socket takes more, so nobody is woken each time it has sent, as tokio's
+/// own would be.
+#[expect(deprecated, reason = "what replaces it is unsafe; a socket keeps its descriptor")]
+fn watch(socket: Arc<UdpSocket>) -> io::Result<AsyncFd<Arc<UdpSocket>>> {
+    AsyncFd::with_interest(socket, Interest::READABLE)
 }
 
 /// Reads one datagram: its length, who sent it, and when the kernel took it. In an overload it
@@ -92,7 +104,7 @@ fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 
 fn answer_stun(socket: &UdpSocket, datagram: &[u8], remote: SocketAddr) {
     let Some(answer) = stun::answer(datagram, remote) else { return };
-    if let Err(error) = socket.try_send_to(&answer, remote) {
+    if let Err(error) = socket.send_to(&answer, remote) {
         tracing::trace!(%remote, %error, "a STUN request is not answered");
     }
 }

@@ -29,12 +29,12 @@ mod tls;
 mod websocket;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
 use sip::{ConnectionId, Flow, ResolveId, Server, Transport, Transports};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -126,6 +126,18 @@ impl Gateway {
     pub async fn bind(
         settings: Settings,
     ) -> Result<(Gateway, mpsc::Receiver<Inbound>), StartError> {
+        Gateway::bind_beside(settings, &Handle::current()).await
+    }
+
+    /// The same, with the datagrams read on another runtime: that of whoever takes the messages
+    /// out, so that one that comes wakes one thread and not two.
+    ///
+    /// # Errors
+    /// As [`Gateway::bind`].
+    pub async fn bind_beside(
+        settings: Settings,
+        endpoint: &Handle,
+    ) -> Result<(Gateway, mpsc::Receiver<Inbound>), StartError> {
         let tls = settings.tls.clone().map(Tls::load).transpose()?;
         let bound = listener::bind_all(&settings.bind).await?;
         let mut streams = Vec::new();
@@ -150,7 +162,7 @@ impl Gateway {
             let udp = Arc::new(udp);
             listeners.extend([(Transport::Udp, address), (Transport::Tcp, address)]);
             sockets.push((address, Arc::clone(&udp)));
-            listening.spawn(datagram::receive(udp, address, Arc::clone(&shared)));
+            listening.spawn_on(datagram::receive(udp, address, Arc::clone(&shared)), endpoint);
             listening.spawn(accept(tcp, Transport::Tcp, address, Arc::clone(&shared)));
         }
         for (transport, address, tcp) in streams {
@@ -241,7 +253,7 @@ impl Gateway {
     fn send_datagram(&self, flow: &Flow, bytes: &[u8]) -> bool {
         let socket = self.sockets.iter().find(|(local, _)| *local == flow.local);
         let Some((_, socket)) = socket else { return false };
-        match socket.try_send_to(bytes, flow.remote) {
+        match socket.send_to(bytes, flow.remote) {
             Ok(_length) => self.shared.counters.messages_out.add(),
             // The kernel's buffer is full; SIP repeats what was lost.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

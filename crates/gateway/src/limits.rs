@@ -33,7 +33,7 @@ pub const CONNECTIONS_PER_IP_MAX: usize = 100;
 pub const CONNECTIONS_BURST_MAX: u32 = 200;
 
 /// Connections that are accepted from there in a second after that. Each may cost a handshake of
-/// TLS, about a millisecond of the threads that all calls are signalled by.
+/// TLS, about a millisecond of the threads that the API is served by, too.
 pub const CONNECTIONS_PER_SECOND_MAX: u32 = 50;
 
 /// IPv4 addresses and IPv6 /64 of which is kept how often they came lately, at least: they are more

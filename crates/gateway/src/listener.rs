@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::ReceiveTimestampns;
 use sip::Transport;
 use socket2::SockRef;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 
 use crate::BindError;
 use crate::limits::{PORT_CHOICES_MAX, RECEIVE_BUFFER_BYTES};
@@ -105,7 +105,8 @@ async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
 
 async fn bind_once(wanted: SocketAddr) -> Result<Listener, BindError> {
     let error = |transport, address| move |source| BindError { transport, address, source };
-    let udp = UdpSocket::bind(wanted).await.map_err(error(Transport::Udp, wanted))?;
+    let udp = UdpSocket::bind(wanted).map_err(error(Transport::Udp, wanted))?;
+    udp.set_nonblocking(true).map_err(error(Transport::Udp, wanted))?;
     let address = udp.local_addr().map_err(error(Transport::Udp, wanted))?;
     // Asked for and not insisted on: the system has a most of its own (`net.core.rmem_max`).
     if let Err(error) = SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER_BYTES) {
@@ -114,8 +115,6 @@ async fn bind_once(wanted: SocketAddr) -> Result<Listener, BindError> {
     if let Err(error) = setsockopt(&udp, ReceiveTimestampns, &true) {
         tracing::debug!(%address, %error, "datagrams are not stamped with when they came");
     }
-    // The first send does not wait: the socket must be known to be writable before it.
-    udp.writable().await.map_err(error(Transport::Udp, address))?;
     let tcp = TcpListener::bind(address).await.map_err(error(Transport::Tcp, address))?;
     Ok(Listener { address, udp, tcp })
 }
@@ -138,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_kernel_keeps_more_of_a_burst_than_it_does_for_any_socket() {
-        let any = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let any = UdpSocket::bind("127.0.0.1:0").unwrap();
         let ours = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let bytes = |udp: &UdpSocket| SockRef::from(udp).recv_buffer_size().unwrap();
         assert!(bytes(&ours.udp) > bytes(&any), "{} and {}", bytes(&ours.udp), bytes(&any));

@@ -2,8 +2,9 @@
 //! switchboard wants done.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use api::Feed;
 use gateway::{Gateway, Inbound};
@@ -16,6 +17,7 @@ use model::{
 use sip::access::Suspicion;
 use switchboard::{HouseRules, Input, Output, Switchboard};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
 use vault::{Registrations, Vault};
 use worker::Workers;
 
@@ -169,6 +171,7 @@ pub async fn run(
         BTreeMap::new();
     let mut end = End::Unasked;
     let mut shedding = Shedding::default();
+    let mut alarm = Alarm::new();
     loop {
         let wake =
             [board.board.next_deadline().map(|due| due.at), end.wake()].into_iter().flatten().min();
@@ -222,7 +225,7 @@ pub async fn run(
                 }
                 Request::Stop => end = board.stop()?,
             },
-            () = sleep_until(wake) => board.handle_timeout()?,
+            () = alarm.ring(wake) => board.handle_timeout()?,
         }
         if let End::Draining(by) = end
             && (!board.board.has_calls() || Instant::now() >= by)
@@ -230,7 +233,9 @@ pub async fn run(
             end = board.stop()?;
         }
         while let Some(output) = board.board.poll() {
-            hand_on(output, &shells, &mut asked);
+            if let Some(report) = hand_on(output, &shells, &mut asked) {
+                board.handle(Input::Media(report))?;
+            }
         }
         if let End::Stopping(by) = end
             && (board.board.is_idle() || Instant::now() >= by)
@@ -287,15 +292,36 @@ impl Shedding {
 }
 
 /// How often an overload is told of: who looks at the log sees how long it goes on.
-const SHEDDING_TOLD_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+const SHEDDING_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a shard that is to stop waits for the far ends to say that they heard its BYE.
-const STOPPING_MAX: std::time::Duration = std::time::Duration::from_secs(2);
+const STOPPING_MAX: Duration = Duration::from_secs(2);
 
-async fn sleep_until(wake: Option<Instant>) {
-    match wake {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
+/// Wakes the shard when something is due. Most of what is set is called off before, so it is left
+/// set and rings in vain: to set it anew for each message costs a system call.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    set: Option<Instant>,
+}
+
+impl Alarm {
+    fn new() -> Alarm {
+        Alarm { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), set: None }
+    }
+
+    /// Waits until something is due; for ever if nothing is. May be given up and called again.
+    async fn ring(&mut self, due: Option<Instant>) {
+        let Some(due) = due else { return std::future::pending().await };
+        loop {
+            if self.set.is_none_or(|set| due < set) {
+                self.sleep.as_mut().reset(due.into());
+                self.set = Some(due);
+            }
+            self.sleep.as_mut().await;
+            if self.set.take() >= Some(due) {
+                return;
+            }
+        }
     }
 }
 
@@ -308,11 +334,12 @@ fn input(inbound: &Inbound) -> Input<'_> {
     }
 }
 
+/// Has the shells do something; what media says to it at once.
 fn hand_on(
     output: Output,
     shells: &Shells,
     asked: &mut BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>>,
-) {
+) -> Option<MediaReport> {
     match output {
         Output::Transmit { flow, bytes } => shells.gateway.send(flow, bytes),
         Output::Resolve { id, host, port, transports } => {
@@ -359,7 +386,7 @@ fn hand_on(
                 false => tracing::info!(trunk = name, ?state, ?registration, "trunk"),
             }
         }
-        Output::Media(order) => shells.workers.order(order),
+        Output::Media(order) => return shells.workers.order(order),
         Output::Answer { id, answer } => {
             for waiting in asked.remove(&id).unwrap_or_default() {
                 if waiting.send(answer.clone()).is_err() {
@@ -375,4 +402,5 @@ fn hand_on(
             shells.feed.publish(event);
         }
     }
+    None
 }

@@ -26,7 +26,11 @@ pub const RETURNS_QUEUED_MAX: usize = 8_192;
 
 /// How long what came back is not looked at if nobody says that something did: whoever gives it
 /// back says so, and this is only against a wake that came too early.
-pub const RETURNS_WAIT_MAX: Duration = Duration::from_millis(100);
+pub const RETURNS_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Turns that spent things wait to be dropped together, 100 ms: each time costs a wake, and a call
+/// that comes or goes spends several. A media thread goes on for longer ([`IDLE_TURNS`]).
+pub const SPENT_TURNS_MAX: u64 = 20;
 
 /// Orders that wait for a leg on its way to another media thread: it takes two or three turns, in
 /// which signalling agrees on something else once or twice.

@@ -11,7 +11,10 @@ use model::stats::{MediaStats, TICK_US_BOUNDS};
 use rtrb::{Consumer, Producer};
 
 use crate::clock::Clock;
-use crate::limits::{CATCH_UP_TURNS_MAX, IDLE_TURNS, IDLE_WAIT_MAX, LATE_US, ORDERS_PER_TURN_MAX};
+use crate::limits::{
+    CATCH_UP_TURNS_MAX, IDLE_TURNS, IDLE_WAIT_MAX, LATE_US, ORDERS_PER_TURN_MAX,
+    RETURNS_QUEUED_MAX, SPENT_TURNS_MAX,
+};
 use crate::socket::{Arrived, Socket, Sockets, Told};
 use crate::tally::Tally;
 
@@ -34,6 +37,24 @@ pub(crate) enum Return {
     Deaf(PortKey),
 }
 
+impl Return {
+    /// Whether somebody waits for it; what is only dropped has time.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Return::Report(_) | Return::Deaf(_) | Return::Spent(Spent::Departed(..)) => true,
+            Return::Socket(socket) => socket.travels,
+            Return::Spent(
+                Spent::Port(..)
+                | Spent::Link(_)
+                | Spent::Plan(_)
+                | Spent::Mixer(_)
+                | Spent::Announcement(_)
+                | Spent::Tap(_),
+            ) => false,
+        }
+    }
+}
+
 /// All that a media thread owns.
 pub(crate) struct MediaThread {
     pub(crate) clock: Clock,
@@ -44,8 +65,8 @@ pub(crate) struct MediaThread {
     pub(crate) returns: Producer<Return>,
     /// Who takes what comes back; it sleeps until there is something.
     pub(crate) reporter: Arc<OnceLock<Thread>>,
-    /// Something was given back in this turn.
-    pub(crate) gave: bool,
+    /// The turn in which that one is woken, if something was given back.
+    pub(crate) wakes_at: Option<u64>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) stopping: Arc<AtomicBool>,
     /// What the stage cannot count.
@@ -92,7 +113,7 @@ impl MediaThread {
 
     fn turn(&mut self, turn: u64, begun_us: u64) {
         // First, so that a packet that was sent after an order was given never meets it undone.
-        self.take_orders();
+        self.take_orders(turn);
         let MediaThread { stage, sockets, .. } = self;
         sockets.receive(|told| match told {
             Told::Soon(port) => stage.expect(port),
@@ -103,11 +124,11 @@ impl MediaThread {
         self.outbox.clear();
         self.stage.turn(turn, &mut self.outbox);
         self.own.send_errors += self.sockets.send(self.outbox.iter());
-        self.hand_back();
+        self.hand_back(turn);
         self.count(self.clock.now_us().saturating_sub(begun_us));
     }
 
-    fn take_orders(&mut self) {
+    fn take_orders(&mut self, turn: u64) {
         for _ in 0..ORDERS_PER_TURN_MAX {
             // An order may tell that a socket is deaf.
             if !self.stage.takes_cues() || self.returns.is_full() {
@@ -117,17 +138,17 @@ impl MediaThread {
             if let Some((port, socket)) = socket
                 && !self.sockets.insert(port, socket)
             {
-                self.give(Return::Deaf(port));
+                self.give(turn, Return::Deaf(port));
             }
             self.stage.apply(cue);
         }
     }
 
     /// Hands reports and spent things back, as far as there is room.
-    fn hand_back(&mut self) {
+    fn hand_back(&mut self, turn: u64) {
         while !self.returns.is_full() {
             let Some(report) = self.stage.next_report() else { break };
-            self.give(Return::Report(report));
+            self.give(turn, Return::Report(report));
         }
         while !self.returns.is_full() {
             let Some(spent) = self.stage.next_spent() else { break };
@@ -140,24 +161,27 @@ impl MediaThread {
                 | Spent::Announcement(_)
                 | Spent::Tap(_) => {}
             }
-            self.give(Return::Spent(spent));
+            self.give(turn, Return::Spent(spent));
         }
         while !self.returns.is_full() {
             let Some(socket) = self.sockets.next_released() else { break };
-            self.give(Return::Socket(socket));
+            self.give(turn, Return::Socket(socket));
         }
-        if std::mem::take(&mut self.gave)
+        if self.wakes_at.is_some_and(|at| at <= turn)
             && let Some(reporter) = self.reporter.get()
         {
+            self.wakes_at = None;
             reporter.unpark();
         }
     }
 
     /// The caller has made sure that there is room.
-    fn give(&mut self, thing: Return) {
+    fn give(&mut self, turn: u64, thing: Return) {
+        let is_awaited = thing.is_awaited() || self.returns.slots() <= RETURNS_QUEUED_MAX / 2;
         let result = self.returns.push(thing);
         debug_assert!(result.is_ok(), "there is room for what is given back");
-        self.gave = true;
+        let wakes_at = if is_awaited { turn } else { turn + SPENT_TURNS_MAX };
+        self.wakes_at = Some(self.wakes_at.map_or(wakes_at, |at| at.min(wakes_at)));
     }
 
     /// Counts a turn that took so long, and shows all counters.
@@ -187,7 +211,7 @@ mod tests {
     use wire::rtp::{HEADER_BYTES, Header, Rtp, write_header};
 
     use super::*;
-    use crate::limits::{ORDERS_QUEUED_MAX, RETURNS_QUEUED_MAX};
+    use crate::limits::ORDERS_QUEUED_MAX;
     use crate::socket::Io;
 
     #[global_allocator]
@@ -218,7 +242,7 @@ mod tests {
                 orders,
                 returns,
                 reporter: Arc::default(),
-                gave: false,
+                wakes_at: None,
                 tally: Arc::new(Tally::default()),
                 stopping: Arc::default(),
                 own: MediaStats::default(),

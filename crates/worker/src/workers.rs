@@ -62,8 +62,6 @@ pub struct Facts {
     pub descriptors: u64,
 }
 
-type Report = Arc<dyn Fn(MediaReport) + Send + Sync>;
-
 /// One media thread as the control side sees it.
 struct Lane {
     desk: Desk,
@@ -90,7 +88,6 @@ pub(crate) struct Control {
 pub struct Workers {
     clock: Clock,
     control: Arc<Mutex<Control>>,
-    report: Report,
     tallies: Vec<Arc<Tally>>,
     facts: Facts,
     stopping: Arc<AtomicBool>,
@@ -102,15 +99,15 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts the threads. `report` is called from [`Workers::order`] and from a thread of its own,
-    /// never from a media thread; it must not wait long.
+    /// Starts the threads. `report` is called from a thread of its own, never from a media thread;
+    /// it must not wait long.
     ///
     /// # Errors
     /// If there is no even port in the range, or if the machine gives no thread or no epoll
     /// instance.
     pub fn start(
         settings: Settings,
-        report: impl Fn(MediaReport) + Send + Sync + 'static,
+        report: impl Fn(MediaReport) + Send + 'static,
     ) -> io::Result<Workers> {
         let ports = PortRange::new(settings.rtp_ports)?;
         let descriptors = raise_descriptors(LEGS_MAX as u64 + OTHER_DESCRIPTORS);
@@ -127,7 +124,6 @@ impl Workers {
                 legs: BTreeMap::new(),
                 transit: Transit::default(),
             })),
-            report: Arc::new(report),
             tallies: Vec::new(),
             facts: Facts { realtime: true, io: socket::IO_URING, threads: 0, descriptors },
             stopping: Arc::new(AtomicBool::new(false)),
@@ -147,7 +143,7 @@ impl Workers {
             returns.push(back);
         }
         workers.lock().lanes = lanes;
-        workers.spawn_reporter(returns)?;
+        workers.spawn_reporter(returns, report)?;
         let Facts { realtime, io, threads, descriptors } = workers.facts;
         tracing::info!(realtime, io, threads, descriptors, "media threads run");
         Ok(workers)
@@ -184,7 +180,7 @@ impl Workers {
                 orders,
                 returns,
                 reporter,
-                gave: false,
+                wakes_at: None,
                 tally,
                 stopping,
                 own,
@@ -204,9 +200,12 @@ impl Workers {
     }
 
     /// Starts the thread that tells and drops what comes back.
-    fn spawn_reporter(&mut self, mut returns: Vec<Consumer<Return>>) -> io::Result<()> {
-        let (wakes, report) = (Arc::clone(&self.wakes), Arc::clone(&self.report));
-        let drained = Arc::clone(&self.drained);
+    fn spawn_reporter(
+        &mut self,
+        mut returns: Vec<Consumer<Return>>,
+        report: impl Fn(MediaReport) + Send + 'static,
+    ) -> io::Result<()> {
+        let (wakes, drained) = (Arc::clone(&self.wakes), Arc::clone(&self.drained));
         let (control, clock) = (Arc::clone(&self.control), self.clock);
         let thread = std::thread::Builder::new().name("media-report".into()).spawn(move || {
             wakes.get_or_init(std::thread::current);
@@ -240,21 +239,23 @@ impl Workers {
         Ok(())
     }
 
-    /// Carries out an order. It is in effect from the next tick of its conference on; only for
-    /// [`MediaOrder::Open`] is there an answer, and it is reported before this returns.
+    /// Carries out an order. It is in effect from the next tick of its conference on; only to
+    /// [`MediaOrder::Open`] is there an answer.
     ///
     /// This binds sockets and makes decoders, and it waits if a media thread has very many orders
     /// before it. [`MediaOrder::OpenTap`] is [`Workers::open_tap`]'s and is ignored here.
-    pub fn order(&self, order: MediaOrder) {
+    pub fn order(&self, order: MediaOrder) -> Option<MediaReport> {
         if let MediaOrder::Open { leg, conference, local } = order {
             let opened = self.lock().open(self.clock, &order, leg, conference, local);
-            (self.report)(match opened {
+            return Some(match opened {
                 Ok(rtp) => MediaReport::Opened { leg, local: LocalMedia { rtp } },
                 Err(reason) => MediaReport::OpenFailed { leg, reason },
             });
-        } else if let Err(error) = self.lock().carry_out(self.clock, &order) {
+        }
+        if let Err(error) = self.lock().carry_out(self.clock, &order) {
             tracing::warn!(%error, "an order to media was not carried out");
         }
+        None
     }
 
     /// Lets a recorder in: it is given a frame in every tick until it goes

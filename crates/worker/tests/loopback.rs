@@ -36,34 +36,16 @@ fn start(
     (workers, reports)
 }
 
-fn open(
-    workers: &Workers,
-    reports: &Receiver<MediaReport>,
-    leg: u64,
-) -> Result<SocketAddr, String> {
-    open_in(workers, reports, leg, 1)
+fn open(workers: &Workers, leg: u64) -> Result<SocketAddr, String> {
+    open_in(workers, leg, 1)
 }
 
-fn open_in(
-    workers: &Workers,
-    reports: &Receiver<MediaReport>,
-    leg: u64,
-    conference: u64,
-) -> Result<SocketAddr, String> {
+fn open_in(workers: &Workers, leg: u64, conference: u64) -> Result<SocketAddr, String> {
     let conference = ConferenceId(conference);
-    workers.order(MediaOrder::Open { leg: LegId(leg), conference, local: LOCAL });
-    loop {
-        match reports.recv().unwrap() {
-            MediaReport::Opened { local, .. } => return Ok(local.rtp),
-            MediaReport::OpenFailed { reason, .. } => return Err(reason),
-            MediaReport::Digit { .. }
-            | MediaReport::Talking { .. }
-            | MediaReport::EarlyMedia { .. }
-            | MediaReport::Played { .. }
-            | MediaReport::Quality { .. }
-            | MediaReport::OneWay { .. }
-            | MediaReport::TimedOut { .. } => {}
-        }
+    match workers.order(MediaOrder::Open { leg: LegId(leg), conference, local: LOCAL }) {
+        Some(MediaReport::Opened { local, .. }) => Ok(local.rtp),
+        Some(MediaReport::OpenFailed { reason, .. }) => Err(reason),
+        other => panic!("an open is answered, and not {other:?}"),
     }
 }
 
@@ -173,7 +155,7 @@ fn telephones_hear_each_other(ports: std::ops::RangeInclusive<u16>, io: Io) -> F
     let conference = ConferenceId(1);
     let mut phones = Vec::new();
     for leg in 0..3 {
-        let server = open(&workers, &reports, leg).unwrap();
+        let server = open(&workers, leg).unwrap();
         let phone = Phone::new(leg as usize, server);
         workers.order(MediaOrder::Connect { leg: LegId(leg), connection: phone.terms() });
         phones.push(phone);
@@ -232,11 +214,11 @@ fn a_leg_goes_over_to_a_conference_of_another_thread_and_back_with_its_stream() 
 }
 
 fn goes_over_and_back(ports: std::ops::RangeInclusive<u16>, io: Io) {
-    let (workers, reports) = start(ports, 2, io);
+    let (workers, _reports) = start(ports, 2, io);
     let mut phones = Vec::new();
     // The first conference is on one thread, the other on the one that has nobody.
     for (leg, conference) in [(0, 1), (1, 1), (2, 2)] {
-        let server = open_in(&workers, &reports, leg, conference).unwrap();
+        let server = open_in(&workers, leg, conference).unwrap();
         let phone = Phone::new(leg as usize, server);
         workers.order(MediaOrder::Connect { leg: LegId(leg), connection: phone.terms() });
         phones.push(phone);
@@ -297,19 +279,19 @@ fn when_ports_run_out_it_is_said_and_a_closed_one_can_be_had_again() {
 }
 
 fn ports_run_out_and_can_be_had_again(ports: [u16; 2], io: Io) {
-    let (workers, reports) = start(ports[0] - 1..=ports[1] + 2, 1, io);
-    let first = open(&workers, &reports, 1).unwrap();
-    let second = open(&workers, &reports, 2).unwrap();
+    let (workers, _reports) = start(ports[0] - 1..=ports[1] + 2, 1, io);
+    let first = open(&workers, 1).unwrap();
+    let second = open(&workers, 2).unwrap();
     assert_eq!([first.port(), second.port()], ports);
-    open(&workers, &reports, 3).unwrap();
-    let reason = open(&workers, &reports, 4).unwrap_err();
+    open(&workers, 3).unwrap();
+    let reason = open(&workers, 4).unwrap_err();
     assert!(reason.contains("in use"), "{reason}");
-    assert!(open(&workers, &reports, 1).is_err(), "a leg has one port");
+    assert!(open(&workers, 1).is_err(), "a leg has one port");
 
     workers.order(MediaOrder::Close { leg: LegId(2) });
     let mut again = Err(String::new());
     for _ in 0..TRIES {
-        again = open(&workers, &reports, 5);
+        again = open(&workers, 5);
         if again.is_ok() {
             break;
         }
@@ -331,18 +313,12 @@ fn ports_run_out_and_can_be_had_again(ports: [u16; 2], io: Io) {
 
 #[test]
 fn ports_for_all_legs_are_opened_at_once_and_for_one_more_it_is_refused() {
-    let (workers, reports) = start(50_000..=65_535, 2, Io::Auto);
+    let (workers, _reports) = start(50_000..=65_535, 2, Io::Auto);
     let legs = LEGS_MAX as u64;
     for leg in 0..legs {
-        workers.order(MediaOrder::Open {
-            leg: LegId(leg),
-            conference: ConferenceId(leg / 4),
-            local: LOCAL,
-        });
+        open_in(&workers, leg, leg / 4).unwrap();
     }
-    let opened = |report: &MediaReport| matches!(report, MediaReport::Opened { .. });
-    assert_eq!(reports.try_iter().filter(opened).count(), LEGS_MAX);
-    open(&workers, &reports, legs).unwrap_err();
+    open(&workers, legs).unwrap_err();
     assert!(workers.facts().descriptors > legs);
     for leg in 0..legs {
         workers.order(MediaOrder::Close { leg: LegId(leg) });
@@ -369,9 +345,9 @@ fn sleeps(workers: &Workers) -> bool {
 
 #[test]
 fn a_thread_that_has_nobody_sleeps_until_somebody_comes() {
-    let (workers, reports) = start(41_400..=41_420, 2, Io::Auto);
+    let (workers, _reports) = start(41_400..=41_420, 2, Io::Auto);
     assert!((0..TRIES).any(|_| sleeps(&workers)));
-    let server = open(&workers, &reports, 1).unwrap();
+    let server = open(&workers, 1).unwrap();
     let mut phone = Phone::new(0, server);
     workers.order(MediaOrder::Connect { leg: LegId(1), connection: phone.terms() });
     assert!((0..TRIES).any(|_| {

@@ -1,6 +1,6 @@
 //! The endpoint: what arrives is sorted here, and handed to transactions and sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::access::{Access, Gate};
@@ -22,7 +22,7 @@ use crate::overload::Overload;
 use crate::registrar::Registrar;
 use crate::reply::{Pending, Refusal, echo};
 use crate::session::timer::{Asked, has_option};
-use crate::session::{Referral, Session, SessionId, SessionTimer};
+use crate::session::{Referral, Session, SessionId, SessionTimer, Untold};
 use crate::stats::{Alive, Stats};
 use crate::subscription::Subscriptions;
 use crate::text::TextId;
@@ -39,6 +39,8 @@ pub struct Endpoint {
     pub(crate) config: Config,
     pub(crate) tokens: Tokens,
     pub(crate) outbox: Outbox,
+    /// INVITEs of this turn. Emptied with it, as the outbox.
+    pub(crate) untold: VecDeque<Untold>,
     pub(crate) clients: Clients,
     pub(crate) servers: Servers,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
@@ -78,6 +80,7 @@ impl Endpoint {
             registrar: Registrar::default(),
             tokens,
             outbox: Outbox::default(),
+            untold: VecDeque::new(),
             clients: Clients::new(),
             sessions: BTreeMap::new(),
             ids_by_dialog: BTreeMap::new(),
@@ -162,6 +165,12 @@ impl Endpoint {
 
     /// What is to be done next; `None` when there is nothing more for now.
     pub fn poll(&mut self) -> Option<Output> {
+        let trying = |(flow, bytes)| Output::Transmit { flow, bytes };
+        self.outbox.take().or_else(|| self.trying().map(trying))
+    }
+
+    /// As [`Endpoint::poll`], without what [`Endpoint::trying`] would say.
+    pub fn poll_before_trying(&mut self) -> Option<Output> {
         self.outbox.take()
     }
 

@@ -53,7 +53,7 @@ pub(crate) fn callable(
 impl Switchboard {
     /// Carries out all that the SIP endpoint wants.
     pub(crate) fn drain_sip(&mut self, now: Instant) {
-        while let Some(output) = self.sip.poll() {
+        while let Some(output) = self.sip.poll_before_trying() {
             match output {
                 sip::Output::Transmit { flow, bytes } => {
                     self.outputs.push_back(Output::Transmit { flow, bytes });

@@ -373,7 +373,8 @@ impl Switchboard {
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let trying = |(flow, bytes)| Output::Transmit { flow, bytes };
+        self.outputs.pop_front().or_else(|| self.sip.trying().map(trying))
     }
 
     /// Conferences that are live.

@@ -9,11 +9,22 @@ use crate::access::Admitted;
 use crate::arrival::Arrival;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
-use crate::event::{EndCause, Incoming, SessionEvent};
+use crate::event::{EndCause, Incoming, Output, SessionEvent};
+use crate::flow::Flow;
 use crate::inspect::{accepts_sdp, description, hops_left};
 use crate::limits::{EXPIRES_MAX, Limit, PROGRESS_INTERVAL};
-use crate::message::{HeaderName, Request, StatusCode, Uri};
+use crate::message::{HeaderName, Headers, Request, StatusCode, Uri};
 use crate::reply::{Refusal, trying_echo};
+
+/// An INVITE of this turn, which may be told that it is looked after.
+#[derive(Debug)]
+pub(crate) struct Untold {
+    session: SessionId,
+    /// When it came.
+    at: Instant,
+    /// What that repeats.
+    echo: Headers,
+}
 
 impl Endpoint {
     pub(crate) fn receive_invite(&mut self, now: Instant, arrival: Arrival, admitted: Admitted) {
@@ -44,10 +55,9 @@ impl Endpoint {
             invite.echo.push(HeaderName::RecordRoute, route);
         }
         let echo = trying_echo(&invite.echo, &arrival.request);
-        let trying = self.response(echo, StatusCode::TRYING, None);
-        self.respond(now, &invite, &trying);
         let id =
             self.open_session(dialog, State::Invited { invite, progress: Progress::default() });
+        self.untold.push_back(Untold { session: id, at: now, echo });
         if let Some(session) = self.sessions.get_mut(&id) {
             session.peer.learn(&arrival.request.headers);
             session.origin = incoming.origin.clone();
@@ -55,6 +65,27 @@ impl Endpoint {
         self.agenda.set((id, SessionTimer::Expires), now + expires(&arrival.request));
         self.agenda.set((id, SessionTimer::Progress), now + PROGRESS_INTERVAL);
         self.outbox.tell(id, SessionEvent::Incoming(Box::new(incoming)));
+    }
+
+    /// Says that an INVITE is looked after (100) to which nothing else was said in the turn in
+    /// which it came; where to, and what. Else it would only be the first of two messages (§17.2.1:
+    /// it is to be said if no other answer comes within 200 ms).
+    ///
+    /// [`Endpoint::poll`] has it in its place. Who needs more of the turn than the endpoint to
+    /// answer a call takes the rest with [`Endpoint::poll_before_trying`], and this at the end.
+    pub fn trying(&mut self) -> Option<(Flow, Vec<u8>)> {
+        loop {
+            let Untold { session, at, echo } = self.untold.pop_front()?;
+            let Some(session) = self.sessions.get(&session) else { continue };
+            let State::Invited { invite, .. } = &session.state else { continue };
+            if self.servers.is_silent(invite.transaction) {
+                let invite = invite.clone();
+                let trying = self.response(echo, StatusCode::TRYING, None);
+                self.respond(at, &invite, &trying);
+                let Some(Output::Transmit { flow, bytes }) = self.outbox.take() else { continue };
+                return Some((flow, bytes));
+            }
+        }
     }
 
     /// The caller said how long it would wait (§13.3.1).

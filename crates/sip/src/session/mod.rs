@@ -33,6 +33,7 @@ use thiserror::Error;
 
 pub use inquire::{Inquiry, InquiryId};
 pub use invite::{Invite, Stalled};
+pub(crate) use invited::Untold;
 pub(crate) use referral::Referral;
 pub use replace::Meant;
 

@@ -193,6 +193,15 @@ impl Servers {
         }
     }
 
+    /// Whether it still lives, and nothing was said yet.
+    pub(crate) fn is_silent(&self, id: TransactionId) -> bool {
+        let proceeds = |server: &Server| match server.state {
+            State::Invite(state) => state == server_invite::State::Proceeding,
+            State::Other(state) => state == server::State::Trying,
+        };
+        self.alive.get(&id).is_some_and(|server| proceeds(server) && server.last.is_empty())
+    }
+
     /// Where the transaction's responses go.
     pub(crate) fn flow(&self, id: TransactionId) -> Option<Flow> {
         self.alive.get(&id).map(|server| server.flow)

@@ -50,6 +50,15 @@ impl<K: Ord + Clone> Agenda<K> {
         }
     }
 
+    /// Takes out all keys of a range, and gives them.
+    pub(crate) fn take_within(&mut self, keys: RangeInclusive<K>) -> Vec<(K, Instant)> {
+        let taken: Vec<(K, Instant)> = self.at_by_key.extract_if(keys, |_, _| true).collect();
+        for (key, at) in &taken {
+            self.due.remove(&(*at, key.clone()));
+        }
+        taken
+    }
+
     /// The time of a key.
     pub(crate) fn at(&self, key: K) -> Option<Instant> {
         self.at_by_key.get(&key).copied()

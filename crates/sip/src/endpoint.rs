@@ -429,7 +429,17 @@ impl Endpoint {
         match heard {
             Heard::Stray => self.outbox.stats.strays += 1,
             Heard::Absorbed => {}
-            Heard::Report { id, user, method } => {
+            Heard::Report { id, user, method, challenged } => {
+                if let (Some(session), Some(challenged)) = (user, challenged)
+                    && self.again_with_credentials(
+                        now,
+                        (id, session),
+                        *challenged,
+                        (&flow, response),
+                    )
+                {
+                    return;
+                }
                 if !self.trunk_answered(now, id, Some((&flow, response)))
                     && !self.notify_answered(now, id, Some(response))
                 {

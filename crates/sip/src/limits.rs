@@ -198,8 +198,9 @@ pub const PATTERN_BYTES_MAX: usize = 128;
 /// Longest name that is looked up in the routes, in bytes; a longer one fits none.
 pub const PATTERN_TEXT_MAX: usize = 255;
 
-/// Challenges to one call of ours that are answered, or to one registration until it is taken: one
-/// by the peer, one by a proxy before it, and each once more with a fresh nonce.
+/// Challenges to one call of ours that are answered, to one request within it, or to one
+/// registration until it is taken: one by the peer, one by a proxy before it, and each once more
+/// with a fresh nonce.
 pub const CHALLENGES_ANSWERED_MAX: u8 = 4;
 
 /// Calls with a trunk at once, where nothing else is said: a primary rate interface has 30.

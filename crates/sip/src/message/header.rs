@@ -264,6 +264,12 @@ impl Headers {
         Headers(self.0.iter().filter(|header| names.contains(&header.name)).cloned().collect())
     }
 
+    /// All lines but those of those names, in their order here.
+    #[must_use]
+    pub fn without(&self, names: &[HeaderName]) -> Headers {
+        Headers(self.0.iter().filter(|header| !names.contains(&header.name)).cloned().collect())
+    }
+
     /// All lines, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Header> {
         self.0.iter()

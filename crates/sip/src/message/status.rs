@@ -96,6 +96,12 @@ impl StatusCode {
         (200..300).contains(&self.0)
     }
 
+    /// 401, 407: who asks is to show who it is.
+    #[must_use]
+    pub fn is_challenge(self) -> bool {
+        self == StatusCode::UNAUTHORIZED || self == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    }
+
     /// Anything but 1xx: the last response to a request.
     #[must_use]
     pub fn is_final(self) -> bool {

@@ -131,6 +131,9 @@ impl Endpoint {
         let mut answer = None;
         session.dialog.confirm(response, flow);
         session.peer.learn(&response.headers);
+        if let Some(showing) = &mut session.showing {
+            showing.accepted();
+        }
         if let State::Calling { early, dialling, .. } = &session.state {
             let tag = session.dialog.remote.tag();
             let early = early.iter().find(|early| early.dialog.is_with(tag));

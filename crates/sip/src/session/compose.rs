@@ -107,6 +107,7 @@ impl Endpoint {
         shape(self, &mut request, &flow);
         let secure = request.is_secure();
         self.appear(&mut request.headers, &flow, appears_as.as_deref(), secure);
+        self.show_to_trunk(id, &mut request, &flow);
         Some(self.send_request(now, request, (flow, by_size), Some(id)))
     }
 
@@ -123,10 +124,13 @@ impl Endpoint {
         }
     }
 
-    /// Sends the ACK for a 2xx to the INVITE of that transaction and number (§13.2.2.4).
+    /// Sends the ACK for a 2xx to the INVITE of that transaction and number (§13.2.2.4). It shows
+    /// what that has shown.
     pub(super) fn acknowledge(&mut self, invite: TransactionId, cseq: u32, dialog: &Dialog) {
         let flow = dialog.next_hop(&self.config);
-        let (request, _) = self.sign(dialog.request(Method::Ack, cseq), &flow);
+        let mut ack = dialog.request(Method::Ack, cseq);
+        self.show_as_invite(invite, &mut ack, &flow);
+        let (request, _) = self.sign(ack, &flow);
         let tag = dialog.remote.tag().unwrap_or("");
         self.clients.acknowledge(&mut self.outbox, invite, tag, (flow, request.to_bytes()));
     }

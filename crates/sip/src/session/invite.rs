@@ -142,7 +142,6 @@ impl Endpoint {
             route,
             flow: known,
             behalf,
-            showing: account.map(Showing::new),
             path,
             offer,
             max_forwards,
@@ -155,8 +154,9 @@ impl Endpoint {
             confidential,
         };
         let id = self.open_session(dialog, State::Resolving(dialling));
-        if let (Some(session), Some(callee)) = (self.sessions.get_mut(&id), callee) {
-            session.origin = callee;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.origin = callee.unwrap_or(Origin::Stranger);
+            session.showing = account.map(Showing::new);
         }
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
@@ -243,10 +243,10 @@ impl Endpoint {
             return false;
         }
         let server = dialling.servers.remove(0);
-        if let Some(showing) = &mut dialling.showing {
+        let dialling = dialling.clone();
+        if let Some(showing) = &mut session.showing {
             showing.forget();
         }
-        let dialling = dialling.clone();
         let flow = dialling.flow;
         let flow = flow.or_else(|| self.config.flow_to(server.transport, server.address));
         let Some(flow) = flow else { return false };
@@ -313,12 +313,13 @@ impl Endpoint {
         &mut self,
         now: Instant,
         id: SessionId,
-        mut dialling: Dialling,
+        dialling: Dialling,
         flow: Flow,
     ) {
         let cnonce = self.tokens.tag();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
+        session.opened_with = flow.remote.ip();
         let mut request = session.dialog.request(Method::Invite, session.dialog.local_cseq);
         for hop in &dialling.path {
             request.headers.push(HeaderName::Route, hop.to_string());
@@ -331,7 +332,7 @@ impl Endpoint {
         self.introduce(&mut request.headers, &flow, &HeaderName::From, secure);
         self.ask_interval(id, &mut request.headers);
         dialling.headers.append_to(&mut request.headers);
-        if let Some(showing) = &mut dialling.showing {
+        if let Some(showing) = self.sessions.get_mut(&id).and_then(|it| it.showing.as_mut()) {
             showing.show(&mut request, &cnonce);
         }
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());

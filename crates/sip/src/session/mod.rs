@@ -10,6 +10,7 @@ mod answered;
 pub(crate) mod authorize;
 mod bye;
 mod cancel;
+mod challenged;
 mod compose;
 mod end;
 mod info;
@@ -27,6 +28,7 @@ mod replace;
 pub(crate) mod timer;
 mod within;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -87,6 +89,10 @@ pub(crate) struct Session {
     /// Who is on the other side, as far as it has been shown: who opened it, or whom we called.
     pub(crate) origin: Origin,
     pub(crate) dialog: Dialog,
+    /// The host that its INVITE went to, or came from.
+    pub(crate) opened_with: IpAddr,
+    /// Whom we show ourselves as to the other side, if we are asked.
+    pub(crate) showing: Option<Showing>,
     pub(crate) state: State,
     pub(crate) peer: Peer,
     /// The last session description of ours that was agreed on, to be told again by a refresh.
@@ -163,8 +169,6 @@ pub(crate) struct Dialling {
     pub(crate) flow: Option<Flow>,
     /// For whom the call is made.
     pub(crate) behalf: Origin,
-    /// Whom we show ourselves as, if we are asked.
-    pub(crate) showing: Option<Showing>,
     /// Proxies on that way.
     pub(crate) path: Vec<NameAddr>,
     pub(crate) offer: Vec<u8>,
@@ -354,10 +358,18 @@ impl Endpoint {
         self.ids_by_dialog.insert((dialog.call_id.clone(), tag), id);
         let interval_s = Some(self.config.session_expires_s);
         let (peer, said, min_se_s) = (Peer::default(), None, None);
-        let origin = Origin::Stranger;
-        let interval_raises = 0;
-        let session =
-            Session { origin, dialog, state, peer, said, interval_s, min_se_s, interval_raises };
+        let session = Session {
+            origin: Origin::Stranger,
+            opened_with: dialog.flow.remote.ip(),
+            showing: None,
+            dialog,
+            state,
+            peer,
+            said,
+            interval_s,
+            min_se_s,
+            interval_raises: 0,
+        };
         self.sessions.insert(id, session);
         id
     }

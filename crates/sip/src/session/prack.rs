@@ -83,6 +83,7 @@ impl Endpoint {
         let mut prack = dialog.request(Method::Prack, session.dialog.local_cseq);
         prack.headers.push(HeaderName::RAck, format!("{rseq} {cseq} INVITE"));
         let next_hop = dialog.next_hop(&self.config);
+        self.show_to_trunk(id, &mut prack, &next_hop);
         let signed = self.sign(prack, &next_hop);
         self.clients.start(now, &mut self.outbox, signed, next_hop, Some(id));
         true

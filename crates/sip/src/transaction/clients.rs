@@ -32,6 +32,8 @@ struct Client {
     retreat: Option<(Request, Flow)>,
     interval: Duration,
     user: Option<SessionId>,
+    /// How often it has been sent anew because the one before was challenged.
+    repeated: u8,
     /// The ACK that each fork's 2xx got, by its To tag (RFC 3261 §13.2.2.4 has it repeated).
     acks: BTreeMap<String, (Flow, Vec<u8>)>,
 }
@@ -42,6 +44,16 @@ enum State {
     Other(client::State),
 }
 
+/// A request that is answered 401 or 407.
+#[derive(Debug)]
+pub(crate) struct Challenged {
+    /// As it was sent.
+    pub(crate) request: Request,
+    pub(crate) flow: Flow,
+    /// How often it has been sent anew for that before.
+    pub(crate) repeated: u8,
+}
+
 /// What a response turned out to be.
 #[derive(Debug)]
 pub(crate) enum Heard {
@@ -50,7 +62,12 @@ pub(crate) enum Heard {
     /// The transaction dealt with it.
     Absorbed,
     /// The transaction's owner should see it.
-    Report { id: TransactionId, user: Option<SessionId>, method: Method },
+    Report {
+        id: TransactionId,
+        user: Option<SessionId>,
+        method: Method,
+        challenged: Option<Box<Challenged>>,
+    },
 }
 
 /// Why a transaction ended without a final response.
@@ -93,8 +110,47 @@ impl Clients {
         flow: Flow,
         user: Option<SessionId>,
     ) -> TransactionId {
+        let id = self.next_id();
+        self.start_as(now, outbox, id, (request, branch), (flow, user, 0));
+        id
+    }
+
+    fn next_id(&mut self) -> TransactionId {
         let id = TransactionId(self.opened);
         self.opened += 1;
+        id
+    }
+
+    /// Sends a request anew that was challenged, in its place: who waits for the answer waits for
+    /// this one's. What still comes for the one before is absorbed.
+    pub(crate) fn again(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        (request, branch): (Request, String),
+        (flow, user, repeated): (Flow, Option<SessionId>, u8),
+    ) {
+        if let Some(before) = self.alive.remove(&id) {
+            let aside = self.next_id();
+            let timers = (id, Timer::FIRST)..=(id, Timer::LAST);
+            for ((_, timer), at) in self.agenda.take_within(timers) {
+                self.agenda.set((aside, timer), at);
+            }
+            self.ids.insert(before.key.clone(), aside);
+            self.alive.insert(aside, Client { user: None, ..before });
+        }
+        self.start_as(now, outbox, id, (request, branch), (flow, user, repeated));
+    }
+
+    fn start_as(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        id: TransactionId,
+        (request, branch): (Request, String),
+        (flow, user, repeated): (Flow, Option<SessionId>, u8),
+    ) {
         let (state, timers) = match request.method == Method::Invite {
             true => (State::Invite(client_invite::State::Calling), [Timer::A, Timer::B]),
             false => (State::Other(client::State::Trying), [Timer::E, Timer::F]),
@@ -106,13 +162,13 @@ impl Clients {
         self.ids.insert(key.clone(), id);
         let acks = BTreeMap::new();
         let (retreat, interval) = (None, T1);
-        let client = Client { key, state, flow, request, bytes, retreat, interval, user, acks };
+        let client =
+            Client { key, state, flow, request, bytes, retreat, interval, user, repeated, acks };
         self.alive.insert(id, client);
         let repeats = !flow.transport.is_reliable();
         for timer in timers.into_iter().skip(usize::from(!repeats)) {
             self.start_timer(now, id, timer);
         }
-        id
     }
 
     /// If nothing can be sent along its flow, the request goes that way after all.
@@ -157,6 +213,7 @@ impl Clients {
             return Heard::Absorbed;
         }
         let (user, status) = (client.user, response.status);
+        let challenged = status.is_challenge().then(|| client.challenged());
         let reported = match client.state {
             State::Invite(_) if status.is_provisional() => {
                 self.invite(now, outbox, id, client_invite::Input::Provisional, Some(response))
@@ -173,7 +230,7 @@ impl Clients {
             State::Other(_) => self.other(now, outbox, id, client::Input::Final),
         };
         match reported.contains(&Action::Report) {
-            true => Heard::Report { id, user, method: key.1 },
+            true => Heard::Report { id, user, method: key.1, challenged },
             false => Heard::Absorbed,
         }
     }
@@ -383,9 +440,16 @@ impl Clients {
 }
 
 impl Client {
-    /// Keeps of the request what an ACK for a refusal is made of.
+    fn challenged(&self) -> Box<Challenged> {
+        let (request, flow) = (self.request.clone(), self.flow);
+        Box::new(Challenged { request, flow, repeated: self.repeated })
+    }
+
+    /// Keeps of the request what an ACK is made of: that for a 2xx shows what its INVITE has shown
+    /// (RFC 3261 §13.2.2.4).
     fn release(&mut self) {
-        self.request.headers = self.request.headers.only(&ACK_REPEATS);
+        let shown = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+        self.request.headers = self.request.headers.only(&[&ACK_REPEATS[..], &shown].concat());
         self.request.body = Vec::new();
         self.bytes = Vec::new();
         self.retreat = None;

@@ -137,6 +137,17 @@ impl Endpoint {
         Some(self.trunks.standings[place])
     }
 
+    /// Whether that realm has taken our password where we register with a trunk, or probe it.
+    pub(crate) fn is_realm_of(&self, trunk: &str, realm: &str) -> bool {
+        let Some(place) = self.trunks.names.iter().position(|name| name == trunk) else {
+            return false;
+        };
+        let courses =
+            Task::ALL.into_iter().filter_map(|task| self.trunks.courses.get(&(place, task)));
+        let mut showings = courses.filter_map(|course| course.showing.as_ref());
+        showings.any(|showing| showing.is_taken_by(realm))
+    }
+
     fn trunk_at(&self, place: usize) -> &Trunk {
         let name = &self.trunks.names[place];
         self.config.access.trunks.get(name).expect("the trunks are those of the configuration")

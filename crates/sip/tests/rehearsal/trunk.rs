@@ -13,6 +13,7 @@ use sip::{Standing, Transport};
 use crate::knock::{Knocker, codes, guarded};
 
 mod renewed;
+mod within;
 
 const TRUNK: &str = "198.51.100.1:5060";
 
@@ -200,7 +201,7 @@ fn our_password_is_shown_neither_to_another_realm_nor_to_another_host() {
     }
 }
 
-/// Who has taken a call with our password may ask for it again only in a call that begins.
+/// An account that was given for one call, and is no trunk's, is for the INVITE alone.
 #[test]
 fn our_password_is_not_shown_to_who_challenges_a_bye() {
     let mut knocker = Knocker::at(with_trunk());

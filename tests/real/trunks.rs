@@ -1,10 +1,11 @@
 //! Calls to the telephone network: SIPp and baresip as the gateways.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use crate::baresip::{Caller, Codec, listen};
 use crate::ear::{Heard, Sound};
-use crate::program::Folder;
+use crate::program::{Folder, ended, signal};
 use crate::server::Server;
 use crate::sipp::Sipp;
 use crate::{shared_machine, until, whole_machine};
@@ -56,6 +57,27 @@ fn we_register_with_a_carrier_that_checks_our_password() {
     });
     assert_eq!(server.metric(r#"convoke_trunk_registered{trunk="carrier"}"#), 1.0);
     assert_eq!(server.get("trunks")[0]["state"], "unknown");
+}
+
+#[test]
+fn a_server_that_is_asked_to_end_takes_leave_of_the_carrier() {
+    let _machine = shared_machine();
+    let carrier = Sipp::wait("left", &[]);
+    let folder = Folder::new();
+    let config = format!(
+        "[trunks.carrier]\nproxy = \"sip:{}\"\nprobe_s = 0\nregister_s = 3600\n\
+         account = {{ user = \"us\", password_env = \"CARRIER\", realm = \"carrier\" }}\n",
+        carrier.address
+    );
+    let mut server = server(&folder, &config);
+    until("a registration", || {
+        (server.get("trunks")[0]["registration"] == "registered").then_some(())
+    });
+    signal(&server.process, "TERM");
+    let asked = Instant::now();
+    carrier.succeeds();
+    assert_eq!(ended("the server", &mut server.process).code(), Some(0));
+    assert!(asked.elapsed() <= Duration::from_secs(4), "{:?}", asked.elapsed());
 }
 
 /// Who sits at a desk, and whom a number reaches by the gateway.

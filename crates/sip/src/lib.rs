@@ -53,4 +53,4 @@ pub use subscription::{
     SubscriptionId,
 };
 pub use text::{Text, TextId};
-pub use trunks::{Reach, Registered, Standing};
+pub use trunks::{Leave, Reach, Registered, Standing};

@@ -11,8 +11,9 @@ use model::{
     ConferenceName, Event, LeaveReason, LegId, MediaOrder, MediaReport, OneWay, PartyId, Quality,
     RecordingId, Refusal, Registration, TrunkView,
 };
+use sip::Transports;
 use sip::access::{Origin, Suspicion};
-use sip::{Agenda, Alive, ConnectionId, Endpoint, Flow, ResolveId, Server, SessionId, Transports};
+use sip::{Agenda, Alive, ConnectionId, Endpoint, Flow, Leave, ResolveId, Server, SessionId};
 use wire::srtp::KeySource;
 
 use crate::calls::Calls;
@@ -319,7 +320,18 @@ impl Switchboard {
         }
         self.drain_sip(now);
         self.end_pairs(now);
+        self.leave_trunks(now);
         self.drain_sip(now);
+    }
+
+    /// While no more calls are taken, trunks need not send any: those that a call needs are asked
+    /// when it has ended, and all at the end.
+    fn leave_trunks(&mut self, now: Instant) {
+        match self.life {
+            Life::Open => {}
+            Life::Draining => self.sip.leave_trunks(now, Leave::Unused),
+            Life::Stopping => self.sip.leave_trunks(now, Leave::All),
+        }
     }
 
     fn rule_anew(&mut self, now: Instant, rules: HouseRules) {
@@ -347,6 +359,7 @@ impl Switchboard {
         self.bill(now);
         self.drain_sip(now);
         self.end_pairs(now);
+        self.leave_trunks(now);
         self.drain_sip(now);
     }
 

@@ -6,6 +6,7 @@
 //!                         ▲── 401, 407: the same with our answer ──┘
 //! ```
 
+mod leave;
 mod probe;
 mod register;
 mod renew;
@@ -14,6 +15,7 @@ mod standing;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+pub use leave::Leave;
 pub use standing::{Reach, Registered, Standing};
 
 use crate::access::Trunk;
@@ -72,7 +74,8 @@ pub(crate) struct Trunks {
     courses: BTreeMap<Errand, Course>,
     by_transaction: BTreeMap<TransactionId, Errand>,
     by_lookup: BTreeMap<ResolveId, Errand>,
-    /// Registrations that are being withdrawn, as many as there were trunks that are gone.
+    /// Registrations that are being withdrawn, as many as there were trunks that are gone, or are
+    /// left because the server is to stop.
     leaving: BTreeMap<TransactionId, Course>,
     agenda: Agenda<Errand>,
     watch: Watch,

@@ -83,7 +83,11 @@ impl Endpoint {
     }
 
     /// Asks a trunk to forget where we are (RFC 3261 §10.2.2); gives what is kept until it has.
-    fn withdraw(&mut self, now: Instant, place: usize) -> Option<(TransactionId, Course)> {
+    pub(super) fn withdraw(
+        &mut self,
+        now: Instant,
+        place: usize,
+    ) -> Option<(TransactionId, Course)> {
         let mut course = self.trunks.courses.remove(&(place, Task::Register))?;
         course.expires_s = 0;
         let transaction = self.send_course(now, Task::Register, &mut course);

@@ -25,7 +25,7 @@ pub enum Reach {
 /// Whether we are registered with a trunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Registered {
-    /// It does not want that.
+    /// It does not want that, or is asked no longer since the server is to stop.
     NotAsked,
     /// It has not answered yet.
     Trying,

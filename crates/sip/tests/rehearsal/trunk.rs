@@ -12,6 +12,7 @@ use sip::{Standing, Transport};
 
 use crate::knock::{Knocker, codes, guarded};
 
+mod leaving;
 mod renewed;
 mod within;
 

@@ -22,6 +22,7 @@ use vault::{Registrations, Vault};
 use worker::Workers;
 
 use crate::fence::{Broken, Fence};
+use crate::limits::EMERGENCY_CALLS_END_WITHIN;
 
 /// What the rest of the program asks of a shard.
 pub enum Request {
@@ -141,16 +142,21 @@ pub struct Shells {
 enum End {
     /// Not before it is asked to.
     Unasked,
-    /// With the last call; at this time all that are up are ended.
+    /// With the last call; at this time all that are up are ended, but for emergency calls.
     Draining(Instant),
     /// When everybody has heard that it ended; at this time whether they have or not.
     Stopping(Instant),
 }
 
 impl End {
-    fn wake(self) -> Option<Instant> {
+    /// By when what is waited for is waited for no longer. Nobody who calls for help is cut off
+    /// with the others.
+    fn by(self, board: &Switchboard) -> Option<Instant> {
         match self {
             End::Unasked => None,
+            End::Draining(by) if board.has_emergency_calls() => {
+                Some(by + EMERGENCY_CALLS_END_WITHIN)
+            }
             End::Draining(by) | End::Stopping(by) => Some(by),
         }
     }
@@ -173,8 +179,8 @@ pub async fn run(
     let mut shedding = Shedding::default();
     let mut alarm = Alarm::new();
     loop {
-        let wake =
-            [board.board.next_deadline().map(|due| due.at), end.wake()].into_iter().flatten().min();
+        let due = board.board.next_deadline().map(|due| due.at);
+        let wake = [due, end.by(&board.board)].into_iter().flatten().min();
         tokio::select! {
             Some(inbound) = shells.inbound.recv() => {
                 if let Inbound::Message { at, .. } = &inbound {
@@ -227,7 +233,7 @@ pub async fn run(
             },
             () = alarm.ring(wake) => board.handle_timeout()?,
         }
-        if let End::Draining(by) = end
+        if let (End::Draining(_), Some(by)) = (end, end.by(&board.board))
             && (!board.board.has_calls() || Instant::now() >= by)
         {
             end = board.stop()?;

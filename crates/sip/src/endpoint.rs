@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::access::{Access, Gate};
+use crate::access::{Access, Gate, Urgency};
 use crate::agenda::Agenda;
 use crate::arrival::{Arrival, note_source};
 use crate::config::Config;
@@ -11,14 +11,14 @@ use crate::event::{Deadline, Output, ResolveId};
 use crate::feedback::Feedback;
 use crate::flow::{ConnectionId, Flow};
 use crate::inspect::{description, inspect};
-use crate::limits::{Limit, RESPONSE_BYTES_MAX};
+use crate::limits::{Limit, MESSAGE_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::locate::Server;
 use crate::message::{
     CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via,
     parse,
 };
 use crate::outbox::Outbox;
-use crate::overload::Overload;
+use crate::overload::{Overload, Spared};
 use crate::registrar::Registrar;
 use crate::reply::{Pending, Refusal, echo};
 use crate::session::timer::{Asked, has_option};
@@ -58,6 +58,7 @@ pub struct Endpoint {
     pub(crate) referrals: BTreeMap<SessionId, Referral>,
     pub(crate) trunks: Trunks,
     pub(crate) overload: Overload,
+    pub(crate) spared: Spared,
     /// Whether who asks if calls are taken is told that they are not.
     pub(crate) drains: bool,
     pub(crate) feedback: Feedback,
@@ -91,6 +92,7 @@ impl Endpoint {
             texts_taken: 0,
             referrals: BTreeMap::new(),
             overload: Overload::default(),
+            spared: Spared::default(),
             drains: false,
             sessions_opened: 0,
             lookups_asked: 0,
@@ -295,7 +297,10 @@ impl Endpoint {
             Err(refusal) => return self.refuse(&arrival, &refusal),
         };
         if is_new_call(&arrival.request) {
-            let sheds = self.overload.sheds();
+            let to = admitted.destination.as_ref();
+            let is_spared = |to| self.config.access.urgency(to) == Urgency::Emergency;
+            let is_spared = self.overload.sheds() && to.is_some_and(is_spared);
+            let sheds = self.overload.sheds() && !(is_spared && self.spared.take(now));
             self.feedback.came(&arrival.via, sheds);
             if sheds {
                 return self.shed(&arrival, Limit::QueueDelay);
@@ -368,11 +373,17 @@ impl Endpoint {
 
     /// Whether another transaction fits, and if not, what it is too much of.
     pub(crate) fn room(&self) -> Result<(), Limit> {
+        self.room_for(Urgency::Ordinary)
+    }
+
+    /// The same for one of a call that is so urgent.
+    pub(crate) fn room_for(&self, urgency: Urgency) -> Result<(), Limit> {
         let alive = self.clients.len() + self.servers.len();
-        if alive >= self.config.transactions_max {
+        let reserve = urgency.reserve();
+        if alive >= self.config.transactions_max + reserve {
             return Err(Limit::Transactions);
         }
-        match self.servers.response_bytes() < RESPONSE_BYTES_MAX {
+        match self.servers.response_bytes() < RESPONSE_BYTES_MAX + reserve * MESSAGE_BYTES_MAX {
             true => Ok(()),
             false => Err(Limit::ResponseBytes),
         }
@@ -380,7 +391,12 @@ impl Endpoint {
 
     /// Whether another transaction fits; if not, the request is answered 503.
     pub(crate) fn has_room(&mut self, arrival: &Arrival) -> bool {
-        let room = self.room();
+        self.has_room_for(arrival, Urgency::Ordinary)
+    }
+
+    /// The same for one of a call that is so urgent.
+    pub(crate) fn has_room_for(&mut self, arrival: &Arrival, urgency: Urgency) -> bool {
+        let room = self.room_for(urgency);
         if let Err(limit) = room {
             self.shed(arrival, limit);
         }

@@ -252,6 +252,14 @@ pub const OVERLOAD_BORNE: Duration = Duration::from_millis(100);
 /// wait, so that the wait is bounded by [`QUEUE_DELAY_MAX`] and not by [`OVERLOAD_BORNE`].
 pub const OVERLOAD_REMEMBERED: Duration = Duration::from_secs(1);
 
+/// Emergency calls that may be there beyond the bounds of sessions, transactions, legs and
+/// conferences: more than a house has people who call for help at once.
+pub const EMERGENCY_RESERVE: usize = 32;
+
+/// Emergency calls that are taken in one second in which others are refused for want of time: not a
+/// hundredth of what can be done, so nobody floods us by them, and more than there are.
+pub const EMERGENCY_CALLS_PER_SECOND_MAX: u32 = 10;
+
 /// Over how long it is reckoned how many calls others should keep back (RFC 7339): a few hundred
 /// calls where there are too many, and long beside the way to them and back.
 pub const FEEDBACK_PERIOD: Duration = Duration::from_millis(500);

@@ -8,7 +8,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{OVERLOAD_BORNE, OVERLOAD_REMEMBERED, QUEUE_DELAY_MAX, QUEUE_LENGTH_MIN};
+use crate::limits::{
+    EMERGENCY_CALLS_PER_SECOND_MAX, OVERLOAD_BORNE, OVERLOAD_REMEMBERED, QUEUE_DELAY_MAX,
+    QUEUE_LENGTH_MIN,
+};
 
 /// How it stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +48,27 @@ impl Overload {
             Overload::Shedding => true,
             Overload::None | Overload::Rising(_) | Overload::Waning(_) => false,
         }
+    }
+}
+
+/// Emergency calls that were taken although new calls are refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spared {
+    /// Since when it is counted.
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Spared {
+    /// Takes one more, if there have not been too many within the second.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let is_over = |since| now.saturating_duration_since(since) >= Duration::from_secs(1);
+        if self.since.is_none_or(is_over) {
+            *self = Spared { since: Some(now), count: 0 };
+        }
+        let takes = self.count < EMERGENCY_CALLS_PER_SECOND_MAX;
+        self.count += u32::from(takes);
+        takes
     }
 }
 

@@ -10,7 +10,7 @@ use model::{
     Accepted, Allowed, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef,
     PartyId, Refusal, Verb,
 };
-use sip::access::{Destination, Origin};
+use sip::access::{Destination, Origin, Urgency};
 use sip::message::Uri;
 
 use crate::quota::Payer;
@@ -37,6 +37,13 @@ impl Answers {
     }
 }
 
+/// The command that a conference begins with.
+struct Begins {
+    id: CommandId,
+    by: Author,
+    verb: Verb,
+}
+
 impl Switchboard {
     /// Carries out a command from outside, once.
     pub(crate) fn command(&mut self, now: Instant, command: Command) -> Result<Accepted, Refusal> {
@@ -44,7 +51,7 @@ impl Switchboard {
             return answer.clone();
         }
         let id = command.id;
-        let answer = self.find_and_carry_out(now, command);
+        let answer = self.find_and_carry_out(now, command, Urgency::Ordinary);
         self.answers.remember(id, answer.clone());
         answer
     }
@@ -54,22 +61,30 @@ impl Switchboard {
         &mut self,
         now: Instant,
         command: Command,
+        urgency: Urgency,
     ) -> Result<Accepted, Refusal> {
-        let answer = self.try_command(now, command);
+        let answer = self.try_command(now, command, urgency);
         if let Err(refusal) = &answer {
             *self.refusals.entry(refusal.code()).or_default() += 1;
         }
         answer
     }
 
-    fn try_command(&mut self, now: Instant, command: Command) -> Result<Accepted, Refusal> {
+    /// `urgency` is that of the call which the command is for, where it does not name it itself.
+    fn try_command(
+        &mut self,
+        now: Instant,
+        command: Command,
+        urgency: Urgency,
+    ) -> Result<Accepted, Refusal> {
         let Command { id, conference, by, mut verb, if_revision } = command;
-        self.check(&verb)?;
         let room = match &conference {
             ConferenceRef::Id(conference) => self.name_of(*conference),
             ConferenceRef::Name(name) => Some(name),
         };
         let way = self.may_have_called(&verb, room)?;
+        let urgency = way.as_ref().map_or(urgency, |way| self.urgency(way));
+        self.check(&verb, urgency)?;
         self.has_prompt(&verb)?;
         if let Some(way) = &way {
             self.tell_colleagues(&mut verb, way)?;
@@ -86,7 +101,7 @@ impl Switchboard {
                 self.conference_command(now, conference, id, by, verb)
             }
             (Err(name), Verb::Enter(_) | Verb::Invite { .. }) if if_revision.is_none() => {
-                self.begin(now, name, id, by, verb)
+                self.begin(now, name, urgency, Begins { id, by, verb })
             }
             (Err(_), _) => Err(Refusal::NoSuchConference),
         }?;
@@ -140,14 +155,14 @@ impl Switchboard {
     }
 
     /// What must hold of a verb whatever the conference says.
-    pub(crate) fn check(&self, verb: &Verb) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, verb: &Verb, urgency: Urgency) -> Result<(), Refusal> {
         match (verb, verb.target()) {
-            (Verb::Enter(_), _) => self.takes_calls(),
-            (Verb::TakeOver { .. }, _) => self.takes_legs(),
+            (Verb::Enter(_), _) => self.takes_calls(urgency),
+            (Verb::TakeOver { .. }, _) => self.takes_legs(urgency),
             (_, Some(Target::Queue(_))) => Err(Refusal::NoSuchQueue),
             (_, Some(Target::Address(target) | Target::Colleague(target))) => {
                 crate::signal::callable(target, &self.config.sip.listeners)?;
-                self.takes_calls()
+                self.takes_calls(urgency)
             }
             (Verb::Write { text, .. }, None) => match text.trim().is_empty() {
                 false if text.len() <= TEXT_BYTES_MAX => Ok(()),
@@ -189,20 +204,22 @@ impl Switchboard {
         Ok(())
     }
 
-    fn takes_calls(&self) -> Result<(), Refusal> {
-        match self.life {
-            Life::Draining => Err(Refusal::Draining),
-            Life::Open | Life::Stopping => self.takes_legs(),
+    /// While the server drains, help may be called for.
+    fn takes_calls(&self, urgency: Urgency) -> Result<(), Refusal> {
+        match (self.life, urgency) {
+            (Life::Draining, Urgency::Ordinary) => Err(Refusal::Draining),
+            (Life::Draining, Urgency::Emergency) | (Life::Open | Life::Stopping, _) => {
+                self.takes_legs(urgency)
+            }
         }
     }
 
     /// While the server drains a call that is up may still pass to another phone.
-    fn takes_legs(&self) -> Result<(), Refusal> {
+    fn takes_legs(&self, urgency: Urgency) -> Result<(), Refusal> {
+        let most = model::limits::LEGS_MAX + urgency.reserve();
         match self.life {
             Life::Stopping => Err(Refusal::Draining),
-            Life::Open | Life::Draining if self.legs.len() >= model::limits::LEGS_MAX => {
-                Err(Refusal::NoPorts)
-            }
+            Life::Open | Life::Draining if self.legs.len() >= most => Err(Refusal::NoPorts),
             Life::Open | Life::Draining => Ok(()),
         }
     }
@@ -213,11 +230,10 @@ impl Switchboard {
         &mut self,
         now: Instant,
         name: ConferenceName,
-        command: CommandId,
-        by: Author,
-        verb: Verb,
+        urgency: Urgency,
+        Begins { id: command, by, verb }: Begins,
     ) -> Result<Accepted, Refusal> {
-        if self.conferences.len() >= CONFERENCES_MAX {
+        if self.conferences.len() >= CONFERENCES_MAX + urgency.reserve() {
             return Err(Refusal::Busy);
         }
         let id = ConferenceId(self.chance.draw());

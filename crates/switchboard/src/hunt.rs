@@ -12,7 +12,7 @@ use model::{
     Accepted, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef, LeaveReason,
     LegId, Refusal, Verb,
 };
-use sip::access::{Destination, Origin};
+use sip::access::{Destination, Origin, Urgency};
 use sip::message::Reason;
 use sip::{Invite, SessionEvent, SessionId};
 
@@ -49,7 +49,8 @@ impl Switchboard {
         let name = format!("call-{:016x}", self.chance.draw());
         let name = ConferenceName::parse(&name).map_err(|_| Refusal::BadName)?;
         let by = Author::Party(caller.party);
-        let id = self.enter_alone(now, name, by, Verb::Enter(caller))?;
+        let urgency = self.sip.access().urgency(destination);
+        let id = self.enter_alone(now, name, urgency, (by, Verb::Enter(caller)))?;
         self.pairs.insert(id, None);
         let invite = Verb::Invite { target, role: None };
         let command = CommandId(self.chance.draw());
@@ -90,12 +91,13 @@ impl Switchboard {
         &mut self,
         now: Instant,
         name: ConferenceName,
-        by: Author,
-        verb: Verb,
+        urgency: Urgency,
+        (by, verb): (Author, Verb),
     ) -> Result<ConferenceId, Refusal> {
         let id = CommandId(self.chance.draw());
         let command = Command::new(id, ConferenceRef::Name(name), by, verb);
-        self.find_and_carry_out(now, command).map(|accepted| accepted.conference)
+        let accepted = self.find_and_carry_out(now, command, urgency);
+        accepted.map(|accepted| accepted.conference)
     }
 
     /// Calls every phone of a user for one leg.

@@ -19,6 +19,7 @@ use model::{
     Accepted, Author, CommandId, ConferenceId, ConferenceName, LeaveReason, LegId, PartyId,
     Refusal, Verb,
 };
+use sip::access::Urgency;
 use sip::message::{Method, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Referred, SessionId, SubscriptionEvent, SubscriptionId};
 
@@ -147,7 +148,8 @@ impl Switchboard {
             }
             None => None,
         };
-        self.check(&verb)?;
+        let urgency = way.as_ref().map_or(Urgency::Ordinary, |(way, _)| self.urgency(way));
+        self.check(&verb, urgency)?;
         if let Some((way, _)) = &way {
             self.tell_colleagues(&mut verb, way)?;
         }

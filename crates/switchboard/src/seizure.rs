@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use model::{LegId, TrunkRegistration, TrunkState, TrunkView};
-use sip::access::{Choice, Origin, Trunk};
+use sip::access::{Choice, Origin, Trunk, Urgency};
 use sip::message::ExtraHeaders;
 use sip::{EndCause, Invite, Reach, Registered, SessionError, SessionEvent, SessionId, Stalled};
 use wire::sdp::{self, Local};
@@ -12,6 +12,7 @@ use wire::sdp::{self, Local};
 use crate::audio;
 use crate::leg::Stage;
 use crate::switchboard::Switchboard;
+use crate::way::Way;
 
 /// A call out that is not taken yet.
 #[derive(Debug)]
@@ -107,6 +108,9 @@ impl Switchboard {
             // Those that seem to be out may be there all the same, and are tried last.
             let is_out = |name: &String| self.sip.standing(name).is_some_and(|it| it.is_out());
             left.sort_by_key(is_out);
+            let legs = &self.legs;
+            self.urgent.retain(|leg| legs.contains_key(leg));
+            self.urgent.insert(leg);
         }
         left.reverse();
         let local = local.clone();
@@ -182,6 +186,7 @@ impl Switchboard {
             max_forwards: caller.max_forwards,
             headers,
             confidential: self.has_confidential_keys(srtp),
+            urgency: self.urgency_of(leg),
             ..Invite::new(to, from, offer.clone().into_bytes())
         };
         self.trunk_use.count(name).tried += 1;
@@ -219,10 +224,30 @@ impl Switchboard {
         }
     }
 
+    /// How urgent a call out is.
+    fn urgency_of(&self, leg: LegId) -> Urgency {
+        match self.urgent.contains(&leg) {
+            true => Urgency::Emergency,
+            false => Urgency::Ordinary,
+        }
+    }
+
     /// Whether a call out is to an emergency number.
     fn is_emergency(&self, leg: LegId) -> bool {
-        let seizure = self.seizures.get(&leg);
-        seizure.is_some_and(|it| self.sip.access().emergency.contains(&it.number))
+        self.urgency_of(leg) == Urgency::Emergency
+    }
+
+    /// How urgent it is to call somebody by that way.
+    pub(crate) fn urgency(&self, way: &Way) -> Urgency {
+        match way {
+            Way::Routed(destination) => self.sip.access().urgency(destination),
+            Way::Straight => Urgency::Ordinary,
+        }
+    }
+
+    /// Whether somebody calls for help, or has called and is in that call.
+    pub fn has_emergency_calls(&self) -> bool {
+        self.urgent.iter().any(|leg| self.legs.contains_key(leg))
     }
 
     /// A trunk did not take a call: its place is free again.

@@ -10,7 +10,7 @@ use model::{
     Affiliation, Author, Command, CommandId, ConferenceId, ConferenceName, ConferenceRef,
     LeaveReason, LegId, MediaOrder, PartyId, Refusal, Verb,
 };
-use sip::access::{Destination, Origin};
+use sip::access::{Destination, Origin, Urgency};
 use sip::message::{ExtraHeaders, HeaderName, Host, NameAddr, Reason, ReferTo, StatusCode, Uri};
 use sip::{EndCause, Incoming, Invite, Meant, SessionEvent, SessionId, Transport};
 use wire::sdp::{self, Local, Negotiated};
@@ -243,7 +243,7 @@ impl Switchboard {
     ) -> Result<(ConferenceId, PartyId), Refusal> {
         let id = CommandId(self.chance.draw());
         let command = Command::new(id, conference, Author::Party(party), verb);
-        let accepted = self.find_and_carry_out(now, command)?;
+        let accepted = self.find_and_carry_out(now, command, Urgency::Ordinary)?;
         Ok((accepted.conference, accepted.party.unwrap_or(party)))
     }
 

@@ -1,6 +1,6 @@
 //! The switchboard: one shard's machines, and what goes in and out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -193,6 +193,8 @@ pub struct Switchboard {
     /// Calls out that no trunk has taken yet.
     pub(crate) seizures: BTreeMap<LegId, Seizure>,
     pub(crate) trunk_use: TrunkUse,
+    /// Legs that emergency numbers are called by. Those that are gone are taken out with the next.
+    pub(crate) urgent: BTreeSet<LegId>,
     /// Keys that were pressed and do not say anything yet.
     pub(crate) keypads: Keypads,
     pub(crate) infos: Infos,
@@ -253,6 +255,7 @@ impl Switchboard {
             ways: BTreeMap::new(),
             seizures: BTreeMap::new(),
             trunk_use: TrunkUse::default(),
+            urgent: BTreeSet::new(),
             calls_out: CallsOut::default(),
             spending: Spending::default(),
             keypads: Keypads::default(),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use model::command::{Hearers, Readers};
 use model::{Author, CommandId, ConferenceId, LegId, PartyId, Refusal, Verb};
+use sip::access::Urgency;
 use sip::message::{ExtraHeaders, Method, StatusCode};
 use sip::{Inquiry, SessionId, Text, TextId};
 
@@ -32,7 +33,7 @@ impl Switchboard {
             None => (Readers::Everybody, text.text),
         };
         let verb = Verb::Write { to, text };
-        self.check(&verb)?;
+        self.check(&verb, Urgency::Ordinary)?;
         let command = CommandId(self.chance.draw());
         self.conference_command(now, conference, command, Author::Party(party), verb).map(|_| ())
     }

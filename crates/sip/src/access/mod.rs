@@ -17,6 +17,7 @@ mod pin;
 mod rates;
 mod route;
 mod trunk;
+mod urgency;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ pub use pin::{BadPin, Pin};
 pub use rates::household;
 pub use route::{Choice, Denied, Destination, From, Route, Target};
 pub use trunk::{NumberScheme, Rewrite, Trunk, TrunkHeaders, dialled, is_number, is_of_trust};
+pub use urgency::Urgency;
 
 /// What bounds a user's calls out by trunks; nothing does where there is no figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

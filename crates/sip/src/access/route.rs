@@ -1,7 +1,7 @@
 //! Routes: who reaches what by which name.
 
 use super::pattern::{Pattern, Template};
-use super::{Access, Origin, Pin};
+use super::{Access, Origin, Pin, Urgency};
 
 /// One line of the table of routes.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Access {
         };
         let found = self.routes.iter().find_map(|route| self.follow(route, origin, name));
         let found = match found {
-            Some(to) if self.is_emergency(&to) => Some(self.also_by_help(to)),
+            Some(to) if self.urgency(&to) == Urgency::Emergency => Some(self.also_by_help(to)),
             // No other route takes what somebody dials who needs help.
             other => self.help(origin, name).or(other),
         };
@@ -113,13 +113,6 @@ impl Access {
             Origin::Stranger => Denied::Unknown,
             Origin::Trusted | Origin::User(_) | Origin::Trunk(_) => Denied::NoRoute,
         })
-    }
-
-    fn is_emergency(&self, to: &Destination) -> bool {
-        match to {
-            Destination::Number { number, .. } => self.emergency.contains(number),
-            Destination::Conference(_) | Destination::Lobby { .. } | Destination::User(_) => false,
-        }
     }
 
     /// An emergency number is reached without a route, too, but not by who is not known, and not

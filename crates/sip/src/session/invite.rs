@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{BySize, Dialling, Heard, SessionError, SessionId, SessionTimer, State};
-use crate::access::Origin;
+use crate::access::{Origin, Urgency};
 use crate::arrival::Arrival;
 use crate::dialog::{Dialog, literal};
 use crate::digest::Account;
@@ -55,6 +55,8 @@ pub struct Invite {
     /// Whether it goes by TLS or not at all ([`Flow::is_secure`]), for nobody on the way may read
     /// its offer.
     pub confidential: bool,
+    /// Whether it is made though there are as many calls as there may be.
+    pub urgency: Urgency,
 }
 
 /// What becomes of a call that gets no further than 100, and that no other server is left for.
@@ -87,6 +89,7 @@ impl Invite {
             max_forwards: MAX_FORWARDS,
             headers,
             confidential: false,
+            urgency: Urgency::Ordinary,
         }
     }
 }
@@ -105,10 +108,10 @@ impl Endpoint {
     /// [`SessionError::Full`], or [`SessionError::Unreachable`] if no listener could be used, or
     /// none that is as confidential as the call has to be.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
-        if self.sessions.len() >= self.config.sessions_max {
+        if self.sessions.len() >= self.config.sessions_max + invite.urgency.reserve() {
             return Err(self.is_full(Limit::Sessions));
         }
-        self.room().map_err(|limit| self.is_full(limit))?;
+        self.room_for(invite.urgency).map_err(|limit| self.is_full(limit))?;
         let next = invite.route.as_ref().unwrap_or(&invite.to);
         let Uri::Sip(hop) = next else { return Err(SessionError::Unreachable) };
         let known = invite.flow;

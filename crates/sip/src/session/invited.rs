@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::progress::Progress;
 use super::timer::Asked;
 use super::{Meant, SessionId, SessionTimer, State};
-use crate::access::Admitted;
+use crate::access::{Admitted, Urgency};
 use crate::arrival::Arrival;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
@@ -31,10 +31,12 @@ impl Endpoint {
         if self.servers.is_merged(&arrival.merge_key()) {
             return self.refuse(&arrival, &Refusal::of(StatusCode::LOOP_DETECTED));
         }
-        if self.sessions.len() >= self.config.sessions_max {
+        let to = admitted.destination.as_ref();
+        let urgency = to.map_or(Urgency::Ordinary, |to| self.config.access.urgency(to));
+        if self.sessions.len() >= self.config.sessions_max + urgency.reserve() {
             return self.shed(&arrival, Limit::Sessions);
         }
-        if !self.has_room(&arrival) {
+        if !self.has_room_for(&arrival, urgency) {
             return;
         }
         let tag = self.tokens.tag();

@@ -3,6 +3,7 @@
 mod early;
 mod flows;
 mod gate;
+mod help;
 mod knock;
 mod large;
 mod limits;

@@ -1,7 +1,9 @@
 //! Calls to emergency numbers.
 
+use model::{Author, Command, CommandId, ConferenceName, ConferenceRef, Refusal, Verb};
 use sip::access::Access;
 use sip::message::Message;
+use switchboard::Input;
 
 use crate::house::{House, Phone, reply, statuses};
 use crate::trunks::{access, calls, gateway};
@@ -58,5 +60,35 @@ fn a_trunk_that_seems_to_be_out_is_tried_all_the_same() {
     let [Message::Request(probe)] = &probes[..] else { panic!("{probes:?}") };
     house.receive(gateway(3), &reply(probe, "503 Out of Order", ";tag=p", "", ""));
     Phone::new("alice", 1).dial(&mut house, "112", "");
+    assert_eq!(calls(&mut house, 3).len(), 1);
+}
+
+/// The server ends with them, and not in their midst.
+#[test]
+fn while_it_drains_help_can_be_called_for() {
+    let mut house = House::letting_in(with_help());
+    Phone::new("ben", 2).dial(&mut house, "room", "");
+    house.input(Input::Drain);
+    assert_eq!(statuses(&Phone::new("cleo", 3).call(&mut house, "room", "")), [100, 503]);
+    assert!(!house.board.has_emergency_calls());
+    let mut alice = Phone::new("alice", 1);
+    alice.dial(&mut house, "112", "");
+    assert_eq!(calls(&mut house, 3).len(), 1);
+    assert!(house.board.has_emergency_calls());
+    alice.send(&mut house, "BYE", "");
+    assert!(!house.board.has_emergency_calls() && house.board.has_calls());
+}
+
+#[test]
+fn while_it_drains_a_desk_can_call_for_help_and_nobody_else() {
+    let mut house = House::letting_in(with_help());
+    Phone::new("ben", 2).dial(&mut house, "room", "");
+    house.input(Input::Drain);
+    let ask = |house: &mut House, id, target: &str| {
+        let room = ConferenceRef::Name(ConferenceName::parse("room").unwrap());
+        house.command(Command::new(CommandId(id), room, Author::Admin, Verb::invite(target)))
+    };
+    assert_eq!(ask(&mut house, 1, "sip:eve@10.0.1.9"), Err(Refusal::Draining));
+    assert!(ask(&mut house, 2, "tel:112;phone-context=example.com").is_ok());
     assert_eq!(calls(&mut house, 3).len(), 1);
 }

@@ -414,7 +414,8 @@ impl Endpoint {
         let merge = (opens_dialog && invites).then(|| arrival.merge_key());
         let key = arrival.server_key();
         let flow = arrival.reply_flow;
-        let transaction = self.servers.open(key, merge, flow, tag.to_owned());
+        let way = (flow, self.listens_at(arrival));
+        let transaction = self.servers.open(key, merge, way, tag.to_owned());
         let headers = &arrival.request.headers;
         Pending {
             transaction,

@@ -90,6 +90,11 @@ impl Gate {
             known: KnownSources::default(),
         }
     }
+
+    /// Whether a user has last shown its password from there.
+    pub(crate) fn has_shown_itself(&self, source: IpAddr) -> bool {
+        self.known.is_anybodys(source)
+    }
 }
 
 impl Endpoint {

@@ -81,6 +81,12 @@ impl Via {
         Transport::from_name(&self.transport).unwrap_or(Transport::Udp).default_port()
     }
 
+    /// The port where the sender takes connections, as it says (RFC 3261 §18.2.2).
+    #[must_use]
+    pub fn listens_at(&self) -> u16 {
+        self.port.filter(|port| *port != 0).unwrap_or_else(|| self.default_port())
+    }
+
     /// Where a response goes when there is no connection to use: the source, and its port if the
     /// client asked for that, else the port that it says it listens on (RFC 3261 §18.2.2).
     /// `maddr` is not honoured: a stranger must not choose whom we send to.
@@ -89,10 +95,7 @@ impl Via {
         if self.params.has("rport") {
             return source;
         }
-        SocketAddr::new(
-            source.ip(),
-            self.port.filter(|port| *port != 0).unwrap_or_else(|| self.default_port()),
-        )
+        SocketAddr::new(source.ip(), self.listens_at())
     }
 }
 

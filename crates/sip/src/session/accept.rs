@@ -47,6 +47,7 @@ impl Endpoint {
             }
         };
         session.said = told.clone().or(session.said.take());
+        self.find_way_back(now, id, pending.transaction);
         let response = self.response_to(&pending, StatusCode::OK, None, told);
         self.respond(now, &pending, &response);
         self.agenda.clear((id, SessionTimer::Progress));
@@ -78,7 +79,7 @@ impl Endpoint {
             cseq: pending.cseq,
             offered: !pending.offered,
             bytes,
-            flow: self.servers.flow(pending.transaction).unwrap_or(pending.flow),
+            transaction: pending.transaction,
             interval: T1,
         })
     }
@@ -92,8 +93,9 @@ impl Endpoint {
             return;
         };
         answered.interval = (answered.interval * 2).min(T2);
-        self.outbox.resend(answered.flow, answered.bytes.clone());
+        let (transaction, bytes) = (answered.transaction, answered.bytes.clone());
         self.agenda.set((id, SessionTimer::AnswerAgain), now + answered.interval);
+        self.answer_again(now, id, transaction, &bytes);
     }
 
     /// The session is there, but the other side does not know or care: BYE.

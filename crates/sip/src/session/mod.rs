@@ -26,6 +26,7 @@ mod reject;
 mod reoffer;
 mod replace;
 pub(crate) mod timer;
+mod way_back;
 mod within;
 
 use std::net::IpAddr;
@@ -229,7 +230,8 @@ pub(crate) struct Answered {
     /// Whether it carried our offer, so that the ACK has the answer.
     pub(crate) offered: bool,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) flow: Flow,
+    /// That of the INVITE, which knows the way.
+    pub(crate) transaction: TransactionId,
     pub(crate) interval: Duration,
 }
 

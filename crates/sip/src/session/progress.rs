@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use super::{SessionError, SessionId, SessionTimer, State};
 use crate::endpoint::Endpoint;
 use crate::event::EndCause;
-use crate::flow::Flow;
 use crate::limits::PROGRESS_INTERVAL;
 use crate::message::{HeaderName, StatusCode};
 use crate::reply::Pending;
-use crate::transaction::{T1, TRANSACTION_TIMEOUT};
+use crate::transaction::{T1, TRANSACTION_TIMEOUT, TransactionId};
 
 /// What a caller that waits has been told.
 #[derive(Debug, Default)]
@@ -40,7 +39,8 @@ pub(crate) enum Afterwards {
 #[derive(Debug)]
 pub(crate) struct Reliable {
     bytes: Vec<u8>,
-    flow: Flow,
+    /// That of the INVITE, which knows the way.
+    transaction: TransactionId,
     interval: Duration,
 }
 
@@ -92,6 +92,7 @@ impl Endpoint {
         let sdp = sdp.filter(|_| invite.offered);
         let reliable = invite.requires_reliable || (sdp.is_some() && session.peer.reliable);
         let invite = invite.clone();
+        self.find_way_back(now, id, invite.transaction);
         match reliable {
             true => self.progress_reliably(now, id, &invite, status, sdp),
             false => {
@@ -122,8 +123,8 @@ impl Endpoint {
         response.headers.push(HeaderName::Require, "100rel");
         response.headers.push(HeaderName::RSeq, rseq.to_string());
         self.respond(now, invite, &response);
-        let flow = self.servers.flow(invite.transaction).unwrap_or(invite.flow);
-        let reliable = Reliable { bytes: response.to_bytes(), flow, interval: T1 };
+        let transaction = invite.transaction;
+        let reliable = Reliable { bytes: response.to_bytes(), transaction, interval: T1 };
         self.agenda.set((id, SessionTimer::ProgressAgain), now + T1);
         self.agenda.set((id, SessionTimer::NoPrack), now + TRANSACTION_TIMEOUT);
         if let Some(session) = self.sessions.get_mut(&id)
@@ -155,8 +156,9 @@ impl Endpoint {
         let Some(reliable) = &mut progress.unacknowledged else { return };
         // §3: doubled without an upper bound, 64·T1 in all.
         reliable.interval *= 2;
-        self.outbox.resend(reliable.flow, reliable.bytes.clone());
+        let (transaction, bytes) = (reliable.transaction, reliable.bytes.clone());
         self.agenda.set((id, SessionTimer::ProgressAgain), now + reliable.interval);
+        self.answer_again(now, id, transaction, &bytes);
     }
 
     /// §3: the INVITE is refused with a 5xx.

@@ -54,6 +54,8 @@ struct Server {
     state: State,
     /// Where responses go.
     flow: Flow,
+    /// The port that a connection may be opened to when theirs is gone (RFC 3261 §18.2.2).
+    listens_at: Option<u16>,
     /// The last response, as long as it may be sent again.
     last: Box<[u8]>,
     interval: Duration,
@@ -107,12 +109,13 @@ impl Servers {
         self.alive.get(&id).map(|server| server.tag.as_str())
     }
 
-    /// Opens a transaction whose responses go along `flow` with that To tag.
+    /// Opens a transaction whose responses go along `flow` with that To tag; where its connection
+    /// is gone by then, by a new one to that port, if there is one.
     pub(crate) fn open(
         &mut self,
         key: ServerKey,
         merge: Option<MergeKey>,
-        flow: Flow,
+        (flow, listens_at): (Flow, Option<u16>),
         tag: String,
     ) -> TransactionId {
         let id = TransactionId(self.opened);
@@ -128,7 +131,8 @@ impl Servers {
             self.merged.insert(merge, id);
         }
         let last = Box::default();
-        let server = Server { key, merge, method, state, flow, last, interval: T1, tag };
+        let interval = T1;
+        let server = Server { key, merge, method, state, flow, listens_at, last, interval, tag };
         self.alive.insert(id, Box::new(server));
         id
     }
@@ -202,6 +206,25 @@ impl Servers {
         self.alive.get(&id).is_some_and(|server| proceeds(server) && server.last.is_empty())
     }
 
+    /// Sends the last of a session's responses to the transaction's request again.
+    pub(crate) fn resend(&self, outbox: &mut Outbox, id: TransactionId, bytes: &[u8]) {
+        if let Some(way) = self.alive.get(&id).and_then(|server| server.way()) {
+            outbox.resend(way, bytes.to_vec());
+        }
+    }
+
+    /// Whether the connection that the transaction's request came by is gone.
+    pub(crate) fn is_cut_off(&self, id: TransactionId) -> bool {
+        self.alive.get(&id).is_some_and(|server| server.is_cut_off())
+    }
+
+    /// From now on responses go that way.
+    pub(crate) fn lead(&mut self, id: TransactionId, way: Flow) {
+        if let Some(server) = self.alive.get_mut(&id) {
+            server.flow = way;
+        }
+    }
+
     /// Where the transaction's responses go.
     pub(crate) fn flow(&self, id: TransactionId) -> Option<Flow> {
         self.alive.get(&id).map(|server| server.flow)
@@ -240,6 +263,8 @@ impl Servers {
         for server in self.alive.values_mut() {
             if server.flow.connection == Some(connection) {
                 server.flow.connection = None;
+                let port = server.listens_at.unwrap_or(server.flow.remote.port());
+                server.flow.remote.set_port(port);
             }
         }
     }
@@ -297,11 +322,17 @@ impl Servers {
                 Action::Send => {
                     if let Some(response) = response {
                         let bytes = response.to_bytes();
-                        outbox.transmit(server.flow, bytes.clone());
+                        if let Some(way) = server.way() {
+                            outbox.transmit(way, bytes.clone());
+                        }
                         self.keep(id, bytes.into());
                     }
                 }
-                Action::Resend => outbox.resend(server.flow, server.last.to_vec()),
+                Action::Resend => {
+                    if let Some(way) = server.way() {
+                        outbox.resend(way, server.last.to_vec());
+                    }
+                }
                 Action::Release => self.keep(id, Box::default()),
                 Action::Start(timer) => {
                     self.agenda.set((id, *timer), now + timer.length(server.interval));
@@ -328,6 +359,18 @@ impl Servers {
     }
 }
 
+impl Server {
+    fn is_cut_off(&self) -> bool {
+        self.flow.transport.is_reliable() && self.flow.connection.is_none()
+    }
+
+    /// The way to who waits for the response, if there still is one.
+    fn way(&self) -> Option<Flow> {
+        let is_lost = self.is_cut_off() && self.listens_at.is_none();
+        (!is_lost).then_some(self.flow)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,7 +387,7 @@ mod tests {
         let (branch, sent_by) = ("z9hG4bK".repeat(1_000), "192.0.2.1".to_owned());
         let key = ServerKey { branch, sent_by, method };
         assert_eq!(servers.find(&key), None);
-        servers.open(key, None, flow, "tag".to_owned())
+        servers.open(key, None, (flow, None), "tag".to_owned())
     }
 
     #[test]

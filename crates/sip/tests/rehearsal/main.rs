@@ -19,5 +19,6 @@ mod timers;
 mod torture;
 mod trunk;
 mod understood;
+mod way_back;
 mod within;
 mod world;

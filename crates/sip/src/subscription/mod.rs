@@ -9,11 +9,12 @@
 //!                        └ deny ─► gone      └ refused, unanswered, expired ─► gone
 //! ```
 
+mod home;
 mod notify;
 mod refer;
 mod subscribe;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -31,6 +32,7 @@ use crate::reply::{Pending, Refusal};
 use crate::session::SessionId;
 use crate::transaction::TransactionId;
 
+use home::{Home, Homes};
 pub(crate) use subscribe::package;
 
 /// One subscription, from the request that asks for it to its last NOTIFY.
@@ -162,13 +164,6 @@ pub(crate) struct Subscription {
     state: State,
 }
 
-/// Whose dialog its NOTIFYs go along.
-#[derive(Debug)]
-enum Home {
-    Session(SessionId),
-    Own(Box<Dialog>),
-}
-
 #[derive(Debug)]
 enum State {
     /// The user has to say whether it is granted. `silent`: a REFER that wants no NOTIFY
@@ -186,10 +181,7 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     alive: BTreeMap<SubscriptionId, Subscription>,
-    /// Those that live in a session's dialog.
-    by_session: BTreeSet<(SessionId, SubscriptionId)>,
-    /// Those with a dialog of their own, by Call-ID and our tag.
-    by_dialog: BTreeMap<(String, String), SubscriptionId>,
+    homes: Homes,
     by_notify: BTreeMap<TransactionId, SubscriptionId>,
     expiries: Agenda<SubscriptionId>,
     opened: u64,
@@ -199,8 +191,7 @@ impl Subscriptions {
     pub(crate) fn new() -> Subscriptions {
         Subscriptions {
             alive: BTreeMap::new(),
-            by_session: BTreeSet::new(),
-            by_dialog: BTreeMap::new(),
+            homes: Homes::default(),
             by_notify: BTreeMap::new(),
             expiries: Agenda::new(),
             opened: 0,
@@ -220,27 +211,7 @@ impl Subscriptions {
     }
 
     pub(crate) fn connection_closed(&mut self, connection: crate::flow::ConnectionId) {
-        for subscription in self.alive.values_mut() {
-            match &mut subscription.home {
-                Home::Own(dialog) => dialog.connection_closed(connection),
-                Home::Session(_) => {}
-            }
-        }
-    }
-
-    /// The subscription whose dialog the request belongs to.
-    fn find(&self, arrival: &Arrival) -> Option<SubscriptionId> {
-        let key = (arrival.call_id.clone(), arrival.to.tag()?.to_owned());
-        let id = *self.by_dialog.get(&key)?;
-        let Home::Own(dialog) = &self.alive.get(&id)?.home else { return None };
-        dialog.is_with(arrival.from.tag()).then_some(id)
-    }
-
-    /// The subscription to that event in a session's dialog.
-    fn in_session(&self, session: SessionId, event: &EventType) -> Option<SubscriptionId> {
-        let all = (session, SubscriptionId(0))..=(session, SubscriptionId(u64::MAX));
-        let mut ids = self.by_session.range(all).map(|(_, id)| *id);
-        ids.find(|id| self.alive.get(id).is_some_and(|known| known.event == *event))
+        self.homes.dialogs().for_each(|dialog| dialog.connection_closed(connection));
     }
 
     /// The session in whose dialog a subscription lives, if it does.
@@ -253,8 +224,8 @@ impl Subscriptions {
 
     /// Whether a last NOTIFY in a session's dialog is under way, or waits for the one before it.
     pub(crate) fn owe_last_word(&self, session: SessionId) -> bool {
-        let all = (session, SubscriptionId(0))..=(session, SubscriptionId(u64::MAX));
-        let mut known = self.by_session.range(all).filter_map(|(_, id)| self.alive.get(id));
+        let ids = self.homes.within_session(session);
+        let mut known = ids.filter_map(|id| self.alive.get(&id));
         known.any(|subscription| match &subscription.state {
             State::Ending => true,
             State::Telling { next } => next.as_ref().is_some_and(|next| next.over.is_some()),
@@ -265,41 +236,19 @@ impl Subscriptions {
     fn insert(&mut self, subscription: Subscription) -> SubscriptionId {
         let id = SubscriptionId(self.opened);
         self.opened += 1;
-        self.settle_in(id, &subscription.home);
+        self.homes.settle(id, &subscription.home);
         self.expiries.set(id, subscription.expires_at);
         self.alive.insert(id, subscription);
         id
     }
 
-    fn settle_in(&mut self, id: SubscriptionId, home: &Home) {
-        match home {
-            Home::Session(session) => {
-                self.by_session.insert((*session, id));
-            }
-            Home::Own(dialog) => {
-                self.by_dialog.insert(dialog_key(dialog), id);
-            }
-        }
-    }
-
     fn remove(&mut self, id: SubscriptionId) -> bool {
         let Some(gone) = self.alive.remove(&id) else { return false };
-        match &gone.home {
-            Home::Session(session) => {
-                self.by_session.remove(&(*session, id));
-            }
-            Home::Own(dialog) => {
-                self.by_dialog.remove(&dialog_key(dialog));
-            }
-        }
+        self.homes.leave(id, &gone.home);
         self.by_notify.retain(|_, notified| *notified != id);
         self.expiries.clear(id);
         true
     }
-}
-
-fn dialog_key(dialog: &Dialog) -> (String, String) {
-    (dialog.call_id.clone(), dialog.local.tag().unwrap_or("").to_owned())
 }
 
 impl Endpoint {
@@ -396,16 +345,14 @@ impl Endpoint {
         for route in arrival.request.headers.all(&HeaderName::RecordRoute) {
             pending.echo.push(HeaderName::RecordRoute, route);
         }
-        Ok((Home::Own(Box::new(dialog)), pending))
+        Ok((self.subscriptions.homes.found(dialog), pending))
     }
 
     /// A request in a dialog that only a subscription knows.
     pub(crate) fn receive_in_subscription(&mut self, now: Instant, arrival: &Arrival) {
-        let Some(id) = self.subscriptions.find(arrival) else {
+        let Some((key, dialog)) = self.subscriptions.find(arrival) else {
             return self.refuse(arrival, &Refusal::of(StatusCode::CALL_DOES_NOT_EXIST));
         };
-        let Some(subscription) = self.subscriptions.alive.get_mut(&id) else { return };
-        let Home::Own(dialog) = &mut subscription.home else { return };
         if dialog.remote_cseq.is_some_and(|last| arrival.cseq.number <= last) {
             return self.refuse(arrival, &Refusal::of(StatusCode::SERVER_INTERNAL_ERROR));
         }
@@ -419,28 +366,23 @@ impl Endpoint {
         if !self.has_room(arrival) {
             return;
         }
-        if let Some(subscription) = self.subscriptions.alive.get_mut(&id)
-            && let Home::Own(dialog) = &mut subscription.home
-        {
+        if let Some(dialog) = self.subscriptions.homes.dialog(&key) {
             dialog.remote_cseq = Some(arrival.cseq.number);
             dialog.follow(arrival);
             dialog.refresh(&arrival.request.headers);
         }
-        self.refresh_subscription(now, id, arrival);
+        let gone = Refusal::of(StatusCode::CALL_DOES_NOT_EXIST);
+        let known = package(&arrival.request.headers)
+            .and_then(|(_, event)| self.subscriptions.in_home(&Home::Own(key), &event).ok_or(gone));
+        match known {
+            Ok(id) => self.refresh_subscription(now, id, arrival),
+            Err(refusal) => self.refuse_in_dialog(now, arrival, &refusal),
+        }
     }
 
     /// A session is over; the subscriptions in its dialog go on without it (RFC 5057 §4).
     pub(crate) fn inherit_dialog(&mut self, session: SessionId, dialog: &Dialog) {
-        let all = (session, SubscriptionId(0))..=(session, SubscriptionId(u64::MAX));
-        let heirs: Vec<(SessionId, SubscriptionId)> =
-            self.subscriptions.by_session.range(all).copied().collect();
-        for heir in heirs {
-            self.subscriptions.by_session.remove(&heir);
-            if let Some(subscription) = self.subscriptions.alive.get_mut(&heir.1) {
-                subscription.home = Home::Own(Box::new(dialog.clone()));
-                self.subscriptions.by_dialog.insert(dialog_key(dialog), heir.1);
-            }
-        }
+        self.subscriptions.inherit(session, dialog);
     }
 
     /// Whether another subscription fits; if not, the request is answered 503.

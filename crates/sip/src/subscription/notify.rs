@@ -64,18 +64,22 @@ impl Endpoint {
                 request.body = notification.body;
             }
         };
-        let sent = match &mut subscription.home {
-            Home::Session(session) => {
-                let session = *session;
-                self.send_in_dialog(now, session, Method::Notify, shape)
-            }
-            Home::Own(dialog) => {
-                dialog.local_cseq += 1;
-                let mut request = dialog.request(Method::Notify, dialog.local_cseq);
-                let (flow, by_size) = (dialog.next_hop(&self.config), dialog.by_size());
-                shape(self, &mut request, &flow);
-                Some(self.send_request(now, request, (flow, by_size), None))
-            }
+        let home = subscription.home.clone();
+        let sent = match home {
+            Home::Session(session) => self.send_in_dialog(now, session, Method::Notify, shape),
+            Home::Own(key) => self
+                .subscriptions
+                .homes
+                .dialog(&key)
+                .map(|dialog| {
+                    dialog.local_cseq += 1;
+                    let request = dialog.request(Method::Notify, dialog.local_cseq);
+                    (request, dialog.next_hop(&self.config), dialog.by_size())
+                })
+                .map(|(mut request, flow, by_size)| {
+                    shape(self, &mut request, &flow);
+                    self.send_request(now, request, (flow, by_size), None)
+                }),
         };
         match sent {
             Some(transaction) => {

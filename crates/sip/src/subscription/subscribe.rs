@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Notification, Package, State, Subscribed, SubscriptionEvent, SubscriptionId};
+use super::{Home, Notification, Package, State, Subscribed, SubscriptionEvent, SubscriptionId};
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
 use crate::event::Output;
@@ -33,7 +33,9 @@ impl Endpoint {
     ) {
         let asked = package(&arrival.request.headers);
         let known = match (&asked, session) {
-            (Ok((_, event)), Some(session)) => self.subscriptions.in_session(session, event),
+            (Ok((_, event)), Some(session)) => {
+                self.subscriptions.in_home(&Home::Session(session), event)
+            }
             (Ok(_), None) | (Err(_), _) => None,
         };
         if let Some(id) = known {
@@ -86,11 +88,7 @@ impl Endpoint {
         let Some(subscription) = self.subscriptions.alive.get(&id) else { return };
         let most_s = most_s(subscription.package);
         let over = matches!(subscription.state, State::Ending | State::Asked { .. });
-        let other = match package(&arrival.request.headers) {
-            Ok((_, event)) => event != subscription.event,
-            Err(refusal) => return self.refuse_in_dialog(now, arrival, &refusal),
-        };
-        if over || other {
+        if over {
             let gone = Refusal::of(StatusCode::CALL_DOES_NOT_EXIST);
             return self.refuse_in_dialog(now, arrival, &gone);
         }

@@ -19,6 +19,7 @@ mod timers;
 mod torture;
 mod trunk;
 mod understood;
+mod usages;
 mod way_back;
 mod within;
 mod world;

@@ -54,9 +54,9 @@ impl Conference {
             KeyVerb::SilenceOther => {
                 let other = other()?;
                 let party = other.id;
-                match other.silenced_by {
-                    None => Verb::Silence { party },
-                    Some(_) => Verb::Unsilence { party },
+                match other.silenced_by.is_empty() {
+                    true => Verb::Silence { party },
+                    false => Verb::Unsilence { party },
                 }
             }
             KeyVerb::Consult => Verb::Consult { party: id, target: target()?, room: None },

@@ -111,10 +111,10 @@ impl Conference {
         if self.rules.profile.leaving.holds == Fate::Ends {
             self.release_all(cause, |hold| hold.by == by && hold.reason == HoldReason::Asked);
         }
-        let silenced = |party: &&Party| party.silenced_by == Some(by);
+        let silenced = |party: &&Party| party.silenced_by.contains(&by);
         let silenced: Vec<_> = self.parties.iter().filter(silenced).map(|p| p.id).collect();
         for party in silenced {
-            verbs::unsilence(self, cause, party);
+            verbs::silence_without(self, cause, party, by);
         }
         let paired = |party: &&Party| party.aim == Aim::Pair(gone);
         let paired: Vec<_> = self.parties.iter().filter(paired).map(|p| p.id).collect();

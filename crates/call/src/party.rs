@@ -1,5 +1,7 @@
 //! Somebody in a conference.
 
+use std::collections::BTreeSet;
+
 use model::command::{Hearers, Newcomer};
 use model::{Author, Codec, Direction, LegId, MosClass, PartyId, Quality, Role};
 
@@ -151,7 +153,7 @@ pub struct Party {
     /// Whether its voice is in the room.
     pub microphone: Microphone,
     /// Who took its voice out so that it cannot bring it back.
-    pub silenced_by: Option<Author>,
+    pub silenced_by: BTreeSet<Author>,
     /// At whom its voice is directed.
     pub aim: Aim,
     /// Whether its last report said that it speaks.
@@ -187,7 +189,7 @@ impl Party {
             phone: PhoneKey::Talking,
             video: Video::Unasked,
             microphone: Microphone::Open,
-            silenced_by: None,
+            silenced_by: BTreeSet::new(),
             aim: Aim::of(role),
             talking: false,
             seat: Seat::Kept,
@@ -282,7 +284,7 @@ impl Party {
         self.is_connected()
             && self.phone == PhoneKey::Talking
             && self.microphone == Microphone::Open
-            && self.silenced_by.is_none()
+            && self.silenced_by.is_empty()
     }
 
     /// When the call to it is given up [ms since the Unix epoch].

@@ -284,9 +284,9 @@ fn roles(shown: &[Shown<'_>]) -> String {
 
 /// RFC 4575 §5.7.3.
 fn status(party: &Party) -> &'static str {
-    let microphone = match party.silenced_by {
-        Some(_) => Microphone::Muted,
-        None => party.microphone,
+    let microphone = match party.silenced_by.is_empty() {
+        false => Microphone::Muted,
+        true => party.microphone,
     };
     match (party.presence, microphone) {
         (Presence::Arriving, _) => "dialing-in",

@@ -26,7 +26,7 @@ pub(crate) use end::end;
 pub(crate) use enter::enter;
 pub(crate) use hold::{hold, phone_key, resume};
 pub(crate) use invite::invite;
-pub(crate) use mute::{mute, silence, unmute, unsilence};
+pub(crate) use mute::{mute, silence, silence_without, unmute, unsilence};
 pub(crate) use play::{play, stop_playing};
 pub(crate) use record::record;
 pub(crate) use remove::remove;

@@ -12,6 +12,7 @@ mod profiles;
 mod prompts;
 mod relieving;
 mod scripts;
+mod silence;
 mod stage;
 mod stories;
 mod told;

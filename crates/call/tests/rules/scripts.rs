@@ -356,8 +356,8 @@ impl Script {
         let is = (party.role, line, party.hold().is_some(), own_hold);
         let says = (person.role, person.line, person.waits().is_some(), person.own_hold);
         assert_eq!(is, says, "{}: {}", party.id, self.told());
-        let is = (muted, party.silenced_by, party.is_counted(), party.added_by);
-        let says = (person.muted, person.silenced_by, person.counts(), person.brought_by);
+        let is = (muted, &party.silenced_by, party.is_counted(), party.added_by);
+        let says = (person.muted, &person.silenced_by, person.counts(), person.brought_by);
         assert_eq!(is, says, "{}: {}", party.id, self.told());
     }
 
@@ -429,7 +429,7 @@ impl Script {
             Presence::Arriving | Presence::Dialling { .. } => PartyState::Dialling,
         };
         let muted = party.microphone == Microphone::Muted;
-        let is = (state, party.role, muted, party.silenced_by.is_some());
+        let is = (state, party.role, muted, !party.silenced_by.is_empty());
         let told = (seen.state, seen.role, seen.muted, seen.silenced);
         assert_eq!(told, is, "the view is not as it is: {}", self.told());
         let is = (&party.address, party.direction);

@@ -29,7 +29,7 @@ impl Book {
                 self.the(*party).muted = true;
                 Ok(())
             }
-            Verb::Unmute { party } if self.the(*party).silenced_by.is_some() => {
+            Verb::Unmute { party } if !self.the(*party).silenced_by.is_empty() => {
                 Err(Refusal::Silenced)
             }
             Verb::Unmute { party } => {
@@ -37,11 +37,11 @@ impl Book {
                 Ok(())
             }
             Verb::Silence { party } => {
-                self.the(*party).silenced_by = Some(by);
+                self.the(*party).silenced_by.insert(by);
                 Ok(())
             }
             Verb::Unsilence { party } => {
-                self.the(*party).silenced_by = None;
+                self.the(*party).silenced_by.clear();
                 Ok(())
             }
             Verb::Hold { party } => self.holds_apart(by, *party),

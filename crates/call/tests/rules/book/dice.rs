@@ -208,7 +208,7 @@ impl Dice {
         }
         let beside = Some(other);
         let silenced =
-            self.one_of(book.ids(|person| person.silenced_by == Some(Author::Party(author))));
+            self.one_of(book.ids(|person| person.silenced_by.contains(&Author::Party(author))));
         Some(match (supervises, self.draw(9)) {
             (true, 8) => Verb::Stand { party: author, beside: None, mode: Supervision::Relieve },
             (true, 0) => Verb::Silence { party },

@@ -146,5 +146,5 @@ impl Book {
 }
 
 fn has_voice(person: &Person) -> bool {
-    person.is_up() && !person.own_hold && !person.muted && person.silenced_by.is_none()
+    person.is_up() && !person.own_hold && !person.muted && person.silenced_by.is_empty()
 }

@@ -83,7 +83,7 @@ impl Book {
             self.release(|wait| wait.by == by && wait.talk.is_none());
         }
         for person in &mut self.people {
-            person.silenced_by = person.silenced_by.filter(|silencer| *silencer != by);
+            person.silenced_by.remove(&by);
             if person.says == Says::ToOne(id) {
                 person.says = Says::ToAll;
             }

@@ -66,7 +66,8 @@ pub(crate) struct Person {
     /// Its phone's own hold key.
     pub(crate) own_hold: bool,
     pub(crate) muted: bool,
-    pub(crate) silenced_by: Option<Author>,
+    /// Each who wished it and is still there.
+    pub(crate) silenced_by: BTreeSet<Author>,
     pub(crate) says: Says,
     /// To whom its seat is to pass.
     heir: Option<PartyId>,
@@ -140,7 +141,7 @@ impl Person {
             at: At::Room,
             own_hold: false,
             muted: false,
-            silenced_by: None,
+            silenced_by: BTreeSet::new(),
             says: if role == Role::Trainee { Says::Nothing } else { Says::ToAll },
             heir: None,
             successor: None,

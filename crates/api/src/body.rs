@@ -5,12 +5,13 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Json, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-use model::{Author, CommandId, ConferenceRef, Verb};
+use model::{Author, CommandId, ConferenceRef, PartyId, Verb};
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{Object, Required, Type};
 
+use crate::grant::Capacity;
 use crate::limits::{BODY_WAIT_MAX, IDEMPOTENCY_KEY_LENGTH_MAX};
 use crate::problem::Problem;
 
@@ -52,6 +53,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     }
 }
 
+/// What somebody wishes with a key: the same again is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Wish(pub(crate) u64);
+
 /// What stood in the Idempotency-Key header, if anything did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey(Option<String>);
@@ -92,6 +97,18 @@ impl IdempotencyKey {
             Ok(text) if readable => Ok(IdempotencyKey(Some(text.to_owned()))),
             Ok(_) | Err(_) => Err(Problem::bad_idempotency_key()),
         }
+    }
+
+    /// What is wished with this key by a bearer; none without a key.
+    pub(crate) fn wish(
+        &self,
+        conference: &ConferenceRef,
+        (capacity, party): (&Capacity, Option<PartyId>),
+        verb: &Verb,
+    ) -> Option<Wish> {
+        let key = self.0.as_ref()?;
+        let wish = format!("{key} {conference:?} {capacity:?} {party:?} {verb:?}");
+        Some(Wish(hash(wish.as_bytes())))
     }
 
     /// Whether there is one.

@@ -6,11 +6,12 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use model::{Audience, Command, ConferenceRef, Refusal, Verb};
+use model::{Audience, Author, Command, ConferenceRef, Refusal, Verb};
 
 use crate::feed::Feed;
 use crate::limits::{ANSWER_WAIT_MAX, EFFECT_WAIT_MAX};
 use crate::problem::Problem;
+use crate::spoken::Spoken;
 use crate::switch::Switch;
 use crate::tally::Tally;
 use crate::terms::Terms;
@@ -24,6 +25,7 @@ pub(crate) struct Api {
     pub(crate) switch: Arc<dyn Switch>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) spoken: Arc<Spoken>,
 }
 
 impl Api {
@@ -37,7 +39,8 @@ impl Api {
         verb: Verb,
     ) -> Result<Response, Problem> {
         let verb = terms.caller.meant(verb);
-        let author = self.author(&terms.caller, terms.party, &conference, &verb)?;
+        let author = self.author_again(terms, &conference, &verb)?;
+        let seen = self.sight(&terms.caller, &conference).map_or(0, |sight| sight.view.seq);
         let if_revision = self.revision(terms, &conference)?;
         let (action, at) = (verb.action(), conference.clone());
         let id = terms.key.command_id(&conference, author, &verb);
@@ -57,15 +60,17 @@ impl Api {
                 return Err(refusal.into());
             }
         };
-        let seen = self.feed.reached(accepted.conference, accepted.seq);
-        if tokio::time::timeout(EFFECT_WAIT_MAX, seen).await.is_err() {
+        let effect = self.feed.reached(accepted.conference, accepted.seq);
+        if tokio::time::timeout(EFFECT_WAIT_MAX, effect).await.is_err() {
             tracing::debug!(conference = %accepted.conference, "its events are late");
         }
         let conference = accepted.conference;
-        if let Ok(sight) = self.sight(&terms.caller, &ConferenceRef::Id(conference))
-            && sight.audience != Audience::Everything
-        {
-            accepted.seq = sight.view.seq;
+        match self.sight(&terms.caller, &ConferenceRef::Id(conference)) {
+            Ok(sight) if sight.audience == Audience::Everything => {}
+            Ok(sight) => accepted.seq = sight.view.seq,
+            // It has left by that, and is told no more than it was shown before.
+            Err(_) if !terms.caller.grant.capacity.sees_everything() => accepted.seq = seen,
+            Err(_) => {}
         }
         let location = match (accepted.party, accepted.recording) {
             (Some(party), _) => format!("/api/v1/conferences/{conference}/parties/{party}"),
@@ -73,6 +78,26 @@ impl Api {
             (None, None) => format!("/api/v1/conferences/{conference}"),
         };
         Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(accepted)).into_response())
+    }
+
+    /// For whom a caller speaks. A wish that comes again is for whom it was before, whoever is
+    /// there by now.
+    fn author_again(
+        &self,
+        terms: &Terms,
+        conference: &ConferenceRef,
+        verb: &Verb,
+    ) -> Result<Author, Problem> {
+        let bearer = (&terms.caller.grant.capacity, terms.party);
+        let wish = terms.key.wish(conference, bearer, verb);
+        if let Some(author) = wish.and_then(|wish| self.spoken.author_of(wish)) {
+            return Ok(author);
+        }
+        let author = self.author(&terms.caller, terms.party, conference, verb)?;
+        if let Some(wish) = wish {
+            self.spoken.remember(wish, author);
+        }
+        Ok(author)
     }
 
     /// The revision that a command shall be refused for if it is not there any more. Who is shown

@@ -34,6 +34,7 @@ mod router;
 mod serve;
 mod sight;
 mod socket;
+mod spoken;
 mod switch;
 mod tally;
 mod terms;

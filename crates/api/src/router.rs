@@ -62,7 +62,7 @@ pub fn router(switch: Arc<dyn Switch>, feed: Arc<Feed>, doors: watch::Receiver<D
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response_with_state(Arc::clone(&tally), finish))
-        .with_state(Api { switch, feed, tally })
+        .with_state(Api { switch, feed, tally, spoken: Arc::default() })
 }
 
 fn rest() -> Router<Api> {

@@ -10,7 +10,9 @@ use axum::http::{Method, Request, Response};
 use fake::{CONFERENCE, HIDDEN, PARTY, RECORDING, World, accepted, created, event, request, text};
 use jsonwebtoken::get_current_timestamp;
 use model::command::{Hearers, Supervision, Target};
-use model::{Author, Codec, ConferenceId, Direction, Event, EventKind, PartyId, Refusal, Role};
+use model::{
+    Author, Codec, ConferenceId, Direction, Event, EventKind, LeaveReason, PartyId, Refusal, Role,
+};
 use serde_json::{Value, json};
 use signer::{AUDIENCE, Signer};
 
@@ -402,6 +404,55 @@ async fn a_retry_of_who_counts_less_is_the_same_command_whatever_it_has_changed(
     let ([first], [again]) = (&first[..], &again[..]) else { panic!("the switch is to say") };
     assert_eq!(first.id, again.id);
     assert!(again.if_revision.is_some_and(|seen| seen < 1), "no conference is as it has seen it");
+}
+
+/// It was answered, and the answer was lost: where it is by now must not make another wish of it.
+#[tokio::test]
+async fn a_retry_of_who_has_left_by_it_is_the_same_command() {
+    let world = desk();
+    let leave = |key: Option<&str>| {
+        let path = format!("{STANDUP}/parties/{PARTY}");
+        let mut request = with(ALICE, request(Method::DELETE, &path, None));
+        if let Some(key) = key {
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        }
+        request
+    };
+    assert_eq!(world.send(leave(Some("one"))).await.status(), 202);
+    let reason = LeaveReason::Left;
+    world.feed.publish(event(CONFERENCE, 11, EventKind::Left { party: PARTY, reason }));
+    *world.switch.answer.lock().unwrap() = Ok(accepted(11));
+    assert_eq!(world.send(leave(None)).await.status(), 404, "it is in no conference");
+    assert_eq!(world.send(leave(Some("two"))).await.status(), 404);
+    let again = world.send(leave(Some("one"))).await;
+    assert_eq!(again.status(), 202);
+    let told: Value = serde_json::from_str(&text(again).await).unwrap();
+    assert_eq!(told["seq"], 0, "how much happened there is nothing for who is out");
+    let commands = world.commands();
+    let [first, again] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!((first.id, first.by), (again.id, again.by));
+}
+
+/// The first one has it called, so that it is a party of its own when it asks again.
+#[tokio::test]
+async fn a_supervisor_who_has_itself_called_in_twice_by_one_key_is_called_once() {
+    let world = desk();
+    let supervise = || {
+        let body = json!({ "target": "sip:boss@example.org", "beside": PARTY, "mode": "monitor" });
+        let path = format!("{STANDUP}/supervisors");
+        let mut request = with(BOSS, request(Method::POST, &path, Some(&body.to_string())));
+        request.headers_mut().insert("idempotency-key", "one".parse().unwrap());
+        request
+    };
+    assert_eq!(world.send(supervise()).await.status(), 202);
+    let address = "sip:boss@example.org".to_owned();
+    let (party, role, direction) = (PartyId(30), Role::Supervisor, Direction::Internal);
+    let called = EventKind::Dialling { party, address, role, direction };
+    world.feed.publish(event(CONFERENCE, 11, called));
+    assert_eq!(world.send(supervise()).await.status(), 202);
+    let commands = world.commands();
+    let [first, again] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!((first.id, first.by), (again.id, again.by));
 }
 
 #[tokio::test]

@@ -313,10 +313,26 @@ impl<'a> Scene<'a> {
         self.reaches(speaker, listener)
     }
 
+    /// At whom a party's voice is directed where it stands. Who has stepped aside from whom it is
+    /// paired with speaks with those there. It is paired again when it is back: what the two say to
+    /// each other alone is not heard by others because one of them was away.
+    fn aim<'p>(&self, party: &'p Party) -> &'p Aim {
+        match (&party.aim, party.stance) {
+            (Aim::Pair(with), Stance::Aside(_)) => {
+                let place = self.by_id.get(with).map(|partner| self.circle(partner));
+                match place == Some(self.circle(party)) {
+                    true => &party.aim,
+                    false => &Aim::Everybody,
+                }
+            }
+            (aim, _) => aim,
+        }
+    }
+
     /// Whether a voice goes to an ear by where both stand and at whom it is directed.
     fn reaches(&self, speaker: &Party, listener: &Party) -> bool {
         let together = self.circle(speaker) == self.circle(listener);
-        match &speaker.aim {
+        match self.aim(speaker) {
             Aim::Everybody => {
                 speaker.is_counted() && listener.is_counted() && together
                     || self.is_on_path(speaker, listener)
@@ -366,7 +382,7 @@ impl<'a> Scene<'a> {
         if speaker.is_early() {
             return false;
         }
-        match (speaker.stance, &speaker.aim) {
+        match (speaker.stance, self.aim(speaker)) {
             (Stance::Room | Stance::Aside(_), Aim::Everybody) => self.is_kept(speaker),
             (Stance::Apart(_) | Stance::Beside(_), _) => false,
             (_, Aim::Whisper(_) | Aim::Pair(_) | Aim::Nobody) => false,

@@ -2,6 +2,7 @@
 
 use crate::stage::{MUSIC, Stage, colleague};
 use model::command::Supervision;
+use model::profile::Meanwhile;
 use model::{Author, EventKind, PartyId, Refusal, Verb};
 
 /// A customer, an agent, and an expert who is called by that one.
@@ -196,4 +197,33 @@ fn a_consultant_from_outside_who_is_alone_for_a_moment_hears_music() {
     assert_eq!(stage.picture(), "A: M | C: M | X: M");
     stage.ask(Author::Admin, Verb::Resume { party: agent }).unwrap();
     assert_eq!(stage.picture(), "A: X | C: M | X: A");
+}
+
+/// What was for its partner alone is not heard by others because one of the two is away.
+#[test]
+fn who_steps_aside_from_its_partner_speaks_with_whom_it_consults_and_is_paired_when_it_is_back() {
+    for room in [Meanwhile::Held, Meanwhile::Stays] {
+        let mut stage = Stage::recorded("connect_multi_party");
+        let (customer, agent) = (stage.customer(), stage.agent("A"));
+        let second = stage.agent("B");
+        let pair = Verb::Pair { party: agent, with: Some(second) };
+        stage.ask(Author::Admin, pair).unwrap();
+        let paired = "A: B C | B: A C | C: ";
+        assert_eq!(stage.picture(), paired);
+        let target = colleague("E");
+        let consult = Verb::Consult { party: agent, target, room: Some(room) };
+        let expert = stage.calls(Author::Party(agent), consult, "E");
+        stage.answer(expert);
+        let aside = match room {
+            Meanwhile::Held => "A: E | B: M | C: M | E: A",
+            Meanwhile::Stays => "A: E | B: C | C:  | E: A",
+        };
+        assert_eq!(stage.picture(), aside);
+        stage.by(agent, Verb::Cancel { party: agent }).unwrap();
+        for held in [customer, second] {
+            stage.ask(Author::Admin, Verb::Resume { party: held }).unwrap();
+        }
+        assert_eq!(stage.picture(), paired);
+        assert_eq!(stage.records(), "C");
+    }
 }

@@ -58,7 +58,7 @@ impl Book {
                 At::Aside(_) => self.rules.recording.consultations,
                 At::Apart(_) | At::Beside(_) => false,
             };
-            self.records && there && person.says == Says::ToAll && has_voice(person)
+            self.records && there && *self.says(person) == Says::ToAll && has_voice(person)
         };
         self.people.iter().filter(is_recorded).map(|person| person.id).collect()
     }
@@ -85,7 +85,7 @@ impl Book {
         }
         let together = self.place(listener) == self.place(speaker);
         let ours = listener.role.is_ours();
-        let directly = match &speaker.says {
+        let directly = match self.says(speaker) {
             Says::Nothing => return false,
             Says::ToAll => {
                 listener.counts()
@@ -103,6 +103,14 @@ impl Book {
             whom.id == speaker.id || self.hears_voice(&ears, speaker)
         });
         directly || follows
+    }
+
+    /// Who consults speaks with whom it consults, though it is paired with somebody elsewhere.
+    fn says<'p>(&self, person: &'p Person) -> &'p Says {
+        match (&person.says, person.at) {
+            (Says::ToOne(with), At::Aside(_)) if !self.is_at(*with, person.at) => &Says::ToAll,
+            (says, _) => says,
+        }
     }
 
     fn hears_music(&self, listener: &Person) -> bool {

@@ -150,6 +150,7 @@ impl Troupe {
                 self.book.hangs_up(party);
             }
             Step::PressesHold(..) | Step::Answers(_) | Step::TimePasses => {}
+            Step::SoundsEarly(..) | Step::FallsSilent(_) | Step::RecordingFails => {}
             // No phone here calls with Replaces; and a prompt of the program is speech, which an
             // ear for tones does not tell, and is over in its own time. The flows and the
             // rehearsals have both.
@@ -233,7 +234,12 @@ impl Troupe {
             let is_at = |name: &&str| address.starts_with(&format!("sip:{name}@"));
             let at = NAMES.iter().position(is_at).unwrap();
             self.parties.insert(at, party);
-            until("an answer", || self.lines[at].is_up().then_some(()));
+            let mut foreseen = self.book.clone();
+            foreseen.comes_up(party);
+            // With whose coming it ends, for somebody has left for it, that one is up too shortly.
+            if foreseen.find(party).is_some() {
+                until("an answer", || self.lines[at].is_up().then_some(()));
+            }
             self.book.comes_up(party);
         }
     }

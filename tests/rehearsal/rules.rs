@@ -139,6 +139,7 @@ impl Troupe {
             }
             // Phones here answer at once, and a prompt goes on until it is stopped.
             Step::Answers(_) | Step::TimePasses | Step::PromptEnds(_) => {}
+            Step::SoundsEarly(..) | Step::FallsSilent(_) | Step::RecordingFails => {}
             Step::SitsDown(_) | Step::TurnsBack(_) | Step::Asks(_, Verb::TakeOver { .. }) => {}
             Step::Asks(by, verb) => self.asks(by, &verb),
         }

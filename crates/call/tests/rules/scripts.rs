@@ -128,6 +128,22 @@ impl Script {
                 self.stage.leaves(party);
                 self.book.hangs_up(party);
             }
+            Step::SoundsEarly(party, comes) => {
+                self.stage.change(party, LegChange::EarlyMedia(comes));
+                self.book.sounds_early(party, comes);
+            }
+            Step::FallsSilent(party) => {
+                self.stage.change(party, LegChange::TimedOut);
+                self.book.hangs_up(party);
+            }
+            Step::RecordingFails => {
+                if let Some(recording) = self.stage.mix() {
+                    let (now_ms, reason) = (self.stage.now_ms, "the disk is full".to_owned());
+                    self.stage.conference.recording_failed(now_ms, recording, reason);
+                    self.stage.drain();
+                    self.book.recording_fails();
+                }
+            }
             Step::PressesHold(party, on) => {
                 let key = if on { PhoneKey::OnHold } else { PhoneKey::Talking };
                 self.stage.change(party, LegChange::Phone(key));
@@ -172,7 +188,7 @@ impl Script {
         self.stage.now_ms = due_ms.max(self.stage.now_ms);
         let now_ms = self.stage.now_ms;
         let due = |person: &&Person| {
-            person.line == Line::Called
+            person.is_called()
                 && self.until_ms.get(&person.id).is_some_and(|until_ms| *until_ms <= now_ms)
         };
         let due: Vec<PartyId> = self.book.people.iter().filter(due).map(|p| p.id).collect();
@@ -343,9 +359,9 @@ impl Script {
     fn check_standing(&self, party: &Party, person: &Person) {
         let line = match party.presence {
             Presence::Arriving => Line::Arriving,
-            Presence::Dialling { .. } | Presence::Ringing { .. } | Presence::Early { .. } => {
-                Line::Called
-            }
+            Presence::Dialling { .. } => Line::Called,
+            Presence::Ringing { .. } => Line::Rings,
+            Presence::Early { .. } => Line::Early,
             Presence::Connected { .. } => Line::Up,
         };
         let is = (party.address.as_str(), party.direction, newcomer(party).is_some());
@@ -377,6 +393,8 @@ impl Script {
         for speaker in self.book.people.iter().filter(|p| heard.voices.contains(&p.id)) {
             let is_secret = matches!(speaker.says, Says::Whispers(_) | Says::Nothing)
                 || matches!(speaker.at, At::Beside(_));
+            // Who is not in yet says nothing to anybody: what sounds is the way there.
+            let is_secret = is_secret && speaker.line != Line::Early;
             assert!(!is_secret || person.role.is_ours(), "a secret: {}", self.told());
         }
     }
@@ -405,7 +423,7 @@ impl Script {
     /// What must hold whatever the book says.
     fn check_promises(&self, party: &Party, person: &Person) {
         assert!(!self.book.is_stranded(person), "stranded: {}", self.told());
-        if let (Line::Called, Some(owner)) = (person.line, person.brought_by) {
+        if let (true, Some(owner)) = (person.is_called(), person.brought_by) {
             let owned = self.book.find(owner).is_some_and(Person::is_up);
             assert!(owned, "nobody calls {}: {}", party.id, self.told());
         }

@@ -54,6 +54,9 @@ impl Book {
             Verb::Stand { party, beside, mode } => self.stands(by, *party, *beside, mode),
             Verb::Appoint { party, role } => self.appoints(*party, *role),
             Verb::Remove { party } => {
+                if by == Author::Party(*party) {
+                    self.calls_on_for_consulter(*party);
+                }
                 self.leaves(*party);
                 Ok(())
             }
@@ -87,7 +90,7 @@ impl Book {
         if let Target::Queue(_) = target {
             return Err(Refusal::NoSuchQueue);
         }
-        let one_rings = self.people.iter().any(|p| p.line == Line::Called && p.counts());
+        let one_rings = self.people.iter().any(|p| p.is_called() && p.counts());
         if self.rules.inviting.one_at_a_time && one_rings {
             return Err(Refusal::DialInProgress);
         }

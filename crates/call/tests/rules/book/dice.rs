@@ -15,6 +15,12 @@ pub(crate) enum Step {
     Answers(PartyId),
     /// Somebody hangs up at its phone.
     HangsUp(PartyId),
+    /// Sound comes from a phone that rings, or comes no more.
+    SoundsEarly(PartyId, bool),
+    /// Nothing comes from somebody's connection any more: it is given up.
+    FallsSilent(PartyId),
+    /// What is recorded cannot be kept.
+    RecordingFails,
     /// Somebody presses its own hold key, or presses it again.
     PressesHold(PartyId, bool),
     /// Whoever has rung for too long is given up.
@@ -295,7 +301,12 @@ impl Dice {
                     return step;
                 }
                 let called = self.somebody(book, |person| !person.is_up());
-                Step::Answers(called.unwrap_or(party))
+                let called = called.unwrap_or(party);
+                match self.draw(6) {
+                    0 | 1 => Step::SoundsEarly(called, true),
+                    2 => Step::SoundsEarly(called, false),
+                    _ => Step::Answers(called),
+                }
             }
             4 if self.draw(3) == 0 => {
                 // Whoever leaves something behind is of interest.
@@ -311,6 +322,8 @@ impl Dice {
             4 => Step::PressesHold(party, true),
             5 => Step::PressesHold(party, false),
             6 if self.draw(4) == 0 => Step::TimePasses,
+            6 if self.draw(12) == 0 => Step::RecordingFails,
+            6 if self.draw(12) == 0 => Step::FallsSilent(party),
             n => {
                 let by = if n < 9 { Author::Admin } else { Author::Party(author) };
                 // People mostly act on themselves, and on what they have begun.

@@ -6,7 +6,7 @@ use model::command::{Hearers, Readers};
 use model::profile::{Alone, HoldPath};
 use model::{AnnouncementId, Author, PartyId};
 
-use super::{At, Book, Person, Says};
+use super::{At, Book, Line, Person, Says};
 
 /// What somebody hears.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,7 +78,17 @@ impl Book {
         }
     }
 
+    /// Who has somebody called hears it ring, if it can hear anything.
+    fn hears_ringing(&self, listener: &Person, called: &Person) -> bool {
+        let rings = matches!(called.line, Line::Rings | Line::Early);
+        let listens = listener.is_up() && !listener.own_hold && listener.waits().is_none();
+        rings && listens && called.brought_by == Some(listener.id)
+    }
+
     fn hears_voice(&self, listener: &Person, speaker: &Person) -> bool {
+        if speaker.line == Line::Early {
+            return self.hears_ringing(listener, speaker);
+        }
         let may = listener.is_up() && !listener.own_hold && has_voice(speaker);
         if !may || listener.id == speaker.id {
             return false;
@@ -126,7 +136,11 @@ impl Book {
                     person.is_up() && person.at == listener.at && !person.own_hold
                 };
                 let alone = self.people.iter().filter(there).count() == 1;
-                alone && !listener.role.is_ours() && self.rules.holding.alone == Alone::Music
+                let calls = self.people.iter().any(|one| self.hears_ringing(listener, one));
+                alone
+                    && !calls
+                    && !listener.role.is_ours()
+                    && self.rules.holding.alone == Alone::Music
             }
         }
     }

@@ -44,7 +44,9 @@ impl Book {
         let leaving = &self.rules.leaving;
         let stays = match self.find(expert).map(|expert| expert.line) {
             Some(Line::Up) => leaving.consulted == Consulted::TakesOver,
-            Some(Line::Arriving | Line::Called) => leaving.dials == Fate::Stays,
+            Some(Line::Arriving | Line::Called | Line::Rings | Line::Early) => {
+                leaving.dials == Fate::Stays
+            }
             None => true,
         };
         match self.find(expert) {
@@ -65,7 +67,7 @@ impl Book {
 
     /// Calls to whom it was bringing in are nobody's; who is to have its seat is called on.
     fn gives_up_calls(&mut self, gone: &Person) {
-        for id in self.ids(|p| p.line == Line::Called && p.brought_by == Some(gone.id)) {
+        for id in self.ids(|p| p.is_called() && p.brought_by == Some(gone.id)) {
             if self.rules.leaving.dials == Fate::Ends && gone.heir != Some(id) {
                 self.leaves(id);
             } else {
@@ -114,7 +116,7 @@ impl Book {
     /// Who has an agent's seat is no agent, but does for one as long as it is there for somebody;
     /// and who is called to an empty one is waited for.
     fn is_over_without(&mut self, gone: &Person) {
-        let awaited = self.people.iter().any(|one| one.line == Line::Called && one.fills_in);
+        let awaited = self.people.iter().any(|one| one.is_called() && one.fills_in);
         let agent = awaited || self.present().any(|person| person.role.is_agent());
         let substitute = self.present().count() > 1 && self.present().any(|one| one.fills_in);
         let customer = self.present().any(|person| person.role == Role::Customer);
@@ -165,7 +167,7 @@ impl Book {
         let keeps_alive = |person: &Person| match person.line {
             Line::Up | Line::Arriving => person.counts(),
             // A phone does not ring for a room that all have left.
-            Line::Called => person.counts() && !self.begun,
+            Line::Called | Line::Rings | Line::Early => person.counts() && !self.begun,
         };
         if self.ending || !self.people.iter().any(keeps_alive) {
             return self.ends();

@@ -90,6 +90,10 @@ pub(crate) struct Successor {
 pub(crate) enum Line {
     Arriving,
     Called,
+    /// It is called and rings.
+    Rings,
+    /// It is called, and sends sound before anybody answers.
+    Early,
     Up,
 }
 
@@ -147,6 +151,11 @@ impl Person {
             successor: None,
             fills_in: false,
         }
+    }
+
+    /// It has not answered yet.
+    pub(crate) fn is_called(&self) -> bool {
+        matches!(self.line, Line::Called | Line::Rings | Line::Early)
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -282,6 +291,22 @@ impl Book {
         self.settle();
     }
 
+    /// Sound comes from a phone before it is answered, or comes no more: then it only rings.
+    pub(crate) fn sounds_early(&mut self, id: PartyId, comes: bool) {
+        let person = self.the(id);
+        person.line = match (person.line, comes) {
+            (Line::Called | Line::Rings | Line::Early, true) => Line::Early,
+            (Line::Early, false) => Line::Rings,
+            (line, _) => line,
+        };
+    }
+
+    /// What is recorded cannot be kept any more.
+    pub(crate) fn recording_fails(&mut self) {
+        self.records = false;
+        self.settle();
+    }
+
     fn is_in(&mut self, id: PartyId) {
         let Some(person) = self.find(id).filter(|person| !person.is_up()) else { return };
         let inviter = person.brought_by;
@@ -329,15 +354,20 @@ impl Book {
                 self.settle();
             }
             Some(_) | None => {
-                let heir = self.find(id).and_then(|person| person.heir);
-                if let Some(heir) = heir
-                    && let Some(agent) = self.is_consulted_in_place_of(id, heir)
-                {
-                    (self.the(heir).at, self.the(heir).brought_by) =
-                        (At::Aside(agent), Some(agent));
-                }
+                self.calls_on_for_consulter(id);
                 self.are_gone(&[id]);
             }
+        }
+    }
+
+    /// Who is consulted goes by itself while somebody is called for its seat: that one is called
+    /// on, to be consulted.
+    fn calls_on_for_consulter(&mut self, gone: PartyId) {
+        let heir = self.find(gone).and_then(|person| person.heir);
+        if let Some(heir) = heir
+            && let Some(agent) = self.is_consulted_in_place_of(gone, heir)
+        {
+            (self.the(heir).at, self.the(heir).brought_by) = (At::Aside(agent), Some(agent));
         }
     }
 

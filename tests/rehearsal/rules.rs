@@ -12,26 +12,31 @@ use std::time::Duration;
 
 use audio::Codec;
 use audio::tone::Sine;
-use convoke::phone::CallState;
+use convoke::phone::{CallState, Manner};
 use media::{Clip, Clips};
 use model::command::Target;
+use model::limits::RINGING_S_MAX;
 use model::{
     Affiliation, AnnouncementId, Author, ClipName, CommandId, Digits, PartyId, PromptName, Role,
     TapRate, Track, Verb,
 };
-use switchboard::Room;
+use sip::message::StatusCode;
+use switchboard::{Input, Room};
 
 use self::book::dice::{Dice, Step};
-use self::book::{Book, Person};
+use self::book::{Book, Line, Person};
 use crate::network::FAIR;
 use crate::world::{MUSIC, PROMPT, PROMPT_HZ, World};
 
-/// Scripts, three for each profile, and steps in each that change something.
-const SCRIPTS: u64 = 21;
+/// Scripts, four for each profile, and steps in each that change something.
+const SCRIPTS: u64 = 28;
 const STEPS: usize = 8;
 
 /// How many steps are drawn at most: many are refused.
 const DRAWN_MAX: usize = 80;
+
+/// A call is over when nothing has come from its phone for so long \[s\].
+const SILENT_S: u32 = 5;
 
 /// No script lasts so long, whatever is drawn.
 const PROMPT_LASTS_S: usize = 1_200;
@@ -50,6 +55,9 @@ struct Troupe {
     asked: u64,
     /// How often keys were sent to somebody.
     pressed: u64,
+    /// How many spoke before they answered, and how many were cut off.
+    early: u64,
+    lost: u64,
     story: Vec<String>,
 }
 
@@ -78,7 +86,9 @@ impl Troupe {
         let mut book = Book::new(profile.clone(), true);
         book.prompts_last = true;
         let room = Room { record: true, recording_rate: TapRate::Hz16000, parties_max, profile };
-        let mut world = World::with_prompts(seed, FAIR, room, clips);
+        let mut world = World::with_clips(seed, FAIR, room, clips, |config| {
+            config.rtp_timeouts.talking_s = SILENT_S;
+        });
         for (guest, codec) in CODECS.into_iter().enumerate() {
             world.guest(codec);
             world.register(&format!("guest{guest}"), &[guest]);
@@ -91,6 +101,8 @@ impl Troupe {
             prompts: vec![],
             asked: 0,
             pressed: 0,
+            early: 0,
+            lost: 0,
             story: vec![],
         }
     }
@@ -127,19 +139,29 @@ impl Troupe {
             Step::Enters(_) => self.enters(),
             Step::HangsUp(party) => {
                 let (guest, now) = (self.guest(party), self.world.now);
-                self.world.guests[guest].phone.hang_up(now);
+                let phone = &mut self.world.guests[guest].phone;
+                if *phone.state() == CallState::Called {
+                    phone.refuse(now, StatusCode::BUSY_HERE);
+                } else {
+                    phone.hang_up(now);
+                }
                 self.book.hangs_up(party);
             }
+            Step::Answers(party) => self.answers(party),
+            Step::TimePasses => self.time_passes(),
+            Step::FallsSilent(party) => self.falls_silent(party),
+            Step::RecordingFails => self.recording_fails(),
             Step::PressesHold(party, on) => {
-                if self.book.find(party).is_some_and(|person| person.own_hold != on) {
+                let turns = |person: &Person| person.is_up() && person.own_hold != on;
+                if self.book.find(party).is_some_and(turns) {
                     let (guest, now) = (self.guest(party), self.world.now);
                     self.world.guests[guest].phone.hold(now, on);
                     self.book.presses_hold(party, on);
                 }
             }
-            // Phones here answer at once, and a prompt goes on until it is stopped.
-            Step::Answers(_) | Step::TimePasses | Step::PromptEnds(_) => {}
-            Step::SoundsEarly(..) | Step::FallsSilent(_) | Step::RecordingFails => {}
+            // Who speaks before it answers does so from the beginning, and a prompt goes on until
+            // it is stopped.
+            Step::SoundsEarly(..) | Step::PromptEnds(_) => {}
             Step::SitsDown(_) | Step::TurnsBack(_) | Step::Asks(_, Verb::TakeOver { .. }) => {}
             Step::Asks(by, verb) => self.asks(by, &verb),
         }
@@ -195,6 +217,11 @@ impl Troupe {
             *announcement = known.copied().unwrap_or(*announcement);
         }
         self.world.keys.clear();
+        let speaks_early = self.dice.draw(3) == 0;
+        if let Some(target) = verb.target().filter(|target| target.address().is_some()) {
+            let manner = if speaks_early { Manner::SpeaksEarly } else { Manner::Answers };
+            self.world.guests[guest_at(target)].phone.behave(manner);
+        }
         let once = self.world.carry(id, by, "desk", asked.clone());
         let events = self.world.events.len();
         let twice = self.world.carry(id, by, "desk", asked);
@@ -212,12 +239,72 @@ impl Troupe {
         }
         if let Some((party, guest)) = called {
             self.parties.insert(guest, party);
+            let reached = if speaks_early { CallState::Called } else { CallState::Up };
             self.world.run_until(Duration::from_secs(5), |world| {
-                *world.guests[guest].phone.state() == CallState::Up
+                *world.guests[guest].phone.state() == reached
             });
             self.world.run(Duration::from_millis(200));
-            self.book.comes_up(party);
+            match speaks_early {
+                true => self.book.sounds_early(party, true),
+                false => self.book.comes_up(party),
+            }
+            self.early += u64::from(speaks_early);
         }
+    }
+
+    /// Who spoke before it answered answers.
+    fn answers(&mut self, party: PartyId) {
+        let is_called = |person: &Person| person.line == Line::Early;
+        if !self.book.find(party).is_some_and(is_called) {
+            return;
+        }
+        let (guest, now) = (self.guest(party), self.world.now);
+        self.world.guests[guest].phone.answer(now);
+        self.world.drain();
+        self.world.run_until(Duration::from_secs(5), |world| {
+            *world.guests[guest].phone.state() == CallState::Up
+        });
+        self.world.run(Duration::from_millis(200));
+        self.book.comes_up(party);
+    }
+
+    /// Whoever has not answered is given up.
+    fn time_passes(&mut self) {
+        let called: Vec<PartyId> =
+            self.book.people.iter().filter(|p| p.is_called()).map(|p| p.id).collect();
+        if !called.is_empty() {
+            self.world.run(Duration::from_secs(RINGING_S_MAX + 1));
+            self.book.are_gone(&called);
+        }
+    }
+
+    /// Somebody's phone is cut off, and its call is over when nothing has come for long enough.
+    fn falls_silent(&mut self, party: PartyId) {
+        let talks = |person: &Person| person.is_up() && !person.own_hold;
+        if !self.book.find(party).is_some_and(talks) {
+            return;
+        }
+        let guest = self.guest(party);
+        self.world.unplug(guest);
+        self.world.run(Duration::from_secs(u64::from(SILENT_S) + 2));
+        self.world.plug_in(guest);
+        let now = self.world.now;
+        self.world.guests[guest].phone.hang_up(now);
+        self.book.hangs_up(party);
+        self.lost += 1;
+    }
+
+    /// The disk fails.
+    fn recording_fails(&mut self) {
+        let Some(recording) =
+            self.world.views.values().find_map(|view| Some(view.recording.as_ref()?.id))
+        else {
+            return;
+        };
+        let (now, reason) = (self.world.now, "the disk is full".to_owned());
+        self.world.board.handle(now, Input::RecordingFailed { recording, reason });
+        self.world.drain();
+        self.book.recording_fails();
     }
 
     /// Keys come to that party's phone and to no other; to one on hold by its own key nothing is
@@ -287,6 +374,7 @@ impl Troupe {
 #[test]
 fn after_every_step_of_random_scripts_each_phone_hears_what_the_book_of_rules_says() {
     let (mut ended, mut prompts, mut pressed) = (0, 0, 0);
+    let (mut early, mut lost) = (0, 0);
     let clips = clips();
     for seed in 0..SCRIPTS {
         let mut troupe = Troupe::new(seed, clips.clone());
@@ -309,8 +397,12 @@ fn after_every_step_of_random_scripts_each_phone_hears_what_the_book_of_rules_sa
         }
         prompts += troupe.prompts.len();
         pressed += troupe.pressed;
+        early += troupe.early;
+        lost += troupe.lost;
     }
     println!("{SCRIPTS} scripts, {ended} ended by their rules");
     println!("{prompts} prompts were said, keys were sent {pressed} times");
+    println!("{early} spoke before they answered, {lost} were cut off");
+    assert!(early > 0 && lost > 0, "nobody speaks early, or is cut off");
     assert!(prompts > 0 && pressed > 0, "no script says anything, or sends keys");
 }

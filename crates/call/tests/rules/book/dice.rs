@@ -322,8 +322,8 @@ impl Dice {
             4 => Step::PressesHold(party, true),
             5 => Step::PressesHold(party, false),
             6 if self.draw(4) == 0 => Step::TimePasses,
-            6 if self.draw(12) == 0 => Step::RecordingFails,
-            6 if self.draw(12) == 0 => Step::FallsSilent(party),
+            6 if self.draw(6) == 0 => Step::RecordingFails,
+            6 if self.draw(4) == 0 => Step::FallsSilent(party),
             n => {
                 let by = if n < 9 { Author::Admin } else { Author::Party(author) };
                 // People mostly act on themselves, and on what they have begun.

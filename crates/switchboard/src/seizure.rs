@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use model::{LegId, TrunkRegistration, TrunkState, TrunkView};
-use sip::access::{Choice, Origin, Trunk, Urgency};
+use sip::access::{Choice, Cost, Origin, Trunk, Urgency};
 use sip::message::ExtraHeaders;
 use sip::{EndCause, Invite, Reach, Registered, SessionError, SessionEvent, SessionId, Stalled};
 use wire::sdp::{self, Local};
 
 use crate::audio;
 use crate::leg::Stage;
+use crate::spending::Means;
 use crate::switchboard::Switchboard;
 use crate::way::Way;
 
@@ -23,6 +24,8 @@ pub(crate) struct Seizure {
     headers: ExtraHeaders,
     /// Trunks that have not been tried; the last is the next.
     left: Vec<String>,
+    /// How many were passed over because its user has too little left for them.
+    too_dear: u32,
 }
 
 /// What is used of the trunks.
@@ -114,7 +117,7 @@ impl Switchboard {
         }
         left.reverse();
         let local = local.clone();
-        self.seizures.insert(leg, Seizure { number, local, headers, left });
+        self.seizures.insert(leg, Seizure { number, local, headers, left, too_dear: 0 });
         self.seize_next(now, leg)
     }
 
@@ -151,7 +154,10 @@ impl Switchboard {
                 return true;
             }
         }
-        self.seizures.remove(&leg);
+        // Where another trunk has the call nothing is refused for money.
+        if self.seizures.remove(&leg).is_some_and(|seizure| seizure.too_dear > 0) {
+            self.tell_unpaid(leg);
+        }
         false
     }
 
@@ -171,7 +177,7 @@ impl Switchboard {
         let srtp = self.srtp_going_out(self.srtp_of_trunk(name));
         let is_out = self.sip.standing(name).is_some_and(|standing| standing.is_out());
         let is_shut = is_out && !self.is_emergency(leg);
-        if is_shut || !self.can_pay(now, leg, price) || !self.take_place(now, name, leg) {
+        if is_shut || !self.is_paid_for(now, leg, price) || !self.take_place(now, name, leg) {
             return false;
         }
         let local = Local { srtp: self.draw_srtp(srtp), ..local };
@@ -208,6 +214,17 @@ impl Switchboard {
             leg.stage = Stage::Offered(local);
         }
         true
+    }
+
+    /// Whether a call can be paid for by a trunk. Those for which there is too little are counted.
+    fn is_paid_for(&mut self, now: Instant, leg: LegId, price: Option<Cost>) -> bool {
+        let means = self.means_for(now, leg, price);
+        if means == Means::TooLittle
+            && let Some(seizure) = self.seizures.get_mut(&leg)
+        {
+            seizure.too_dear += 1;
+        }
+        means == Means::Enough
     }
 
     /// A call that a trunk gets no further with is left for the next trunk. Where there is none, it

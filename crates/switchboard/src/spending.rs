@@ -82,25 +82,34 @@ impl Spending {
     }
 }
 
+/// Whether a call can be paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// It can, or need not be.
+    Enough,
+    /// It costs more than its user has left.
+    TooLittle,
+    /// Nobody knows what it costs.
+    Unknown,
+}
+
 impl Switchboard {
     /// What the user whose call out this is may spend in a day; none if that is not bounded.
     fn spending_max(&self, leg: LegId) -> Option<Cost> {
         self.sip.access().calls_out.get(self.calls_out.payer(leg)?)?.spend_per_day
     }
 
-    /// Notes what a minute of a call by that trunk costs, and tells whether its first can be paid
-    /// for. What nobody knows the price of cannot.
-    pub(crate) fn can_pay(&mut self, now: Instant, leg: LegId, price: Option<Cost>) -> bool {
-        let Some(most) = self.spending_max(leg) else { return true };
-        let Some(user) = self.calls_out.payer(leg) else { return true };
-        let Some(price) = price else { return false };
-        let is_in_reach = self.spending.of(now, user).plus(price) <= most;
-        if is_in_reach {
-            self.spending.prices.insert(leg, price);
-        } else {
-            self.tell_unpaid(leg);
+    /// Whether the first minute of a call by a trunk can be paid for; if so, what one costs is
+    /// noted.
+    pub(crate) fn means_for(&mut self, now: Instant, leg: LegId, price: Option<Cost>) -> Means {
+        let Some(most) = self.spending_max(leg) else { return Means::Enough };
+        let Some(user) = self.calls_out.payer(leg) else { return Means::Enough };
+        let Some(price) = price else { return Means::Unknown };
+        if self.spending.of(now, user).plus(price) > most {
+            return Means::TooLittle;
         }
-        is_in_reach
+        self.spending.prices.insert(leg, price);
+        Means::Enough
     }
 
     /// Pays for the minutes that begin, and ends the calls that cannot be paid for any more.

@@ -272,3 +272,27 @@ fn a_number_that_is_too_dear_or_has_no_price_is_not_called_and_one_that_is_free_
     (0..600).for_each(|_| house.run(60_000));
     assert_eq!(tries(&mut house, "erin", "+49301"), 1, "nothing was spent");
 }
+
+#[test]
+fn that_too_much_is_spent_is_told_of_calls_that_no_trunk_takes_and_not_of_trunks_passed_over() {
+    let mut access = access();
+    let Ok(Uri::Sip(proxy)) = "sip:10.9.0.2".parse() else { panic!("a URI") };
+    let prices = vec![("+%".parse().unwrap(), cost(3.0))];
+    let dear = Trunk { prices, calls_per_second_max: 100, ..Trunk::at(Some(proxy)) };
+    access.trunks.insert("dear".to_owned(), dear);
+    for route in &mut access.routes {
+        if let Target::Number(choices, _) = &mut route.to {
+            choices.push(Choice { trunk: "dear".to_owned(), priority: 0, weight: 1 });
+            choices.iter_mut().for_each(|it| it.priority = u16::from(it.trunk == "carrier"));
+        }
+    }
+    let mut house = House::letting_in(access);
+    dials(&mut house, &mut phone("erin", 1), "+49301");
+    assert_eq!(carrier_answers(&mut house), 1, "the second of its trunks has it");
+    assert_eq!(house.suspicions, [""; 0]);
+    assert_eq!(house.board.stats().limits.get("calls_out_spending").copied().unwrap_or(0), 0);
+    dials(&mut house, &mut phone("erin", 2), "+19001");
+    assert_eq!(carrier_answers(&mut house), 0);
+    assert_eq!(house.suspicions, ["too much spent on calls out"]);
+    assert_eq!(house.board.stats().limits["calls_out_spending"], 1, "one call, by two trunks");
+}

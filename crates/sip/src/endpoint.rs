@@ -151,7 +151,7 @@ impl Endpoint {
     /// fail; responses are given up silently (RFC 3261 §17.2.4).
     pub fn transport_failed(&mut self, now: Instant, flow: &Flow) {
         for failed in self.clients.transport_failed(now, &mut self.outbox, flow) {
-            self.client_failed(now, &failed);
+            self.client_failed(now, failed);
         }
     }
 
@@ -198,7 +198,7 @@ impl Endpoint {
         while self.servers.timeout(now, &mut self.outbox) {}
         while let Some(failed) = self.clients.timeout(now, &mut self.outbox) {
             if let Some(failed) = failed {
-                self.client_failed(now, &failed);
+                self.client_failed(now, failed);
             }
         }
         while let Some((id, timer)) = self.agenda.pop(now) {
@@ -233,10 +233,13 @@ impl Endpoint {
         }
     }
 
-    fn client_failed(&mut self, now: Instant, failed: &Failed) {
+    fn client_failed(&mut self, now: Instant, mut failed: Failed) {
+        if self.again_where_it_moved(now, &mut failed) {
+            return;
+        }
         if !self.trunk_answered(now, failed.id, None) && !self.notify_answered(now, failed.id, None)
         {
-            self.request_failed(now, failed);
+            self.request_failed(now, &failed);
         }
     }
 

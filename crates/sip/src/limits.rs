@@ -58,6 +58,10 @@ pub const PRACKS_MAX: u32 = 256;
 /// three minutes (RFC 3261 §16.6), so a proxy in the way speaks first.
 pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(200);
 
+/// How long a request within a call waits for any response of a phone that has registered from
+/// elsewhere since, before it goes there: with four copies by then, one of which would have come.
+pub const MOVED_PATIENCE: Duration = Duration::from_secs(4);
+
 /// Longest life of an INVITE that got provisional responses only: [`ANSWER_WAIT_MAX`], and 64·T1
 /// for the answer to its CANCEL.
 pub const FINAL_WAIT_MAX: Duration = Duration::from_secs(240);

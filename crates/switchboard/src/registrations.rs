@@ -55,6 +55,8 @@ impl Switchboard {
             flow: Flow { transport, local, remote, connection: None },
             call_id: contact.call_id,
             cseq: contact.cseq,
+            // It says so again when it registers again.
+            instance: None,
             user_agent: contact.user_agent,
         })
     }

@@ -22,6 +22,8 @@ pub struct Binding {
     pub call_id: String,
     /// … and its number: an older one changes nothing.
     pub cseq: u32,
+    /// What the phone calls itself for life, wherever it is (RFC 5626 §4.1).
+    pub instance: Option<String>,
     /// The phone's software, by its own word.
     pub user_agent: Option<String>,
 }

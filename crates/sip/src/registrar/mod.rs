@@ -1,12 +1,14 @@
 //! The registrar: where users can be reached (RFC 3261 §10.3, Path of RFC 3327).
 
 mod binding;
+mod phone;
 mod register;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub use binding::{Binding, Registration};
+pub(crate) use phone::{Likeness, Phone};
 
 use crate::access::Access;
 use crate::agenda::Agenda;

@@ -144,6 +144,8 @@ fn grant(
         return Ok(());
     }
     let agent = arrival.request.headers.text(&HeaderName::UserAgent);
+    let instance = contact.params.value("+sip.instance").filter(|it| it.len() <= PHRASE_BYTES_MAX);
+    let instance = instance.map(str::to_owned);
     bindings.push(Binding {
         contact: contact.uri,
         expires_at: now + Duration::from_secs(u64::from(expires_s)),
@@ -152,6 +154,7 @@ fn grant(
         flow: arrival.source,
         call_id: arrival.call_id.clone(),
         cseq: arrival.cseq.number,
+        instance,
         user_agent: agent.map(|text| text.chars().take(PHRASE_BYTES_MAX / 4).collect()),
     });
     Ok(())

@@ -13,11 +13,11 @@ use crate::endpoint::Endpoint;
 use crate::flow::Flow;
 use crate::limits::CHALLENGES_ANSWERED_MAX;
 use crate::message::{CSeq, HeaderName, Method, Request, Response};
-use crate::transaction::{Challenged, TransactionId};
+use crate::transaction::{Sent, TransactionId};
 
 impl Session {
     /// Whether a request that is challenged is still wanted.
-    fn still_wants(&self, method: &Method, transaction: TransactionId) -> bool {
+    pub(super) fn still_wants(&self, method: &Method, transaction: TransactionId) -> bool {
         match (method, &self.state) {
             (Method::Invite, State::Up(Exchange::OurOffer { invite, .. })) => {
                 *invite == transaction
@@ -46,10 +46,10 @@ impl Endpoint {
         &mut self,
         now: Instant,
         (transaction, id): (TransactionId, SessionId),
-        challenged: Challenged,
+        challenged: Sent,
         (from, response): (&Flow, &Response),
     ) -> bool {
-        let Challenged { mut request, flow, repeated } = challenged;
+        let Sent { mut request, flow, repeated } = challenged;
         let Some(session) = self.sessions.get(&id) else { return false };
         let name = session.origin.trunk().unwrap_or_default();
         let Some(trunk) = self.config.access.trunks.get(name) else { return false };
@@ -111,7 +111,7 @@ impl Endpoint {
 }
 
 /// The same request under another number, and without what is put in anew.
-fn renumbered(mut request: Request, number: u32) -> Request {
+pub(super) fn renumbered(mut request: Request, number: u32) -> Request {
     use HeaderName::{Authorization, ProxyAuthorization, UserAgent, Via};
     request.headers = request.headers.without(&[Via, UserAgent, Authorization, ProxyAuthorization]);
     let cseq = CSeq { number, method: request.method.clone() };

@@ -108,7 +108,9 @@ impl Endpoint {
         let secure = request.is_secure();
         self.appear(&mut request.headers, &flow, appears_as.as_deref(), secure);
         self.show_to_trunk(id, &mut request, &flow);
-        Some(self.send_request(now, request, (flow, by_size), Some(id)))
+        let sent = self.send_request(now, request, (flow, by_size), Some(id));
+        self.hurry_if_moved(now, id, sent);
+        Some(sent)
     }
 
     /// A phone whose connection is gone may have registered along another one since: that is the

@@ -161,6 +161,7 @@ impl Endpoint {
             session.origin = callee.unwrap_or(Origin::Stranger);
             session.showing = account.map(Showing::new);
         }
+        self.know_phone(id);
         self.agenda.set((id, SessionTimer::NoAnswer), now + ANSWER_WAIT_MAX);
         match hop {
             (Host::Name(host), port) if known.is_none() => {

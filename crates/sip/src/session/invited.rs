@@ -64,6 +64,7 @@ impl Endpoint {
             session.peer.learn(&arrival.request.headers);
             session.origin = incoming.origin.clone();
         }
+        self.know_phone(id);
         self.agenda.set((id, SessionTimer::Expires), now + expires(&arrival.request));
         self.agenda.set((id, SessionTimer::Progress), now + PROGRESS_INTERVAL);
         self.outbox.tell(id, SessionEvent::Incoming(Box::new(incoming)));

@@ -17,6 +17,7 @@ mod info;
 mod inquire;
 mod invite;
 mod invited;
+mod moved;
 mod options;
 mod prack;
 mod progress;
@@ -47,6 +48,7 @@ use crate::event::{EndCause, SessionEvent};
 use crate::flow::Flow;
 use crate::locate::Server;
 use crate::message::{ExtraHeaders, HeaderName, Headers, Method, NameAddr, Reason, Uri};
+use crate::registrar::Phone;
 use crate::reply::Pending;
 use crate::session::authorize::Showing;
 use crate::session::prack::Early;
@@ -94,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) opened_with: IpAddr,
     /// Whom we show ourselves as to the other side, if we are asked.
     pub(crate) showing: Option<Showing>,
+    /// The phone of ours that is on the other side, if it is one.
+    pub(crate) phone: Option<Phone>,
     pub(crate) state: State,
     pub(crate) peer: Peer,
     /// The last session description of ours that was agreed on, to be told again by a refresh.
@@ -364,6 +368,7 @@ impl Endpoint {
             origin: Origin::Stranger,
             opened_with: dialog.flow.remote.ip(),
             showing: None,
+            phone: None,
             dialog,
             state,
             peer,
@@ -424,7 +429,7 @@ impl Endpoint {
     pub(crate) fn request_failed(
         &mut self,
         now: Instant,
-        Failed { id: transaction, user, method, failure }: &Failed,
+        Failed { id: transaction, user, method, failure, sent: _ }: &Failed,
     ) {
         let (transaction, failure) = (*transaction, *failure);
         let Some(id) = *user else { return };

@@ -32,7 +32,7 @@ struct Client {
     retreat: Option<(Request, Flow)>,
     interval: Duration,
     user: Option<SessionId>,
-    /// How often it has been sent anew because the one before was challenged.
+    /// How often it has been sent anew, as the one before was challenged or not answered.
     repeated: u8,
     /// The ACK that each fork's 2xx got, by its To tag (RFC 3261 §13.2.2.4 has it repeated).
     acks: BTreeMap<String, (Flow, Vec<u8>)>,
@@ -44,13 +44,13 @@ enum State {
     Other(client::State),
 }
 
-/// A request that is answered 401 or 407.
+/// A request that might have to go out once more: it is challenged, or not answered.
 #[derive(Debug)]
-pub(crate) struct Challenged {
+pub(crate) struct Sent {
     /// As it was sent.
     pub(crate) request: Request,
     pub(crate) flow: Flow,
-    /// How often it has been sent anew for that before.
+    /// How often it has been sent anew before.
     pub(crate) repeated: u8,
 }
 
@@ -66,7 +66,8 @@ pub(crate) enum Heard {
         id: TransactionId,
         user: Option<SessionId>,
         method: Method,
-        challenged: Option<Box<Challenged>>,
+        /// The request, if it is answered 401 or 407.
+        challenged: Option<Box<Sent>>,
     },
 }
 
@@ -86,6 +87,8 @@ pub(crate) struct Failed {
     pub(crate) user: Option<SessionId>,
     pub(crate) method: Method,
     pub(crate) failure: Failure,
+    /// The request, if it is a session's.
+    pub(crate) sent: Option<Box<Sent>>,
 }
 
 impl Clients {
@@ -213,7 +216,7 @@ impl Clients {
             return Heard::Absorbed;
         }
         let (user, status) = (client.user, response.status);
-        let challenged = status.is_challenge().then(|| client.challenged());
+        let challenged = status.is_challenge().then(|| client.sent());
         let reported = match client.state {
             State::Invite(_) if status.is_provisional() => {
                 self.invite(now, outbox, id, client_invite::Input::Provisional, Some(response))
@@ -242,6 +245,8 @@ impl Clients {
         let (id, timer) = self.agenda.pop(now)?;
         let Some(client) = self.alive.get(&id) else { return Some(None) };
         let (user, method) = (client.user, client.key.1.clone());
+        let is_last = matches!(timer, Timer::B | Timer::C | Timer::F);
+        let sent = (is_last && user.is_some()).then(|| client.sent());
         let done = match timer {
             Timer::A => self.invite(now, outbox, id, Invite::TimerA, None),
             Timer::B => self.invite(now, outbox, id, Invite::TimerB, None),
@@ -254,7 +259,8 @@ impl Clients {
             Timer::G | Timer::H | Timer::I | Timer::J | Timer::L => &[],
         };
         let timed_out = done.contains(&Action::TellTimeout);
-        Some(timed_out.then_some(Failed { id, user, method, failure: Failure::TimedOut }))
+        let failure = Failure::TimedOut;
+        Some(timed_out.then_some(Failed { id, user, method, failure, sent }))
     }
 
     /// The transport could not send along that flow.
@@ -278,6 +284,7 @@ impl Clients {
             if self.retreat(now, outbox, id) {
                 continue;
             }
+            let sent = user.and_then(|_| self.alive.get(&id)).map(Client::sent);
             let done = match state {
                 State::Invite(_) => {
                     self.invite(now, outbox, id, client_invite::Input::TransportError, None)
@@ -285,7 +292,8 @@ impl Clients {
                 State::Other(_) => self.other(now, outbox, id, client::Input::TransportError),
             };
             if done.contains(&Action::TellTransport) {
-                failed.push(Failed { id, user, method, failure: Failure::Transport });
+                let failure = Failure::Transport;
+                failed.push(Failed { id, user, method, failure, sent });
             }
         }
         failed
@@ -306,6 +314,16 @@ impl Clients {
     /// The request as it was sent, as long as it has no final response.
     pub(crate) fn request(&self, id: TransactionId) -> Option<(&Request, Flow)> {
         self.alive.get(&id).map(|client| (&client.request, client.flow))
+    }
+
+    /// Waits for the first response no longer than until then.
+    pub(crate) fn hurry(&mut self, id: TransactionId, until: Instant) {
+        let timer = match self.alive.get(&id).map(|client| client.state) {
+            Some(State::Invite(_)) => Timer::B,
+            Some(State::Other(_)) => Timer::F,
+            None => return,
+        };
+        self.agenda.set((id, timer), until);
     }
 
     /// Nobody waits for its response any more.
@@ -440,9 +458,9 @@ impl Clients {
 }
 
 impl Client {
-    fn challenged(&self) -> Box<Challenged> {
+    fn sent(&self) -> Box<Sent> {
         let (request, flow) = (self.request.clone(), self.flow);
-        Box::new(Challenged { request, flow, repeated: self.repeated })
+        Box::new(Sent { request, flow, repeated: self.repeated })
     }
 
     /// Keeps of the request what an ACK is made of: that for a 2xx shows what its INVITE has shown

@@ -11,7 +11,7 @@ mod server_invite;
 mod servers;
 mod timer;
 
-pub(crate) use clients::{Challenged, Clients, Failed, Failure, Heard};
+pub(crate) use clients::{Clients, Failed, Failure, Heard, Sent};
 pub(crate) use servers::{MergeKey, ServerKey, Servers};
 pub(crate) use timer::{T1, T2, TRANSACTION_TIMEOUT, Timer};
 

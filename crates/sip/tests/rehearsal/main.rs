@@ -7,6 +7,7 @@ mod help;
 mod knock;
 mod large;
 mod limits;
+mod moved;
 mod reader;
 mod referral;
 mod registrar;

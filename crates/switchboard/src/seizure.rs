@@ -193,6 +193,7 @@ impl Switchboard {
             headers,
             confidential: self.has_confidential_keys(srtp),
             urgency: self.urgency_of(leg),
+            audio_at: Some(local.address.ip()),
             ..Invite::new(to, from, offer.clone().into_bytes())
         };
         self.trunk_use.count(name).tried += 1;

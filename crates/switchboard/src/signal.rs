@@ -359,7 +359,8 @@ impl Switchboard {
         let from = NameAddr::new("", from);
         let confidential = self.is_confidential(id);
         let invite = Invite::new(to.uri, from, offer);
-        let invite = Invite { headers, flow, behalf, confidential, ..invite };
+        let audio_at = Some(local.address.ip());
+        let invite = Invite { headers, flow, behalf, confidential, audio_at, ..invite };
         match self.sip.invite(now, invite) {
             Ok(session) => {
                 self.legs_by_session.insert(session, id);

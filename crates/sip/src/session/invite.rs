@@ -1,5 +1,6 @@
 //! We call (RFC 3261 §13.2.1), at one address after the other (RFC 3263 §4.3).
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{BySize, Dialling, Heard, SessionError, SessionId, SessionTimer, State};
@@ -57,6 +58,9 @@ pub struct Invite {
     pub confidential: bool,
     /// Whether it is made though there are as many calls as there may be.
     pub urgency: Urgency,
+    /// Where its audio is to come, as the offer says: of a name's servers those of that family are
+    /// tried first, for the others cannot be expected to send there.
+    pub audio_at: Option<IpAddr>,
 }
 
 /// What becomes of a call that gets no further than 100, and that no other server is left for.
@@ -90,6 +94,7 @@ impl Invite {
             headers,
             confidential: false,
             urgency: Urgency::Ordinary,
+            audio_at: None,
         }
     }
 }
@@ -139,7 +144,7 @@ impl Endpoint {
         let Invite { offer, route, callee, behalf, account, patience, path, .. } = invite;
         let (progress_within, stalled) = (invite.progress_within, invite.stalled);
         let (max_forwards, headers) = (invite.max_forwards, invite.headers);
-        let confidential = invite.confidential;
+        let (confidential, audio_at) = (invite.confidential, invite.audio_at);
         let servers = Vec::new();
         let dialling = Dialling {
             route,
@@ -155,6 +160,7 @@ impl Endpoint {
             stalled,
             servers,
             confidential,
+            audio_at,
         };
         let id = self.open_session(dialog, State::Resolving(dialling));
         if let Some(session) = self.sessions.get_mut(&id) {
@@ -230,7 +236,13 @@ impl Endpoint {
             way_is_known
                 || is_open && self.config.flow_to(server.transport, server.address).is_some()
         };
-        dialling.servers = servers.iter().filter(usable).take(TARGETS_MAX).copied().collect();
+        let mut usable: Vec<Server> = servers.iter().filter(usable).copied().collect();
+        if let Some(audio_at) = dialling.audio_at {
+            // The order of each family stays that of the lookup.
+            usable.sort_by_key(|server| server.address.is_ipv4() != audio_at.is_ipv4());
+        }
+        usable.truncate(TARGETS_MAX);
+        dialling.servers = usable;
         if !self.call_next_address(now, id) {
             self.finish(id, EndCause::Unresolved);
         }

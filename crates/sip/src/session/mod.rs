@@ -190,6 +190,8 @@ pub(crate) struct Dialling {
     pub(crate) servers: Vec<Server>,
     /// Whether it goes by TLS or not at all.
     pub(crate) confidential: bool,
+    /// Where its audio is to come.
+    pub(crate) audio_at: Option<IpAddr>,
 }
 
 /// How a call goes that is too large for a datagram (RFC 3261 §18.1.1).

@@ -7,7 +7,10 @@ use sip::access::{Access, Choice, Destination, From, Origin, Pattern, Rewrite, R
 use sip::access::{Template, Trunk};
 use sip::digest::{Account, Algorithm, Challenge, Credentials, Ha1, Password};
 use sip::message::{HeaderName, Message, Request, Uri, parse};
-use sip::{Alive, EndCause, Invite, Output, Reach, Registered, Server, SessionEvent, SessionId};
+use sip::{
+    Alive, Config, EndCause, Endpoint, Invite, Output, Reach, Registered, Server, SessionEvent,
+    SessionId,
+};
 use sip::{Standing, Transport};
 
 use crate::knock::{Knocker, codes, guarded};
@@ -339,6 +342,37 @@ fn sent_to(knocker: &mut Knocker, to: &str, method: &str) -> Vec<Request> {
         Ok(Message::Request(_) | Message::Response(_)) | Err(_) => None,
     };
     requests.filter_map(of_method).collect()
+}
+
+/// What is said by a server of IPv6 is not heard at an address of IPv4.
+#[test]
+fn of_a_names_servers_those_of_the_offers_family_are_tried_first() {
+    let (v4, v6) = ("10.0.0.1:5060", "[2001:db8::1]:5060");
+    for (audio_at, first) in [
+        (Some("10.0.0.1"), "198.51.100.1:5060"),
+        (Some("2001:db8::1"), "[2001:db8::9]:5060"),
+        (None, "[2001:db8::9]:5060"),
+    ] {
+        let mut knocker = Knocker::at(with_trunk());
+        let listeners = [v4, v6].map(|at| (Transport::Udp, at.parse().expect("an address")));
+        let config = Config { access: with_trunk(), ..Config::new(listeners.to_vec()) };
+        knocker.world.nodes[0].endpoint = Endpoint::new(config, 7);
+        let to = "sip:0044123@carrier.example".parse().expect("uri");
+        let from = "<sip:alice@10.0.0.1>".parse().expect("address");
+        let audio_at = audio_at.map(|at| at.parse().expect("an address"));
+        let invite = Invite { audio_at, ..Invite::new(to, from, b"offer".to_vec()) };
+        let now = knocker.world.now;
+        let endpoint = &mut knocker.world.nodes[0].endpoint;
+        endpoint.invite(now, invite).expect("a way");
+        let Some(Output::Resolve { id, .. }) = endpoint.poll() else { panic!("a lookup") };
+        let servers = ["[2001:db8::9]:5060", TRUNK, BACKUP].map(|at| Server {
+            transport: Transport::Udp,
+            address: at.parse().expect("an address"),
+        });
+        endpoint.resolved(now, id, &servers);
+        knocker.world.wake(0);
+        assert_eq!(knocker.world.caught[0].0.remote.to_string(), first);
+    }
 }
 
 /// RFC 3263 section 4.3: a server that does not answer is as good as one that says 503.

@@ -1,14 +1,16 @@
 //! SIGHUP: what is read anew while calls go on, and what is not.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use api::Doors;
+use sip::Transport;
 use tokio::sync::watch;
 
 use crate::config::{Config, ConfigError};
 use crate::log::Logging;
 use crate::prompts::{Prompts, Written};
-use crate::server::{doors, house_rules};
+use crate::server::{doors, house_rules, tell_of_open_keys};
 use crate::shard::Inlet;
 
 /// What is told of a configuration that is read anew.
@@ -21,6 +23,8 @@ pub(crate) struct Reload<R> {
     inlet: Inlet,
     certificates: Option<gateway::Certificates>,
     doors: watch::Sender<Doors>,
+    drain_s: watch::Sender<u32>,
+    listeners: Vec<(Transport, SocketAddr)>,
     logging: Logging,
 }
 
@@ -29,6 +33,10 @@ pub(crate) struct Takers {
     pub(crate) inlet: Inlet,
     pub(crate) certificates: Option<gateway::Certificates>,
     pub(crate) doors: watch::Sender<Doors>,
+    /// How long calls may go on when the server is asked to end \[s\].
+    pub(crate) drain_s: watch::Sender<u32>,
+    /// Where SIP is taken, of which it depends who may read keys.
+    pub(crate) listeners: Vec<(Transport, SocketAddr)>,
     pub(crate) logging: Logging,
 }
 
@@ -37,9 +45,19 @@ where
     R: Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
 {
     pub(crate) fn new(read: R, began: Config, takers: Takers) -> Reload<R> {
-        let Takers { inlet, certificates, doors, logging } = takers;
+        let Takers { inlet, certificates, doors, drain_s, listeners, logging } = takers;
         let prompts = Prompts::written(began.prompts.folder.as_deref());
-        Reload { read: Arc::new(read), began, prompts, inlet, certificates, doors, logging }
+        Reload {
+            read: Arc::new(read),
+            began,
+            prompts,
+            inlet,
+            certificates,
+            doors,
+            drain_s,
+            listeners,
+            logging,
+        }
     }
 
     /// SIGHUP is how those who renew certificates tell a server, and how an admin tells it that
@@ -75,13 +93,15 @@ where
                 return;
             }
         };
+        tell_of_open_keys(&rules, &self.listeners);
         self.inlet.rules(rules).await;
+        self.drain_s.send_replace(config.drain_s);
         self.doors.send_replace(doors(&config));
         if let Err(error) = self.logging.filter(&config.log) {
             tracing::warn!(error, "what is logged stays as it was");
         }
         tracing::info!(
-            "users, networks, trunks, routes, tokens, rooms and profiles were read anew"
+            "users, networks, trunks, routes, tokens, SRTP, rooms and profiles were read anew"
         );
         let mut late = sections(&self.began, &config);
         if prompts.is_some_and(|prompts| prompts != self.prompts) {
@@ -117,7 +137,7 @@ fn sections(began: &Config, now: &Config) -> Vec<&'static str> {
         advertised,
         session_expires_s,
         rtp_timeouts,
-        drain_s,
+        drain_s: _,
         http_names: _,
         http_trusted: _,
         http_proxies: _,
@@ -126,9 +146,9 @@ fn sections(began: &Config, now: &Config) -> Vec<&'static str> {
         profiles: _,
         prompts: _,
         trunk_audio: _,
-        srtp,
+        srtp: _,
         srtp_by_user: _,
-        srtp_keys,
+        srtp_keys: _,
         room: _,
         rooms: _,
     } = began;
@@ -145,9 +165,6 @@ fn sections(began: &Config, now: &Config) -> Vec<&'static str> {
         ("session_expires_s", *session_expires_s != now.session_expires_s),
         ("rtp_timeout_s", rtp_timeouts.talking_s != now.rtp_timeouts.talking_s),
         ("rtp_timeout_hold_s", rtp_timeouts.held_s != now.rtp_timeouts.held_s),
-        ("drain_s", *drain_s != now.drain_s),
-        ("srtp", *srtp != now.srtp),
-        ("srtp_keys", *srtp_keys != now.srtp_keys),
     ];
     changed.into_iter().filter(|(_, is_other)| *is_other).map(|(name, _)| name).collect()
 }
@@ -183,9 +200,6 @@ mod tests {
             ("session_expires_s = 95", "session_expires_s"),
             ("rtp_timeout_s = 95", "rtp_timeout_s"),
             ("rtp_timeout_hold_s = 95", "rtp_timeout_hold_s"),
-            ("drain_s = 95", "drain_s"),
-            ("srtp = \"required\"", "srtp"),
-            ("srtp_keys = \"any\"", "srtp_keys"),
         ] {
             assert_eq!(sections(&began, &config(&path, text)), [name], "{text}");
         }
@@ -194,6 +208,9 @@ mod tests {
             "http_names = [\"a\"]",
             "http_trusted = [\"10.0.0.0/8\"]",
             "http_proxies = [\"10.0.0.0/8\"]",
+            "drain_s = 95",
+            "srtp = \"required\"",
+            "srtp_keys = \"any\"",
             "[room]\nrecord = true",
             "[trunks.a]\nproxy = \"sip:a\"",
         ] {

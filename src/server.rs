@@ -59,8 +59,9 @@ pub async fn serve(
     let (report, reports) = mpsc::unbounded_channel();
     let prompts = Prompts::load(config.prompts.folder.as_deref())?;
     let workers = Arc::new(start_workers(&config, &prompts, report)?);
-    let board = board_config(&config, &prompts, &gateway)?;
-    tell_of_open_keys(&board, gateway.listeners());
+    let rules = house_rules(&config)?;
+    tell_of_open_keys(&rules, gateway.listeners());
+    let board = board_config(&config, rules, &prompts, &gateway)?;
     let mut board = switchboard::Switchboard::new(board, seed());
     board.restore(Instant::now(), registered);
     board.watch_trunks(Instant::now());
@@ -88,7 +89,10 @@ pub async fn serve(
     };
     let web = tokio::spawn(api::serve(http, pages, held, until_stopped));
     let certificates = config.tls.is_some().then(|| gateway.certificates());
-    let takers = Takers { inlet: inlet.clone(), certificates, doors, logging };
+    let (drain_s, drains_for_s) = watch::channel(config.drain_s);
+    let listeners = gateway.listeners().to_vec();
+    let inlet_of_rules = inlet.clone();
+    let takers = Takers { inlet: inlet_of_rules, listeners, certificates, doors, drain_s, logging };
     tokio::spawn(Reload::new(read, config.clone(), takers).on_hangup());
     let ways = welcome(&config, gateway.listeners(), http_address);
     let shells = Shells {
@@ -114,7 +118,7 @@ pub async fn serve(
     phase.send_replace(Phase::Draining);
     match wish {
         Wish::Drain => {
-            let most = Duration::from_secs(config.drain_s.into());
+            let most = Duration::from_secs((*drains_for_s.borrow()).into());
             tracing::info!(?most, "taking no more calls, and waiting for those that are up");
             inlet.drain(Instant::now() + most).await;
         }
@@ -212,6 +216,8 @@ pub(crate) fn house_rules(config: &Config) -> Result<HouseRules, ConfigError> {
     Ok(HouseRules {
         access: config.access.clone(),
         trunk_audio: config.trunk_audio.clone(),
+        srtp: config.srtp,
+        srtp_keys: config.srtp_keys,
         srtp_by_user: config.srtp_by_user.clone(),
         rooms,
         callers: callers.collect(),
@@ -221,11 +227,12 @@ pub(crate) fn house_rules(config: &Config) -> Result<HouseRules, ConfigError> {
 
 fn board_config(
     config: &Config,
+    rules: HouseRules,
     prompts: &Prompts,
     gateway: &Gateway,
 ) -> Result<switchboard::Config> {
-    let rules = house_rules(config)?;
-    let HouseRules { access, srtp_by_user, trunk_audio, rooms, callers, any_room } = rules;
+    let HouseRules { access, srtp, srtp_keys, srtp_by_user, .. } = rules;
+    let HouseRules { trunk_audio, rooms, callers, any_room, .. } = rules;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the system has no randomness for keys")?;
     Ok(switchboard::Config {
@@ -242,25 +249,25 @@ fn board_config(
         trunk_audio,
         rtp_timeouts: config.rtp_timeouts,
         any_room,
-        srtp: SrtpRules { any: config.srtp, users: srtp_by_user, keys: config.srtp_keys, secret },
+        srtp: SrtpRules { any: srtp, users: srtp_by_user, keys: srtp_keys, secret },
         started: Instant::now(),
         started_ms: unix_ms(),
     })
 }
 
 /// Keys travel in the signalling (RFC 4568 section 8.2): who reads that can listen.
-fn tell_of_open_keys(board: &switchboard::Config, listeners: &[(Transport, SocketAddr)]) {
+pub(crate) fn tell_of_open_keys(rules: &HouseRules, listeners: &[(Transport, SocketAddr)]) {
     let is_open = |transport: &Transport| match transport {
         Transport::Udp | Transport::Tcp | Transport::Ws => true,
         Transport::Tls | Transport::Wss => false,
     };
-    if board.needs_tls_for_keys() && listeners.iter().all(|(kind, _)| is_open(kind)) {
+    if rules.needs_tls_for_keys() && listeners.iter().all(|(kind, _)| is_open(kind)) {
         tracing::warn!(
             "SRTP is required, its keys go by TLS only, and there is no TLS: calls that need it \
              are refused unless srtp_keys = \"any\""
         );
     }
-    if board.tells_keys_openly() && listeners.iter().any(|(kind, _)| is_open(kind)) {
+    if rules.tells_keys_openly() && listeners.iter().any(|(kind, _)| is_open(kind)) {
         tracing::warn!(
             "SRTP is required, and SIP is taken without TLS: its keys can be read there"
         );

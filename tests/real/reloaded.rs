@@ -48,21 +48,24 @@ fn what_is_taken_at_a_start_only_is_named_in_one_line_and_what_is_logged_is_take
     let sounds = folder.join("sounds");
     std::fs::create_dir(&sounds).unwrap();
     let prompts = format!("[prompts]\nfolder = \"{}\"\n", sounds.display());
-    let path = write(&folder, &format!("drain_s = 5\n{prompts}"));
+    let path = write(&folder, &format!("session_expires_s = 1800\n{prompts}"));
     let server = Server::start(&["--rtp-ports", "63360-63379", "--config", &path]);
     hang_up(&server, 1);
     assert!(!server.log().contains("needs a restart"), "nothing is another");
 
     std::fs::copy("fixtures/audio/prompts/en/joining.wav", sounds.join("music.wav")).unwrap();
-    write(&folder, &format!("drain_s = 7\nsrtp = \"off\"\nlog = \"debug\"\n{prompts}"));
+    write(
+        &folder,
+        &format!("session_expires_s = 95\nrtp_timeout_s = 7\nlog = \"debug\"\n{prompts}"),
+    );
     hang_up(&server, 2);
-    let told = "needs a restart: drain_s, srtp, prompts";
+    let told = "needs a restart: session_expires_s, rtp_timeout_s, prompts";
     until("what needs a restart", || server.log().contains(told).then_some(()));
     // What is not SIP is told at that level.
     drop(std::net::TcpStream::connect(server.sip).unwrap());
     until("more of a log", || server.log().contains("connection ended").then_some(()));
 
-    write(&folder, &format!("drain_s = 5\nlog = \"info,=,\"\n{prompts}"));
+    write(&folder, &format!("session_expires_s = 1800\nlog = \"info,=,\"\n{prompts}"));
     hang_up(&server, 3);
     until("a complaint", || server.log().contains("logged stays as it was").then_some(()));
 }

@@ -91,6 +91,22 @@ fn calls_that_go_on_for_longer_than_they_may_are_ended_with_bye() {
 }
 
 #[test]
+fn how_long_calls_may_go_on_is_what_the_file_said_last() {
+    let _machine = shared_machine();
+    let folder = Folder::new();
+    let mut server = draining(&folder, 60, "64900-64999");
+    let lines = two_phones(&server);
+    std::fs::write(folder.join("convoke.toml"), "drain_s = 1\n").unwrap();
+    signal(&server.process, "HUP");
+    until("rules that were read anew", || server.log().contains("read anew").then_some(()));
+    let asked = Instant::now();
+    signal(&server.process, "TERM");
+    assert_eq!(ended("the server", &mut server.process).code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(lines.iter().all(|line| line.wire().requests == ["BYE"]));
+}
+
+#[test]
 fn asked_to_end_once_more_it_ends_all_calls_at_once() {
     let _machine = shared_machine();
     let folder = Folder::new();

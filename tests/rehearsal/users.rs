@@ -130,7 +130,9 @@ fn a_user_that_is_no_more_stays_in_its_call_and_is_not_reached_again() {
     let any_room = Room { record: false, recording_rate, parties_max, profile: call::open() };
     let (srtp_by_user, rooms, callers) = Default::default();
     let trunk_audio = std::collections::BTreeMap::new();
-    let rules = HouseRules { access, srtp_by_user, trunk_audio, rooms, callers, any_room };
+    let (srtp, srtp_keys) = Default::default();
+    let rules =
+        HouseRules { access, srtp, srtp_keys, srtp_by_user, trunk_audio, rooms, callers, any_room };
     world.board.handle(world.now, Input::Rules(Box::new(rules)));
     world.drain();
     let heard = world.listen();

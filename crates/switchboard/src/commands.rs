@@ -300,6 +300,8 @@ mod tests {
         let before = invite(&mut board, 1, "before").conference;
         let rules = HouseRules {
             access: board.sip.access().clone(),
+            srtp: Default::default(),
+            srtp_keys: Default::default(),
             srtp_by_user: BTreeMap::new(),
             trunk_audio: BTreeMap::new(),
             rooms: BTreeMap::new(),

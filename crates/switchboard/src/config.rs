@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::prompt::Catalogue;
-use model::{ConferenceName, Profile, SrtpPolicy, TapRate};
+use model::{ConferenceName, Profile, SrtpKeys, SrtpPolicy, TapRate};
 use sip::access::Access;
 
 use crate::audio::TrunkAudio;
@@ -47,6 +47,10 @@ pub struct HouseRules {
     pub access: Access,
     /// What is agreed on with trunks, by their names, where it is not what is agreed on with all.
     pub trunk_audio: BTreeMap<String, TrunkAudio>,
+    /// Who must have SRTP that is not named otherwise.
+    pub srtp: SrtpPolicy,
+    /// Along which signalling its keys come and go.
+    pub srtp_keys: SrtpKeys,
     /// Users whose SRTP is not everybody's.
     pub srtp_by_user: BTreeMap<String, SrtpPolicy>,
     /// Rooms with settings of their own.

@@ -10,7 +10,7 @@ use sip::{Incoming, SessionError};
 use wire::sdp::{Description, Keys, Local, Negotiated, Protected, Srtp};
 use wire::srtp::{MasterKey, Suite};
 
-use crate::config::Config;
+use crate::config::HouseRules;
 use crate::limits::KEYS_TOLD_EVERY;
 use crate::switchboard::{Output, Switchboard};
 use crate::way::{KnownAs, Way};
@@ -36,24 +36,24 @@ impl fmt::Debug for SrtpRules {
     }
 }
 
-impl Config {
+impl HouseRules {
     /// Whether somebody must have SRTP whose keys go by TLS only.
     #[must_use]
     pub fn needs_tls_for_keys(&self) -> bool {
-        self.srtp.keys == SrtpKeys::Secure && self.requires_srtp()
+        self.srtp_keys == SrtpKeys::Secure && self.requires_srtp()
     }
 
     /// Whether somebody must have SRTP whose keys may be read on their way.
     #[must_use]
     pub fn tells_keys_openly(&self) -> bool {
-        self.srtp.keys == SrtpKeys::Any && self.requires_srtp()
+        self.srtp_keys == SrtpKeys::Any && self.requires_srtp()
     }
 
     /// Whether anybody must have SRTP.
     fn requires_srtp(&self) -> bool {
-        let of_users = self.srtp.users.values();
+        let of_users = self.srtp_by_user.values();
         let of_trunks = self.trunk_audio.values().filter_map(|audio| audio.srtp.as_ref());
-        let mut all = of_users.chain(of_trunks).chain([&self.srtp.any]);
+        let mut all = of_users.chain(of_trunks).chain([&self.srtp]);
         all.any(|policy| *policy == SrtpPolicy::Required)
     }
 }

@@ -338,9 +338,11 @@ impl Switchboard {
     }
 
     fn rule_anew(&mut self, now: Instant, rules: HouseRules) {
-        let HouseRules { access, srtp_by_user, trunk_audio, rooms, callers, any_room } = rules;
+        let HouseRules { access, srtp, srtp_keys, srtp_by_user, .. } = rules;
+        let HouseRules { trunk_audio, rooms, callers, any_room, .. } = rules;
         self.sip.admit_by(now, access);
         self.config.trunk_audio = trunk_audio;
+        (self.config.srtp.any, self.config.srtp.keys) = (srtp, srtp_keys);
         self.config.srtp.users = srtp_by_user;
         self.config.rooms = rooms;
         self.config.callers = callers;

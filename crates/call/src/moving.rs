@@ -76,12 +76,13 @@ impl Conference {
         let cause = Cause { by: Author::Party(party), command: Some(command), now_ms };
         let going = self.parties.iter().filter(|other| other.id != party && goes_along(other));
         let movers: Vec<Mover> = going.filter_map(mover).collect();
-        // Two who consult each other both go: neither has left the other behind.
+        // Two who consult each other both go, or one takes the other along: neither has left the
+        // other behind.
         let goes = |id: PartyId| movers.iter().any(|mover| mover.party.id == id);
         let (together, others): (Vec<_>, _) = self
             .consultations
             .drain(..)
-            .partition(|consultation| goes(consultation.agent) && goes(consultation.expert));
+            .partition(|talk| goes(talk.agent) && (goes(talk.expert) || talk.expert == party));
         self.consultations = others;
         for Consultation { agent, expert, .. } in together {
             self.tell(cause, EventKind::ConsultEnded { party: agent, with: expert });

@@ -1,7 +1,7 @@
 //! Somebody goes over from one conference to another in place of who leaves both.
 
 use crate::scripts::Script;
-use crate::stage::{Stage, colleague};
+use crate::stage::{Stage, colleague, profile};
 use call::{LegChange, Mover, Party, Stance, Video};
 use model::command::Newcomer;
 use model::profile::Consulted;
@@ -224,4 +224,26 @@ fn from_any_moment_of_any_script_a_company_goes_over_and_every_leg_has_one_end()
         entered.audiences_see_what_they_may();
     }
     assert!(moved > SCRIPTS / 20, "{moved} of {SCRIPTS}");
+}
+
+/// Where who consults lets the consulted one go when it leaves, who takes it along is gone before
+/// its own turn.
+#[test]
+fn who_is_consulted_may_take_its_consulter_along() {
+    for consulted in [Consulted::TakesOver, Consulted::Leaves] {
+        let mut rules = profile("helpdesk3");
+        rules.leaving.consulted = consulted;
+        let mut from = Stage::with(rules, false);
+        from.customer();
+        let agent = from.agent("A");
+        let expert = from.consults(agent, "E");
+        from.answer(expert);
+        let movers = from.conference.let_go(from.now_ms, COMMAND, expert);
+        assert_eq!(movers.len(), 2, "{consulted:?}");
+        for mover in &movers {
+            from.legs.remove(&mover.leg());
+        }
+        from.drain();
+        assert!(from.over && from.legs.is_empty(), "{consulted:?}: {:?}", from.legs);
+    }
 }

@@ -46,6 +46,8 @@ pub(crate) enum Stage {
         session: SessionId,
         /// What media was told then.
         connection: Box<Connection>,
+        /// What it has changed that to since, by an offer of its own.
+        renewed: Option<Box<(Local, Negotiated)>>,
     },
     /// Agreed.
     Up {

@@ -127,7 +127,7 @@ impl Switchboard {
         }
     }
 
-    fn reject(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
+    pub(crate) fn reject(&mut self, now: Instant, session: SessionId, refusal: Refusal) {
         let status = StatusCode::new(refusal.sip_status())
             .expect("the refusals' table holds SIP statuses, which a test of it asserts");
         // The usual phrase of its status says nothing that helps.
@@ -395,7 +395,13 @@ impl Switchboard {
 
     /// Answers 200 with a description. False if the far end took its request back in the same
     /// instant: that is on its way here, and closes what is to be closed, so nothing is agreed on.
-    fn accept(&mut self, now: Instant, session: SessionId, leg: LegId, sdp: String) -> bool {
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: LegId,
+        sdp: String,
+    ) -> bool {
         let accepted = self.sip.accept(now, session, sdp.clone().into_bytes()).is_ok();
         if accepted && let Some(leg) = self.legs.get_mut(&leg) {
             leg.said = sdp;
@@ -413,7 +419,10 @@ impl Switchboard {
                 let local = (**local).clone();
                 self.take_answer(now, id, local, &sdp);
             }
-            (Stage::Offered(_) | Stage::Early { .. }, None) => self.lose(now, id),
+            (Stage::Offered(_) | Stage::Early { .. }, None) => match self.agreed_early(id) {
+                Some((local, negotiated)) => self.agreed(now, id, local, negotiated),
+                None => self.lose(now, id),
+            },
             (Stage::Up { .. } | Stage::Opening(_), _) => {}
         }
     }
@@ -484,6 +493,11 @@ impl Switchboard {
 
     /// The far end wants to change what was agreed, or asks what we would offer.
     fn reoffer(&mut self, now: Instant, session: SessionId, id: LegId, sdp: Option<Vec<u8>>) {
+        if let Some(sdp) = &sdp
+            && self.early_offer(now, (session, id), sdp)
+        {
+            return;
+        }
         let Leg { stage: Stage::Up { local, .. }, said: before_said, .. } = &self.legs[&id] else {
             return self.reject(now, session, Refusal::WrongState);
         };

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::early::settle_offer;
 use super::progress::{Afterwards, Progress};
 use super::{Answered, Closing, Exchange, SessionError, SessionId, SessionTimer, State};
 use crate::endpoint::Endpoint;
@@ -11,7 +12,8 @@ use crate::reply::Pending;
 use crate::transaction::{T1, T2, TRANSACTION_TIMEOUT};
 
 impl Endpoint {
-    /// Answers what waits — the INVITE of an incoming session, a re-INVITE or an UPDATE — with 200.
+    /// Answers what waits — the INVITE of an incoming session, a re-INVITE or an UPDATE, also one
+    /// that came before our call was answered — with 200.
     /// `sdp` is the answer; for an INVITE without an offer it is our offer, and the answer comes
     /// with [`crate::SessionEvent::Established`] or [`crate::SessionEvent::Reanswered`].
     ///
@@ -42,7 +44,14 @@ impl Endpoint {
                 (invite.clone(), true)
             }
             State::Up(Exchange::TheirOffer(pending)) => (pending.clone(), false),
-            State::Up(_) | State::Resolving(_) | State::Calling { .. } | State::Closing(_) => {
+            State::Calling { early, .. } => {
+                let offer = settle_offer(early, told.as_deref());
+                let pending = offer.ok_or(SessionError::NothingPending)?;
+                let response = self.response_to(&pending, StatusCode::OK, None, told);
+                self.respond(now, &pending, &response);
+                return Ok(());
+            }
+            State::Up(_) | State::Resolving(_) | State::Closing(_) => {
                 return Err(SessionError::NothingPending);
             }
         };

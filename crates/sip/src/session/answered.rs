@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use super::early::{Agreed, settle_offer};
+use super::prack::Early;
 use super::{Closing, Exchange, SessionId, SessionTimer, State};
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
@@ -61,6 +63,7 @@ impl Endpoint {
     ) {
         let status = response.status;
         let sdp = description(&response.headers, &response.body).ok().flatten();
+        let sdp = sdp.filter(|_| self.counts(id, response));
         if status == StatusCode::TRYING {
             return;
         }
@@ -72,8 +75,10 @@ impl Endpoint {
             return;
         }
         if status.is_success() {
-            let early = self.confirm(invite, id, flow, response);
-            let sdp = sdp.or(early);
+            let sdp = match self.confirm(invite, id, flow, response) {
+                Agreed::Nothing | Agreed::Renewed => sdp,
+                Agreed::Answer(early) => sdp.or(Some(early)),
+            };
             self.interval_told(now, id, &response.headers);
             return self.outbox.tell(id, SessionEvent::Established { sdp });
         }
@@ -118,36 +123,42 @@ impl Endpoint {
         }
     }
 
-    /// The dialog is there: ACK. Returns the answer that came before, if one did.
+    /// The dialog is there: ACK. Returns what was agreed on before.
     fn confirm(
         &mut self,
         invite: TransactionId,
         id: SessionId,
         flow: Flow,
         response: &Response,
-    ) -> Option<Vec<u8>> {
+    ) -> Agreed {
         let cseq = self.invite_cseq(invite);
-        let session = self.sessions.get_mut(&id)?;
-        let mut answer = None;
+        let to = response.headers.text(&HeaderName::To).and_then(|to| to.parse::<NameAddr>().ok());
+        let tag = to.as_ref().and_then(NameAddr::tag);
+        self.forget_early_offers(id, |early| !early.dialog.is_with(tag));
+        let Some(session) = self.sessions.get_mut(&id) else { return Agreed::Nothing };
+        let (mut agreed, mut exchange) = (Agreed::Nothing, Exchange::Settled);
         session.dialog.confirm(response, flow);
         session.peer.learn(&response.headers);
         if let Some(showing) = &mut session.showing {
             showing.accepted();
         }
-        if let State::Calling { early, dialling, .. } = &session.state {
+        if let State::Calling { early, dialling, .. } = &mut session.state {
             let tag = session.dialog.remote.tag();
-            let early = early.iter().find(|early| early.dialog.is_with(tag));
-            session.dialog.remote_cseq = early.and_then(|early| early.dialog.remote_cseq);
-            answer = early.and_then(|early| early.answer.clone());
-            session.said = Some(dialling.offer.clone());
+            let its = early.iter().find(|early| early.dialog.is_with(tag));
+            session.dialog.remote_cseq = its.and_then(|early| early.dialog.remote_cseq);
+            agreed = its.map_or(Agreed::Nothing, Early::agreed);
+            session.said = its.and_then(Early::said).or(Some(dialling.offer.clone()));
+            if let Some(pending) = settle_offer(early, None) {
+                exchange = Exchange::TheirOffer(pending);
+            }
         }
         if !session.is_closing() {
-            session.state = State::Up(Exchange::Settled);
+            session.state = State::Up(exchange);
         }
         let (dialog, cseq) = (session.dialog.clone(), cseq.unwrap_or(session.dialog.local_cseq));
         self.agenda.clear((id, SessionTimer::NoAnswer));
         self.acknowledge(invite, cseq, &dialog);
-        answer
+        agreed
     }
 
     /// A 2xx that nobody wants: the dialog it opens is acknowledged and ended (§13.2.2.4).

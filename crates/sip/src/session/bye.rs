@@ -13,6 +13,7 @@ impl Endpoint {
     /// Theirs: answered 200, and what still waits for an answer 487 (§15.1.2).
     pub(super) fn receive_bye(&mut self, now: Instant, id: SessionId, arrival: &Arrival) {
         self.answer_in_dialog(now, arrival, StatusCode::OK);
+        self.forget_early_offers(id, |early| early.dialog.is_with(arrival.from.tag()));
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match &mut session.state {
             // It must not before it has answered (§15), but one whose 2xx was lost all the time

@@ -354,6 +354,7 @@ impl Endpoint {
         attach(&mut request.headers, &mut request.body, dialling.offer.clone());
         let invite = self.send_request(now, request, (flow, dialling.by_size), Some(id));
         self.agenda.set((id, SessionTimer::NoAnswer), now + dialling.patience);
+        self.forget_early_offers(id, |_| true);
         if let Some(session) = self.sessions.get_mut(&id) {
             let early = Vec::new();
             session.state = State::Calling { dialling, invite, heard: Heard::Nothing, early };

@@ -12,6 +12,7 @@ mod bye;
 mod cancel;
 mod challenged;
 mod compose;
+pub(crate) mod early;
 mod end;
 mod info;
 mod inquire;
@@ -385,6 +386,7 @@ impl Endpoint {
 
     /// Tells the user that a session is over while its signalling goes on. Only once.
     pub(crate) fn close(&mut self, id: SessionId, cause: EndCause, closing: Closing) {
+        self.forget_early_offers(id, |_| true);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if !session.is_closing() {
             self.outbox.tell(id, SessionEvent::Ended { cause });
@@ -394,6 +396,7 @@ impl Endpoint {
 
     /// Forgets a session, and tells the user that it is over if that is news.
     pub(crate) fn finish(&mut self, id: SessionId, cause: EndCause) {
+        self.forget_early_offers(id, |_| true);
         let Some(session) = self.sessions.remove(&id) else { return };
         if !session.is_closing() {
             self.outbox.tell(id, SessionEvent::Ended { cause });

@@ -10,6 +10,7 @@ use crate::flow::Flow;
 use crate::inspect::description;
 use crate::limits::{FORKS_MAX, PRACKS_MAX};
 use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Response, StatusCode};
+use crate::session::early::EarlyExchange;
 use crate::session::timer::has_option;
 use crate::transaction::TransactionId;
 
@@ -25,6 +26,7 @@ pub(crate) struct Early {
     /// The session description that it sent first: the answer, if its 2xx has none (RFC 3261
     /// §13.2.1).
     pub(crate) answer: Option<Vec<u8>>,
+    pub(crate) exchange: EarlyExchange,
 }
 
 impl Endpoint {
@@ -96,6 +98,10 @@ impl Endpoint {
         let early = session.and_then(|session| early_of(session, flow, response));
         if let (Some(early), Some(sdp)) = (early, sdp) {
             early.answer.get_or_insert(sdp);
+            let is_reliable = has_option(&response.headers, &HeaderName::Require, "100rel");
+            if is_reliable && matches!(early.exchange, EarlyExchange::Open) {
+                early.exchange = EarlyExchange::Settled { said: None };
+            }
         }
     }
 
@@ -123,7 +129,13 @@ fn early_of<'a>(
         None => {
             let mut dialog = session.dialog.clone();
             dialog.confirm(response, flow);
-            early.push(Early { dialog, rseq: 0, acknowledged: 0, answer: None });
+            early.push(Early {
+                dialog,
+                rseq: 0,
+                acknowledged: 0,
+                answer: None,
+                exchange: EarlyExchange::Open,
+            });
             early.len() - 1
         }
     };

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::early::settle_offer;
 use super::{Exchange, SessionError, SessionId, State};
 use crate::endpoint::Endpoint;
 use crate::event::EndCause;
@@ -26,11 +27,15 @@ impl Endpoint {
         if status.code() < 300 {
             return Err(SessionError::BadStatus);
         }
-        let session = self.sessions.get(&id).ok_or(SessionError::Unknown)?;
-        let (pending, opening) = match &session.state {
-            State::Invited { invite, .. } => (invite.clone(), true),
-            State::Up(Exchange::TheirOffer(pending)) => (pending.clone(), false),
-            State::Up(_) | State::Resolving(_) | State::Calling { .. } | State::Closing(_) => {
+        let session = self.sessions.get_mut(&id).ok_or(SessionError::Unknown)?;
+        let (pending, rejected) = match &mut session.state {
+            State::Invited { invite, .. } => (invite.clone(), Rejected::Call),
+            State::Up(Exchange::TheirOffer(pending)) => (pending.clone(), Rejected::Offer),
+            State::Calling { early, .. } => {
+                let offer = settle_offer(early, None);
+                (offer.ok_or(SessionError::NothingPending)?, Rejected::EarlyOffer)
+            }
+            State::Up(_) | State::Resolving(_) | State::Closing(_) => {
                 return Err(SessionError::NothingPending);
             }
         };
@@ -41,11 +46,23 @@ impl Endpoint {
             response.headers.push(HeaderName::RetryAfter, seconds.to_string());
         }
         self.respond(now, &pending, &response);
-        if opening {
-            self.finish(id, EndCause::LocalEnd);
-        } else if let Some(session) = self.sessions.get_mut(&id) {
-            session.state = State::Up(Exchange::Settled);
+        match rejected {
+            Rejected::Call => self.finish(id, EndCause::LocalEnd),
+            Rejected::Offer => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.state = State::Up(Exchange::Settled);
+                }
+            }
+            // It is taken out already, and the call goes on.
+            Rejected::EarlyOffer => {}
         }
         Ok(())
     }
+}
+
+/// What was refused.
+enum Rejected {
+    Call,
+    Offer,
+    EarlyOffer,
 }

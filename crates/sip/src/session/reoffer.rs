@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::early::{keep_offer, may_offer};
 use super::timer::Asked;
 use super::{Exchange, Purpose, SessionId, SessionTimer, State};
 use crate::arrival::Arrival;
@@ -38,7 +39,17 @@ impl Endpoint {
                 let busy = Refusal::of(StatusCode::SERVER_INTERNAL_ERROR);
                 Some(busy.with(HeaderName::RetryAfter, retry_after_s.to_string()))
             }
-            // RFC 3311 §5.2: ours, in the INVITE, is not answered for good.
+            State::Calling { early, .. } if !invites => {
+                may_offer(early, arrival.from.tag()).err().map(|status| {
+                    let refusal = Refusal::of(status);
+                    match status {
+                        StatusCode::SERVER_INTERNAL_ERROR => {
+                            refusal.with(HeaderName::RetryAfter, retry_after_s.to_string())
+                        }
+                        _ => refusal,
+                    }
+                })
+            }
             State::Calling { .. } => Some(Refusal::of(StatusCode::REQUEST_PENDING)),
             State::Resolving(_) | State::Closing(_) => {
                 Some(Refusal::of(StatusCode::CALL_DOES_NOT_EXIST))
@@ -80,6 +91,10 @@ impl Endpoint {
             self.respond(now, &pending, &trying);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let State::Calling { early, .. } = &mut session.state {
+            keep_offer(early, arrival.from.tag(), pending);
+            return self.outbox.tell(id, SessionEvent::Reoffer { sdp });
+        }
         let before =
             std::mem::replace(&mut session.state, State::Up(Exchange::TheirOffer(pending)));
         if let State::Up(Exchange::BackingOff { purpose, .. }) = before {

@@ -348,7 +348,7 @@ impl Servers {
         }
     }
 
-    fn forget(&mut self, id: TransactionId) {
+    pub(crate) fn forget(&mut self, id: TransactionId) {
         self.keep(id, Box::default());
         let Some(server) = self.alive.remove(&id) else { return };
         self.ids.remove(&server.key);

@@ -12,6 +12,7 @@ mod reader;
 mod referral;
 mod registrar;
 mod reliable;
+mod renewed;
 mod states;
 mod storm;
 mod stranger;

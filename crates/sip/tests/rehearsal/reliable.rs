@@ -128,7 +128,12 @@ fn without_the_callers_consent_nothing_is_reliable() {
 }
 
 /// A provisional response with that RSeq.
-fn reliable(invite: &sip::message::Request, status: &str, tag: &str, rseq: u32) -> Vec<u8> {
+pub(crate) fn reliable(
+    invite: &sip::message::Request,
+    status: &str,
+    tag: &str,
+    rseq: u32,
+) -> Vec<u8> {
     let text = String::from_utf8(answer(invite, status, tag, "early")).expect("text");
     let more = format!("\r\nRequire: 100rel\r\nRSeq: {rseq}\r\nContact:");
     text.replacen("\r\nContact:", &more, 1).into_bytes()

@@ -16,6 +16,7 @@ mod patience;
 mod quota;
 mod reload;
 mod renewal;
+mod renewed;
 mod trunks;
 mod unmet;
 mod users;

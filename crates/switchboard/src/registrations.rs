@@ -57,6 +57,7 @@ impl Switchboard {
             cseq: contact.cseq,
             // It says so again when it registers again.
             instance: None,
+            way: None,
             user_agent: contact.user_agent,
         })
     }

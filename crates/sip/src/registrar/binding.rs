@@ -24,6 +24,8 @@ pub struct Binding {
     pub cseq: u32,
     /// What the phone calls itself for life, wherever it is (RFC 5626 §4.1).
     pub instance: Option<String>,
+    /// Which of its ways to us this is, if it keeps several: `reg-id` (RFC 5626 §4.2).
+    pub way: Option<String>,
     /// The phone's software, by its own word.
     pub user_agent: Option<String>,
 }

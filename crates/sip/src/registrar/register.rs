@@ -133,19 +133,26 @@ fn grant(
     wish: Wish,
 ) -> Result<(), Refusal> {
     let Wish { contact, expires_s, q_thousandths } = wish;
-    let place = bindings.iter().position(|known| known.contact == contact.uri);
-    if place.is_some_and(|at| is_older(arrival, &bindings[at])) {
+    let short = |name: &str| {
+        let text = contact.params.value(name).filter(|text| text.len() <= PHRASE_BYTES_MAX);
+        text.map(str::to_owned)
+    };
+    let (instance, way) = (short("+sip.instance"), short("reg-id"));
+    // A phone that begins anew comes from another port (RFC 5626 §6). What it has bound with this
+    // same request is not meant: it may be reached by several addresses.
+    let is_its_old = |known: &Binding| {
+        let at_once = known.call_id == arrival.call_id && known.cseq == arrival.cseq.number;
+        instance.is_some() && (&known.instance, &known.way) == (&instance, &way) && !at_once
+    };
+    let gives_way = |known: &Binding| known.contact == contact.uri || is_its_old(known);
+    if bindings.iter().any(|known| gives_way(known) && is_older(arrival, known)) {
         return Err(Refusal::of(StatusCode::SERVER_INTERNAL_ERROR));
     }
-    if let Some(at) = place {
-        bindings.remove(at);
-    }
+    bindings.retain(|known| !gives_way(known));
     if expires_s == 0 {
         return Ok(());
     }
     let agent = arrival.request.headers.text(&HeaderName::UserAgent);
-    let instance = contact.params.value("+sip.instance").filter(|it| it.len() <= PHRASE_BYTES_MAX);
-    let instance = instance.map(str::to_owned);
     bindings.push(Binding {
         contact: contact.uri,
         expires_at: now + Duration::from_secs(u64::from(expires_s)),
@@ -155,6 +162,7 @@ fn grant(
         call_id: arrival.call_id.clone(),
         cseq: arrival.cseq.number,
         instance,
+        way,
         user_agent: agent.map(|text| text.chars().take(PHRASE_BYTES_MAX / 4).collect()),
     });
     Ok(())

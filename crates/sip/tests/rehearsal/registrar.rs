@@ -98,6 +98,36 @@ fn a_request_that_was_overtaken_and_one_that_is_half_wrong_change_nothing() {
     assert_eq!(phone.bound("alice"), ["sip:a@192.0.2.7"]);
 }
 
+/// RFC 5626 section 6. Else each start would leave a binding behind, and the eleventh be refused.
+#[test]
+fn a_phone_that_comes_again_under_another_address_takes_its_own_place() {
+    let mut phone = Knocker::at(guarded());
+    let register = |phone: &mut Knocker, at: u32, instance: &str, more: &str| {
+        let contact = format!("<sip:alice@192.0.2.7:{at}>;+sip.instance=\"<urn:uuid:{instance}>\"");
+        let ok = phone.register("alice", &format!("Contact: {contact}{more}\r\n"));
+        assert_eq!(codes(&[ok]), [200], "{at}");
+    };
+    for start in 0..20 {
+        register(&mut phone, 5_000 + start, "one", "");
+    }
+    assert_eq!(phone.bound("alice"), ["sip:alice@192.0.2.7:5019"]);
+    // Another phone, and two ways that one phone keeps, are others.
+    register(&mut phone, 6_000, "two", "");
+    register(&mut phone, 7_000, "one", ";reg-id=1");
+    register(&mut phone, 7_001, "one", ";reg-id=2");
+    assert_eq!(phone.bound("alice").len(), 4);
+    register(&mut phone, 7_002, "one", ";reg-id=2");
+    let bound = phone.bound("alice");
+    let ports: Vec<&str> = bound.iter().filter_map(|uri| uri.rsplit(':').next()).collect();
+    assert_eq!(ports, ["5019", "6000", "7000", "7002"]);
+    // It may say with one request that it is reached in two ways.
+    let of = |at: u32| format!("<sip:alice@192.0.2.7:{at}>;+sip.instance=\"<urn:uuid:three>\"");
+    phone.register("alice", &format!("Contact: {}, {}\r\n", of(1), of(2)));
+    assert_eq!(phone.bound("alice").len(), 6);
+    phone.register("alice", &format!("Contact: {};expires=0\r\n", of(3)));
+    assert_eq!(phone.bound("alice").len(), 4);
+}
+
 #[test]
 fn nobody_registers_for_another_or_without_a_password() {
     let mut phone = Knocker::at(guarded());

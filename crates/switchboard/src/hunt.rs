@@ -13,7 +13,7 @@ use model::{
     LegId, Refusal, Verb,
 };
 use sip::access::{Destination, Origin, Urgency};
-use sip::message::Reason;
+use sip::message::{ExtraHeaders, Reason};
 use sip::{Invite, SessionEvent, SessionId};
 
 use crate::quota::Payer;
@@ -100,7 +100,7 @@ impl Switchboard {
         accepted.map(|accepted| accepted.conference)
     }
 
-    /// Calls every phone of a user for one leg.
+    /// Calls every phone of a user for one leg; each is told on whose behalf, by those headers.
     ///
     /// # Errors
     /// [`Refusal::NotReachable`] where it has none, else why the last could not be called.
@@ -108,10 +108,16 @@ impl Switchboard {
         &mut self,
         now: Instant,
         leg: LegId,
-        user: &str,
-        offer: &[u8],
+        (user, offer): (&str, &[u8]),
+        headers: &ExtraHeaders,
     ) -> Result<(), Refusal> {
         let caller = self.caller_for(leg);
+        let mut told = caller.headers_within();
+        for header in headers.iter() {
+            if told.push(header.name.clone(), header.value.clone()).is_err() {
+                break;
+            }
+        }
         let from = caller.at(&self.sip.access().realm);
         let confidential = self.is_confidential(leg);
         let (mut rung, mut failed) = (Vec::new(), Refusal::NotReachable);
@@ -121,7 +127,7 @@ impl Switchboard {
                 path: binding.path,
                 callee: Some(Origin::User(user.to_owned())),
                 max_forwards: caller.max_forwards,
-                headers: caller.headers_within(),
+                headers: told.clone(),
                 confidential,
                 ..Invite::new(binding.contact, from.clone(), offer.to_vec())
             };

@@ -338,7 +338,7 @@ impl Switchboard {
         );
         let flow = match way {
             Ok(Way::Routed(Destination::User(user))) => {
-                if let Err(refusal) = self.hunt(now, id, &user, &offer) {
+                if let Err(refusal) = self.hunt(now, id, (&user, &offer), &headers) {
                     self.refuse_leg(now, id, refusal);
                 }
                 return;

@@ -61,6 +61,20 @@ fn a_user_who_is_invited_has_its_own_address_whatever_was_dialled() {
     }
 }
 
+/// RFC 3892 section 4: whoever does what it was referred to says on whose word.
+#[test]
+fn a_user_who_is_called_because_somebody_asked_for_it_is_told_who_did() {
+    let mut house = house();
+    let phone = alice(&mut house);
+    let mut bob = Phone::new("bob", 1);
+    bob.join(&mut house);
+    let refer = format!("Refer-To: <sip:desk-alice@{SERVER}>\r\nReferred-By: <sip:bob@home>\r\n");
+    assert_eq!(statuses(&bob.send(&mut house, "REFER", &refer)), [202]);
+    let rings = house.take(phone.address);
+    let [Message::Request(call)] = &rings[..] else { panic!("{rings:?}") };
+    assert_eq!(text(&call.headers, HeaderName::ReferredBy), "<sip:bob@home>");
+}
+
 /// Else a token would speak for whoever took a seat and called itself its user (RFC 3891 §7).
 #[test]
 fn who_takes_a_seat_has_called_in_and_is_no_user_by_its_name_alone() {

@@ -14,6 +14,7 @@ use model::{
     Accepted, Allowed, Author, Command, CommandId, ConferenceId, MediaOrder, MediaReport, PartyId,
     RecordingId, Refusal, TrunkRegistration, TrunkState, TrunkView,
 };
+use sip::Flow;
 use sip::access::Suspicion;
 use switchboard::{HouseRules, Input, Output, Switchboard};
 use tokio::sync::{mpsc, oneshot};
@@ -173,8 +174,7 @@ pub async fn run(
     mut shells: Shells,
 ) -> Result<(), Broken> {
     let mut board = Fenced { board, fence: Fence::default() };
-    let mut asked: BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>> =
-        BTreeMap::new();
+    let mut owed = Owed::default();
     let mut end = End::Unasked;
     let mut shedding = Shedding::default();
     let mut alarm = Alarm::new();
@@ -197,10 +197,10 @@ pub async fn run(
             Some(request) = requests.0.recv() => match request {
                 Request::Command(command, answer) => {
                     let id = command.id;
-                    asked.entry(id).or_default().push(answer);
+                    owed.answers.entry(id).or_default().push(answer);
                     if board.handle(Input::Command(command))?.is_none() {
                         // Whoever asked is told that there is no answer.
-                        asked.remove(&id);
+                        owed.answers.remove(&id);
                     }
                 }
                 Request::Allowed(asked, answer) => {
@@ -239,9 +239,12 @@ pub async fn run(
             end = board.stop()?;
         }
         while let Some(output) = board.board.poll() {
-            if let Some(report) = hand_on(output, &shells, &mut asked) {
+            if let Some(report) = hand_on(output, &shells, &mut owed) {
                 board.handle(Input::Media(report))?;
             }
+        }
+        for (flow, bytes) in owed.messages.drain(..) {
+            shells.gateway.send(flow, bytes);
         }
         if let End::Stopping(by) = end
             && (board.board.is_idle() || Instant::now() >= by)
@@ -249,6 +252,16 @@ pub async fn run(
             return Ok(());
         }
     }
+}
+
+/// What others wait for.
+#[derive(Default)]
+struct Owed {
+    /// Who gets the answers to commands.
+    answers: BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>>,
+    /// What is sent at the end of the turn: whoever waits for it is woken, and where it is on this
+    /// machine it takes the core.
+    messages: Vec<(Flow, Vec<u8>)>,
 }
 
 /// A switchboard that outlives a bug of ours.
@@ -341,13 +354,9 @@ fn input(inbound: &Inbound) -> Input<'_> {
 }
 
 /// Has the shells do something; what media says to it at once.
-fn hand_on(
-    output: Output,
-    shells: &Shells,
-    asked: &mut BTreeMap<CommandId, Vec<oneshot::Sender<Result<Accepted, Refusal>>>>,
-) -> Option<MediaReport> {
+fn hand_on(output: Output, shells: &Shells, owed: &mut Owed) -> Option<MediaReport> {
     match output {
-        Output::Transmit { flow, bytes } => shells.gateway.send(flow, bytes),
+        Output::Transmit { flow, bytes } => owed.messages.push((flow, bytes)),
         Output::Resolve { id, host, port, transports } => {
             shells.gateway.resolve(id, host, port, transports);
         }
@@ -394,7 +403,7 @@ fn hand_on(
         }
         Output::Media(order) => return shells.workers.order(order),
         Output::Answer { id, answer } => {
-            for waiting in asked.remove(&id).unwrap_or_default() {
+            for waiting in owed.answers.remove(&id).unwrap_or_default() {
                 if waiting.send(answer.clone()).is_err() {
                     tracing::debug!(%id, "whoever asked has gone");
                 }

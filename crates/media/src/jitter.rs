@@ -88,9 +88,11 @@ pub(crate) struct JitterBuffer {
     codec: audio::Codec,
     /// By sequence.
     waiting: Vec<Waiting>,
-    /// Payloads, in slots.
-    payloads: Box<[u8]>,
+    /// Payloads, in slots, as far as they were ever needed: with little jitter a few of them are,
+    /// and the others cost neither time nor cache.
+    payloads: Vec<u8>,
     slot_bytes: usize,
+    /// Slots that are there and not in use.
     free: Vec<u16>,
     samples: i64,
     samples_max: i64,
@@ -107,10 +109,10 @@ impl JitterBuffer {
         JitterBuffer {
             codec,
             waiting: Vec::with_capacity(PACKETS_BUFFERED_MAX),
-            payloads: vec![0; slot_bytes * PACKETS_BUFFERED_MAX].into_boxed_slice(),
+            payloads: Vec::with_capacity(slot_bytes * PACKETS_BUFFERED_MAX),
             slot_bytes,
             // Last in, first out: with little jitter the same few slots are used again and again.
-            free: (0..PACKETS_BUFFERED_MAX as u16).rev().collect(),
+            free: Vec::with_capacity(PACKETS_BUFFERED_MAX),
             samples: 0,
             samples_max: BUFFERED_MS_MAX * i64::from(codec.rate_hz() / 1_000),
             newest: None,
@@ -148,7 +150,7 @@ impl JitterBuffer {
         let slot = if silent && silence_of(self.codec).is_some() {
             Slot::Silence
         } else {
-            let slot = self.free.pop().expect("there are as many slots as packets may wait");
+            let slot = self.free.pop().unwrap_or_else(|| self.next_slot());
             let start = usize::from(slot) * self.slot_bytes;
             self.payloads[start..start + payload.len()].copy_from_slice(payload);
             Slot::Kept(slot)
@@ -158,6 +160,14 @@ impl JitterBuffer {
         self.waiting.insert(place, Waiting { position, samples, silent, voice, slot, bytes });
         self.samples += samples;
         Inserted::Kept
+    }
+
+    /// One more slot, of which there are as many as packets may wait.
+    fn next_slot(&mut self) -> u16 {
+        let end = self.payloads.len();
+        debug_assert!(end < self.payloads.capacity(), "there is room for as many as may wait");
+        self.payloads.resize(end + self.slot_bytes, 0);
+        (end / self.slot_bytes) as u16
     }
 
     /// Notes that a packet came: kept if it is the first time.
@@ -225,6 +235,11 @@ mod tests {
         buffer.insert(position, 160, (Voice::Own, &[sequence as u8; 160]), played)
     }
 
+    /// How many were ever needed.
+    fn slots(buffer: &JitterBuffer) -> usize {
+        buffer.payloads.len() / buffer.slot_bytes
+    }
+
     fn drained(buffer: &mut JitterBuffer) -> Vec<(i64, u8)> {
         let mut packets = Vec::new();
         while let Some(packet) = buffer.first() {
@@ -263,7 +278,7 @@ mod tests {
         }
         assert_eq!(drained(&mut buffer).last(), Some(&(199, 199)));
         assert_eq!(buffer.samples(), 0);
-        assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX);
+        assert_eq!(buffer.free.len(), slots(&buffer));
     }
 
     #[test]
@@ -300,7 +315,8 @@ mod tests {
                     prop_assert_eq!(payload.len() as i64, packet.samples);
                     prop_assert!(payload.iter().all(|b| *b == packet.position.sequence as u8));
                 }
-                prop_assert_eq!(buffer.free.len() + buffer.waiting.len(), PACKETS_BUFFERED_MAX);
+                prop_assert_eq!(buffer.free.len() + buffer.waiting.len(), slots(&buffer));
+                prop_assert!(slots(&buffer) <= PACKETS_BUFFERED_MAX);
             }
         }
     }
@@ -314,14 +330,14 @@ mod tests {
             let inserted = buffer.insert(position, 160, (Voice::Own, &payload), None);
             assert_eq!(inserted, Inserted::Kept);
         }
-        assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX - 1);
+        assert_eq!((slots(&buffer), buffer.free.len()), (1, 0));
         for (silent, code) in [(true, 0xFF), (true, 0xFF), (false, 0x80)] {
             let packet = buffer.first().unwrap();
             assert_eq!(packet.silent, silent);
             assert_eq!(buffer.payload(&packet), [code; 160]);
             buffer.pop();
         }
-        assert_eq!(buffer.free.len(), PACKETS_BUFFERED_MAX);
+        assert_eq!(buffer.free, [0]);
     }
 
     #[test]

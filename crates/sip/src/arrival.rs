@@ -1,5 +1,6 @@
 //! A request that arrived, with the headers every request needs read once.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crate::flow::Flow;
@@ -53,27 +54,24 @@ impl Arrival {
     }
 
     /// What its transaction is found by; an ACK or a CANCEL asks for that of its INVITE.
-    pub(crate) fn server_key(&self) -> ServerKey {
+    pub(crate) fn server_key(&self) -> ServerKey<'_> {
         let asks_for_invite = matches!(self.request.method, Method::Ack | Method::Cancel);
-        let method = if asks_for_invite { Method::Invite } else { self.request.method.clone() };
+        let method = if asks_for_invite { &Method::Invite } else { &self.request.method };
         // Clients of RFC 2543 give no unique branch (§17.2.3). A line feed is in no header value.
-        let branch = self.via.branch().map_or_else(
-            || {
-                let from_tag = self.from.tag().unwrap_or("");
-                let (target, via) = (&self.request.target, &self.via);
-                let number = self.cseq.number;
-                format!("{target}\n{from_tag}\n{}\n{number}\n{via}", self.call_id)
-            },
-            str::to_owned,
-        );
-        ServerKey { branch, sent_by: self.via.sent_by(), method }
+        let branch = self.via.branch().map(Cow::Borrowed).unwrap_or_else(|| {
+            let from_tag = self.from.tag().unwrap_or("");
+            let (target, via) = (&self.request.target, &self.via);
+            let number = self.cseq.number;
+            format!("{target}\n{from_tag}\n{}\n{number}\n{via}", self.call_id).into()
+        });
+        ServerKey { branch, host: &self.via.host, port: self.via.port, method }
     }
 
     /// What it has in common with copies that came on other ways.
-    pub(crate) fn merge_key(&self) -> MergeKey {
+    pub(crate) fn merge_key(&self) -> MergeKey<'_> {
         MergeKey {
-            call_id: self.call_id.clone(),
-            from_tag: self.from.tag().unwrap_or("").to_owned(),
+            call_id: &self.call_id,
+            from_tag: self.from.tag().unwrap_or(""),
             cseq: self.cseq.number,
         }
     }
@@ -91,7 +89,8 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, Refusal
         return Err("Header Repeated".into());
     }
     let hops = request.headers.values(&HeaderName::Via);
-    let (via, reply_flow) = note_at(&hops, request, source).ok_or("Missing Or Bad Via")?;
+    let (via, reply_flow, line) =
+        noted(&hops, &request.headers, source).ok_or("Missing Or Bad Via")?;
     // A hop further back cannot be checked by anyone but us (RFC 4475 §3.1.2.1).
     if hops.len() == HEADER_VALUES_MAX {
         return Err(Refusal::bad_request("Too Many Via").over(Limit::HeaderValues));
@@ -112,6 +111,9 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, Refusal
     if cseq.method != request.method {
         return Err("CSeq Names Another Method".into());
     }
+    if let Some(line) = line {
+        request.headers.set(HeaderName::Via, line);
+    }
     Ok((via, reply_flow, from, to, call_id, cseq))
 }
 
@@ -119,27 +121,40 @@ fn essentials(request: &mut Request, source: Flow) -> Result<Essentials, Refusal
 /// where the Via says (RFC 3261 §18.2.2, RFC 3581 §4).
 pub(crate) fn note_source(request: &mut Request, source: Flow) -> Option<(Via, Flow)> {
     let hops = request.headers.values(&HeaderName::Via);
-    note_at(&hops, request, source)
+    let (via, flow, line) = noted(&hops, &request.headers, source)?;
+    if let Some(line) = line {
+        request.headers.set(HeaderName::Via, line);
+    }
+    Some((via, flow))
 }
 
-/// The same for who has read already which hops its Via lines hold.
-fn note_at(hops: &[String], request: &mut Request, source: Flow) -> Option<(Via, Flow)> {
+/// The top Via with its source, where responses go, and the first Via line as it is then, if that
+/// is not as it came. `hops` are those of all Via lines.
+fn noted(
+    hops: &[Cow<'_, str>],
+    headers: &Headers,
+    source: Flow,
+) -> Option<(Via, Flow, Option<String>)> {
     let mut via: Via = hops.first()?.parse().ok()?;
-    via.note_source(source.remote);
-    let mut line = via.to_string();
-    // The first line may hold several hops; the others keep their lines.
-    if hops.len() > 1 {
-        let mut first = Headers::new();
-        first.push(HeaderName::Via, request.headers.first(&HeaderName::Via)?);
-        for hop in hops.get(1..first.values(&HeaderName::Via).len())? {
-            line.push_str(", ");
-            line.push_str(hop);
+    let line = match via.note_source(source.remote) {
+        false => None,
+        true => {
+            let mut line = via.to_string();
+            // The first line may hold several hops; the others keep their lines.
+            if hops.len() > 1 {
+                let mut first = Headers::new();
+                first.push(HeaderName::Via, headers.first(&HeaderName::Via)?);
+                for hop in hops.get(1..first.values(&HeaderName::Via).len())? {
+                    line.push_str(", ");
+                    line.push_str(hop);
+                }
+            }
+            Some(line)
         }
-    }
-    request.headers.set(HeaderName::Via, line);
+    };
     let remote: SocketAddr = match source.connection {
         Some(_) => source.remote,
         None => via.reply_address(source.remote),
     };
-    Some((via, Flow { remote, ..source }))
+    Some((via, Flow { remote, ..source }, line))
 }

@@ -43,7 +43,8 @@ pub struct Endpoint {
     pub(crate) untold: VecDeque<Untold>,
     pub(crate) clients: Clients,
     pub(crate) servers: Servers,
-    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    /// In boxes: each that ends would move the others of its node of the map.
+    pub(crate) sessions: BTreeMap<SessionId, Box<Session>>,
     /// By Call-ID and our tag; the other side's tag is compared afterwards.
     pub(crate) ids_by_dialog: BTreeMap<(String, String), SessionId>,
     pub(crate) ids_by_lookup: BTreeMap<ResolveId, SessionId>,
@@ -418,7 +419,7 @@ impl Endpoint {
         let key = arrival.server_key();
         let flow = arrival.reply_flow;
         let way = (flow, self.listens_at(arrival));
-        let transaction = self.servers.open(key, merge, way, tag.to_owned());
+        let transaction = self.servers.open(&key, merge.as_ref(), way, tag.to_owned());
         let headers = &arrival.request.headers;
         Pending {
             transaction,

@@ -98,7 +98,7 @@ impl Feedback {
         if !line.as_bytes().windows(3).any(says_oc) {
             return;
         }
-        let hops = lexis::split(&line, b',').into_iter();
+        let hops = lexis::split(&line, b',');
         let mut hops: Vec<String> = hops.map(|hop| lexis::trim(hop).to_owned()).collect();
         let Some(Ok(mut via)) = hops.first().map(|hop| hop.parse::<Via>()) else { return };
         if !is_supported(&via) {

@@ -19,7 +19,7 @@ pub(crate) fn inspect(arrival: &Arrival) -> Result<(), Refusal> {
     scheme(&target, arrival.source.transport)?;
     max_forwards(request)?;
     let mut foreign = request.headers.values(&HeaderName::Require);
-    foreign.retain(|option| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option)));
+    foreign.retain(|option| !SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option)));
     if request.method == Method::Register {
         // The one extension that a registrar knows by itself (RFC 3327 §5.3).
         foreign.retain(|option| option != "path");

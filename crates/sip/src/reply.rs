@@ -15,8 +15,7 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, 
 pub(crate) const ALLOW_EVENTS: &str = "conference, refer";
 
 /// The extensions that are understood, by option tag: RFC 3262, 3911, 4488, 3891, 4538 and 4028.
-pub(crate) const SUPPORTED: [&str; 6] =
-    ["100rel", "join", "norefersub", "replaces", "tdialog", "timer"];
+pub(crate) const SUPPORTED: &str = "100rel, join, norefersub, replaces, tdialog, timer";
 
 /// The media types that are understood.
 pub(crate) const ACCEPT: &str = "application/sdp";

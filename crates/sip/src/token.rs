@@ -74,15 +74,14 @@ impl Tokens {
     pub(crate) fn fingerprints(&self, purpose: &[u8]) -> Fingerprints {
         let key = self.derive(purpose);
         let (words, _) = key.as_chunks();
-        let [a, b, c, d] = std::array::from_fn(|word| u64::from_le_bytes(words[word]));
-        Fingerprints([(a, b), (c, d)])
+        Fingerprints((u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])))
     }
 }
 
-/// Gives what others name at any length a name of 128 bits, under keys that nobody outside knows:
+/// Gives what others name at any length a name of 128 bits, under a key that nobody outside knows:
 /// two things of one fingerprint can be neither found nor met by chance.
 #[derive(Debug)]
-pub(crate) struct Fingerprints([(u64, u64); 2]);
+pub(crate) struct Fingerprints((u64, u64));
 
 /// The short name of something long.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,8 +89,7 @@ pub(crate) struct Fingerprint([u64; 2]);
 
 impl Fingerprints {
     pub(crate) fn of(&self, parts: &[&[u8]]) -> Fingerprint {
-        let joined = joined(parts);
-        Fingerprint(self.0.map(|key| siphash(key, &joined)))
+        Fingerprint(siphash_128(self.0, &joined(parts)))
     }
 }
 
@@ -108,9 +106,25 @@ fn joined(parts: &[&[u8]]) -> Vec<u8> {
 
 /// SipHash-2-4 (Aumasson and Bernstein): a keyed function whose output tells nothing of the key.
 fn siphash(key: (u64, u64), data: &[u8]) -> u64 {
+    let mut v = absorbed(key, 0, data);
+    v[2] ^= 0xff;
+    squeezed(&mut v)
+}
+
+/// The same with 128 bits for a result, as its authors have it.
+fn siphash_128(key: (u64, u64), data: &[u8]) -> [u64; 2] {
+    let mut v = absorbed(key, 0xee, data);
+    v[2] ^= 0xee;
+    let first = squeezed(&mut v);
+    v[1] ^= 0xdd;
+    [first, squeezed(&mut v)]
+}
+
+/// The state after all of the data; `kind` tells the lengths of results apart.
+fn absorbed(key: (u64, u64), kind: u64, data: &[u8]) -> [u64; 4] {
     let mut v = [
         key.0 ^ 0x736f_6d65_7073_6575,
-        key.1 ^ 0x646f_7261_6e64_6f6d,
+        key.1 ^ 0x646f_7261_6e64_6f6d ^ kind,
         key.0 ^ 0x6c79_6765_6e65_7261,
         key.1 ^ 0x7465_6462_7974_6573,
     ];
@@ -126,9 +140,12 @@ fn siphash(key: (u64, u64), data: &[u8]) -> u64 {
         round(&mut v);
         v[0] ^= word;
     }
-    v[2] ^= 0xff;
+    v
+}
+
+fn squeezed(v: &mut [u64; 4]) -> u64 {
     for _ in 0..4 {
-        round(&mut v);
+        round(v);
     }
     v[0] ^ v[1] ^ v[2] ^ v[3]
 }
@@ -157,6 +174,10 @@ mod tests {
         let input: Vec<u8> = (0..15).collect();
         assert_eq!(siphash(key, &[]), 0x726f_db47_dd0e_0e31);
         assert_eq!(siphash(key, &input), 0xa129_ca61_49be_45e5);
+        let empty = [0xe6a8_25ba_047f_81a3, 0x9302_55c7_1472_f66d];
+        assert_eq!(siphash_128(key, &[]), empty);
+        let one = [0x44af_996b_d8c1_87da, 0x45fc_229b_1159_7634];
+        assert_eq!(siphash_128(key, &[0]), one);
     }
 
     #[test]

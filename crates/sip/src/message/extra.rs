@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::header::{Header, HeaderName, Headers};
+use super::header::{Header, HeaderName, Headers, Value};
 use crate::limits::{EXTRA_HEADERS_MAX, EXTRA_VALUE_BYTES_MAX};
 
 /// Headers that the user of the endpoint adds to a request: identity (RFC 3325), Privacy,
@@ -39,7 +39,7 @@ impl ExtraHeaders {
     ///
     /// # Errors
     /// See [`ExtraError`].
-    pub fn push(&mut self, name: HeaderName, value: impl Into<Vec<u8>>) -> Result<(), ExtraError> {
+    pub fn push(&mut self, name: HeaderName, value: impl Into<Value>) -> Result<(), ExtraError> {
         let value = value.into();
         if is_reserved(&name) {
             return Err(ExtraError::Reserved);
@@ -65,7 +65,7 @@ impl ExtraHeaders {
     /// Puts them behind the headers of a request.
     pub(crate) fn append_to(&self, headers: &mut Headers) {
         for header in self.0.iter() {
-            headers.push(header.name.clone(), header.value.as_slice());
+            headers.push(header.name.clone(), header.value.clone());
         }
     }
 }

@@ -2,214 +2,188 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
 
 use super::lexis;
 use crate::limits::HEADER_VALUES_MAX;
 
-/// A header's name, without regard to case or compact form (RFC 3261 §7.3).
-#[derive(Clone, Eq, Debug)]
-pub enum HeaderName {
-    /// Media types that an answer may have.
-    Accept,
-    /// Content encodings that are understood.
-    AcceptEncoding,
-    /// Methods that are understood.
-    Allow,
-    /// Event packages that are understood.
-    AllowEvents,
-    /// What a server says of itself after an accepted credential (RFC 7615).
-    AuthenticationInfo,
-    /// Credentials for the far end (RFC 7616).
-    Authorization,
-    /// Names the call; with both tags, the dialog.
-    CallId,
-    /// Where requests inside the dialog go.
-    Contact,
-    /// What a body is for.
-    ContentDisposition,
-    /// How a body is packed.
-    ContentEncoding,
-    /// Bytes of the body.
-    ContentLength,
-    /// Media type of the body.
-    ContentType,
-    /// Order of requests in a dialog.
-    CSeq,
-    /// From where a call was diverted (RFC 5806).
-    Diversion,
-    /// The event package of a subscription.
-    Event,
-    /// How long an INVITE may wait.
-    Expires,
-    /// Who asks.
-    From,
-    /// The targets that a call had (RFC 7044).
-    HistoryInfo,
-    /// The package that an INFO belongs to (RFC 6086).
-    InfoPackage,
-    /// The dialog that a call wants to be joined with (RFC 3911).
-    Join,
-    /// Hops left.
-    MaxForwards,
-    /// The shortest expiry that is accepted.
-    MinExpires,
-    /// The shortest session interval that is accepted (RFC 4028).
-    MinSe,
-    /// Who calls, by the word of a trusted network (RFC 3325).
-    PAssertedIdentity,
-    /// The way to a registered phone (RFC 3327).
-    Path,
-    /// Who wants to be called what (RFC 3325).
-    PPreferredIdentity,
-    /// What must not be told of the caller (RFC 3323).
-    Privacy,
-    /// A challenge by a proxy.
-    ProxyAuthenticate,
-    /// Credentials for a proxy.
-    ProxyAuthorization,
-    /// Which reliable provisional response is acknowledged (RFC 3262).
-    RAck,
-    /// Why (RFC 3326).
-    Reason,
-    /// Which packages of INFO are taken (RFC 6086).
-    RecvInfo,
-    /// The way that requests inside the dialog take, as recorded by proxies.
-    RecordRoute,
-    /// On whose behalf (RFC 3892).
-    ReferredBy,
-    /// Whether a REFER subscribes (RFC 4488).
-    ReferSub,
-    /// Whom to contact (RFC 3515).
-    ReferTo,
-    /// The dialog that a call takes the place of (RFC 3891).
-    Replaces,
-    /// Options that must be understood.
-    Require,
-    /// When to try again.
-    RetryAfter,
-    /// The way a request takes.
-    Route,
-    /// The number of a reliable provisional response (RFC 3262).
-    RSeq,
-    /// The answering software.
-    Server,
-    /// The session interval and who refreshes (RFC 4028).
-    SessionExpires,
-    /// Names the session across back-to-back user agents (RFC 7989).
-    SessionId,
-    /// How a subscription stands (RFC 6665).
-    SubscriptionState,
-    /// Options that are understood.
-    Supported,
-    /// A dialog that a request is related to (RFC 4538).
-    TargetDialog,
-    /// When the request was sent, by its sender's clock.
-    Timestamp,
-    /// Who is asked.
-    To,
-    /// Options that were required and are not understood.
-    Unsupported,
-    /// The asking software.
-    UserAgent,
-    /// Data from one user for the other (RFC 7433).
-    UserToUser,
-    /// The way back.
-    Via,
-    /// A challenge by the far end.
-    WwwAuthenticate,
-    /// Any other, as it was spelled.
-    Other(String),
+/// Declares the names that are known: what each is for, its usual spelling, and how it is written
+/// in lower case, long and compact.
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $spelling:literal, $lower:pat,)*) => {
+        /// A header's name, without regard to case or compact form (RFC 3261 §7.3).
+        #[derive(Clone, Eq, Debug)]
+        pub enum HeaderName {
+            $($(#[$doc])* $name,)*
+            /// Any other, as it was spelled.
+            Other(String),
+        }
+
+        impl HeaderName {
+            /// The name that is written so in lower case.
+            fn known(lower: &[u8]) -> Option<HeaderName> {
+                match lower {
+                    $($lower => Some(HeaderName::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The usual spelling.
+            #[must_use]
+            pub fn spelling(&self) -> &str {
+                match self {
+                    $(HeaderName::$name => $spelling,)*
+                    HeaderName::Other(spelling) => spelling,
+                }
+            }
+        }
+
+        /// The usual spellings.
+        #[cfg(test)]
+        const SPELLINGS: &[&str] = &[$($spelling),*];
+    };
 }
 
-/// Each known name with its usual spelling and compact form.
-const KNOWN: [(HeaderName, &str, &str); 54] = [
-    (HeaderName::Via, "Via", "v"),
-    (HeaderName::MaxForwards, "Max-Forwards", ""),
-    (HeaderName::From, "From", "f"),
-    (HeaderName::To, "To", "t"),
-    (HeaderName::CallId, "Call-ID", "i"),
-    (HeaderName::CSeq, "CSeq", ""),
-    (HeaderName::Contact, "Contact", "m"),
-    (HeaderName::ContentLength, "Content-Length", "l"),
-    (HeaderName::ContentType, "Content-Type", "c"),
-    (HeaderName::Accept, "Accept", ""),
-    (HeaderName::AcceptEncoding, "Accept-Encoding", ""),
-    (HeaderName::Allow, "Allow", ""),
-    (HeaderName::AllowEvents, "Allow-Events", "u"),
-    (HeaderName::ContentDisposition, "Content-Disposition", ""),
-    (HeaderName::ContentEncoding, "Content-Encoding", "e"),
-    (HeaderName::Event, "Event", "o"),
-    (HeaderName::Expires, "Expires", ""),
-    (HeaderName::Reason, "Reason", ""),
-    (HeaderName::RecordRoute, "Record-Route", ""),
-    (HeaderName::Require, "Require", ""),
-    (HeaderName::RetryAfter, "Retry-After", ""),
-    (HeaderName::Route, "Route", ""),
-    (HeaderName::Server, "Server", ""),
-    (HeaderName::Supported, "Supported", "k"),
-    (HeaderName::Unsupported, "Unsupported", ""),
-    (HeaderName::UserAgent, "User-Agent", ""),
-    (HeaderName::AuthenticationInfo, "Authentication-Info", ""),
-    (HeaderName::Authorization, "Authorization", ""),
-    (HeaderName::Diversion, "Diversion", ""),
-    (HeaderName::HistoryInfo, "History-Info", ""),
-    (HeaderName::InfoPackage, "Info-Package", ""),
-    (HeaderName::Join, "Join", ""),
-    (HeaderName::MinExpires, "Min-Expires", ""),
-    (HeaderName::MinSe, "Min-SE", ""),
-    (HeaderName::PAssertedIdentity, "P-Asserted-Identity", ""),
-    (HeaderName::PPreferredIdentity, "P-Preferred-Identity", ""),
-    (HeaderName::Path, "Path", ""),
-    (HeaderName::Privacy, "Privacy", ""),
-    (HeaderName::ProxyAuthenticate, "Proxy-Authenticate", ""),
-    (HeaderName::ProxyAuthorization, "Proxy-Authorization", ""),
-    (HeaderName::RAck, "RAck", ""),
-    (HeaderName::RecvInfo, "Recv-Info", ""),
-    (HeaderName::ReferSub, "Refer-Sub", ""),
-    (HeaderName::ReferTo, "Refer-To", "r"),
-    (HeaderName::ReferredBy, "Referred-By", "b"),
-    (HeaderName::Replaces, "Replaces", ""),
-    (HeaderName::RSeq, "RSeq", ""),
-    (HeaderName::SessionExpires, "Session-Expires", "x"),
-    (HeaderName::SessionId, "Session-ID", ""),
-    (HeaderName::SubscriptionState, "Subscription-State", ""),
-    (HeaderName::TargetDialog, "Target-Dialog", ""),
-    (HeaderName::Timestamp, "Timestamp", ""),
-    (HeaderName::UserToUser, "User-to-User", ""),
-    (HeaderName::WwwAuthenticate, "WWW-Authenticate", ""),
-];
+names! {
+    /// Media types that an answer may have.
+    Accept = "Accept", b"accept",
+    /// Content encodings that are understood.
+    AcceptEncoding = "Accept-Encoding", b"accept-encoding",
+    /// Methods that are understood.
+    Allow = "Allow", b"allow",
+    /// Event packages that are understood.
+    AllowEvents = "Allow-Events", b"allow-events" | b"u",
+    /// What a server says of itself after an accepted credential (RFC 7615).
+    AuthenticationInfo = "Authentication-Info", b"authentication-info",
+    /// Credentials for the far end (RFC 7616).
+    Authorization = "Authorization", b"authorization",
+    /// Names the call; with both tags, the dialog.
+    CallId = "Call-ID", b"call-id" | b"i",
+    /// Where requests inside the dialog go.
+    Contact = "Contact", b"contact" | b"m",
+    /// What a body is for.
+    ContentDisposition = "Content-Disposition", b"content-disposition",
+    /// How a body is packed.
+    ContentEncoding = "Content-Encoding", b"content-encoding" | b"e",
+    /// Bytes of the body.
+    ContentLength = "Content-Length", b"content-length" | b"l",
+    /// Media type of the body.
+    ContentType = "Content-Type", b"content-type" | b"c",
+    /// Order of requests in a dialog.
+    CSeq = "CSeq", b"cseq",
+    /// From where a call was diverted (RFC 5806).
+    Diversion = "Diversion", b"diversion",
+    /// The event package of a subscription.
+    Event = "Event", b"event" | b"o",
+    /// How long an INVITE may wait.
+    Expires = "Expires", b"expires",
+    /// Who asks.
+    From = "From", b"from" | b"f",
+    /// The targets that a call had (RFC 7044).
+    HistoryInfo = "History-Info", b"history-info",
+    /// The package that an INFO belongs to (RFC 6086).
+    InfoPackage = "Info-Package", b"info-package",
+    /// The dialog that a call wants to be joined with (RFC 3911).
+    Join = "Join", b"join",
+    /// Hops left.
+    MaxForwards = "Max-Forwards", b"max-forwards",
+    /// The shortest expiry that is accepted.
+    MinExpires = "Min-Expires", b"min-expires",
+    /// The shortest session interval that is accepted (RFC 4028).
+    MinSe = "Min-SE", b"min-se",
+    /// Who calls, by the word of a trusted network (RFC 3325).
+    PAssertedIdentity = "P-Asserted-Identity", b"p-asserted-identity",
+    /// The way to a registered phone (RFC 3327).
+    Path = "Path", b"path",
+    /// Who wants to be called what (RFC 3325).
+    PPreferredIdentity = "P-Preferred-Identity", b"p-preferred-identity",
+    /// What must not be told of the caller (RFC 3323).
+    Privacy = "Privacy", b"privacy",
+    /// A challenge by a proxy.
+    ProxyAuthenticate = "Proxy-Authenticate", b"proxy-authenticate",
+    /// Credentials for a proxy.
+    ProxyAuthorization = "Proxy-Authorization", b"proxy-authorization",
+    /// Which reliable provisional response is acknowledged (RFC 3262).
+    RAck = "RAck", b"rack",
+    /// Why (RFC 3326).
+    Reason = "Reason", b"reason",
+    /// Which packages of INFO are taken (RFC 6086).
+    RecvInfo = "Recv-Info", b"recv-info",
+    /// The way that requests inside the dialog take, as recorded by proxies.
+    RecordRoute = "Record-Route", b"record-route",
+    /// On whose behalf (RFC 3892).
+    ReferredBy = "Referred-By", b"referred-by" | b"b",
+    /// Whether a REFER subscribes (RFC 4488).
+    ReferSub = "Refer-Sub", b"refer-sub",
+    /// Whom to contact (RFC 3515).
+    ReferTo = "Refer-To", b"refer-to" | b"r",
+    /// The dialog that a call takes the place of (RFC 3891).
+    Replaces = "Replaces", b"replaces",
+    /// Options that must be understood.
+    Require = "Require", b"require",
+    /// When to try again.
+    RetryAfter = "Retry-After", b"retry-after",
+    /// The way a request takes.
+    Route = "Route", b"route",
+    /// The number of a reliable provisional response (RFC 3262).
+    RSeq = "RSeq", b"rseq",
+    /// The answering software.
+    Server = "Server", b"server",
+    /// The session interval and who refreshes (RFC 4028).
+    SessionExpires = "Session-Expires", b"session-expires" | b"x",
+    /// Names the session across back-to-back user agents (RFC 7989).
+    SessionId = "Session-ID", b"session-id",
+    /// How a subscription stands (RFC 6665).
+    SubscriptionState = "Subscription-State", b"subscription-state",
+    /// Options that are understood.
+    Supported = "Supported", b"supported" | b"k",
+    /// A dialog that a request is related to (RFC 4538).
+    TargetDialog = "Target-Dialog", b"target-dialog",
+    /// When the request was sent, by its sender's clock (RFC 3261 §20.38).
+    Timestamp = "Timestamp", b"timestamp",
+    /// Who is asked.
+    To = "To", b"to" | b"t",
+    /// Options that were required and are not understood.
+    Unsupported = "Unsupported", b"unsupported",
+    /// The asking software.
+    UserAgent = "User-Agent", b"user-agent",
+    /// Data from one user for the other (RFC 7433).
+    UserToUser = "User-to-User", b"user-to-user",
+    /// The way back.
+    Via = "Via", b"via" | b"v",
+    /// A challenge by the far end.
+    WwwAuthenticate = "WWW-Authenticate", b"www-authenticate",
+}
+
+/// Bytes of the longest name that is known.
+const NAME_BYTES_MAX: usize = 20;
 
 impl HeaderName {
     /// The name of that spelling, in any case, long or compact; `None` unless it is a token.
     #[must_use]
     pub fn parse(spelling: &str) -> Option<HeaderName> {
-        let same = |known: &str| !known.is_empty() && known.eq_ignore_ascii_case(spelling);
-        let known = KNOWN.iter().find(|(_, long, short)| same(long) || same(short));
-        if let Some((name, _, _)) = known {
-            return Some(name.clone());
-        }
-        lexis::is_token(spelling).then(|| HeaderName::Other(spelling.to_owned()))
-    }
-
-    /// The usual spelling.
-    #[must_use]
-    pub fn spelling(&self) -> &str {
-        if let HeaderName::Other(spelling) = self {
-            return spelling;
-        }
-        KNOWN
-            .iter()
-            .find(|(known, _, _)| known == self)
-            .map(|(_, long, _)| *long)
-            .expect("every name but Other is in the table")
+        let mut lower = [0; NAME_BYTES_MAX];
+        let known = lower.get_mut(..spelling.len()).and_then(|lower| {
+            lower.copy_from_slice(spelling.as_bytes());
+            lower.make_ascii_lowercase();
+            HeaderName::known(lower)
+        });
+        let other = || HeaderName::Other(spelling.to_owned());
+        known.or_else(|| lexis::is_token(spelling).then(other))
     }
 }
 
 impl PartialEq for HeaderName {
+    #[inline]
     fn eq(&self, other: &HeaderName) -> bool {
+        if std::mem::discriminant(self) != std::mem::discriminant(other) {
+            return false;
+        }
         match (self, other) {
             (HeaderName::Other(one), HeaderName::Other(two)) => one.eq_ignore_ascii_case(two),
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+            _ => true,
         }
     }
 }
@@ -226,7 +200,56 @@ pub struct Header {
     /// Which header.
     pub name: HeaderName,
     /// The value as it came, unfolded and without blanks at the ends. Not always UTF-8.
-    pub value: Vec<u8>,
+    pub value: Value,
+}
+
+/// The bytes of a header's value. A copy costs nothing: what comes is passed on and echoed several
+/// times, mostly as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Value(Bytes);
+
+impl Value {
+    /// A value that is the same in each message.
+    pub(crate) const fn fixed(text: &'static str) -> Value {
+        Value(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// A part of that message.
+    pub(super) fn part(whole: &Bytes, part: &[u8]) -> Value {
+        Value(whole.slice_ref(part))
+    }
+}
+
+impl Deref for Value {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Value {
+        Value(bytes.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value(text.into())
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Value {
+        Value(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::from(text.as_bytes())
+    }
 }
 
 /// The header lines of one message, in order.
@@ -241,17 +264,17 @@ impl Headers {
     }
 
     /// Adds a line at the end.
-    pub fn push(&mut self, name: HeaderName, value: impl Into<Vec<u8>>) {
+    pub fn push(&mut self, name: HeaderName, value: impl Into<Value>) {
         self.0.push(Header { name, value: value.into() });
     }
 
     /// Adds a line at the top, as is done with Via.
-    pub fn push_front(&mut self, name: HeaderName, value: impl Into<Vec<u8>>) {
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<Value>) {
         self.0.insert(0, Header { name, value: value.into() });
     }
 
     /// Replaces the value of the first line of that name; adds one when there is none.
-    pub fn set(&mut self, name: HeaderName, value: impl Into<Vec<u8>>) {
+    pub fn set(&mut self, name: HeaderName, value: impl Into<Value>) {
         match self.0.iter_mut().find(|header| header.name == name) {
             Some(header) => header.value = value.into(),
             None => self.push(name, value),
@@ -307,13 +330,21 @@ impl Headers {
     /// The comma separated values of all lines of that name (RFC 3261 §7.3.1), at most
     /// [`HEADER_VALUES_MAX`]; empty ones are left out.
     #[must_use]
-    pub fn values(&self, name: &HeaderName) -> Vec<String> {
+    pub fn values(&self, name: &HeaderName) -> Vec<Cow<'_, str>> {
         let mut values = Vec::new();
-        for line in self.all(name) {
-            let text = text_of(line);
-            let parts = lexis::split(&text, b',');
-            let parts = parts.into_iter().map(lexis::trim).filter(|part| !part.is_empty());
-            values.extend(parts.map(str::to_owned).take(HEADER_VALUES_MAX - values.len()));
+        for line in self.0.iter().filter(|header| header.name == *name) {
+            let room = HEADER_VALUES_MAX - values.len();
+            let not_empty = |part: &&str| !part.is_empty();
+            match text_of(&line.value) {
+                Cow::Borrowed(text) => {
+                    let parts = lexis::split(text, b',').map(lexis::trim).filter(not_empty);
+                    values.extend(parts.map(Cow::Borrowed).take(room));
+                }
+                Cow::Owned(text) => {
+                    let parts = lexis::split(&text, b',').map(lexis::trim).filter(not_empty);
+                    values.extend(parts.map(|part| Cow::Owned(part.to_owned())).take(room));
+                }
+            }
         }
         values
     }
@@ -339,6 +370,17 @@ mod tests {
         assert_ne!(HeaderName::parse("x-own"), HeaderName::parse("y-own"));
         assert_eq!(HeaderName::parse("two words"), None);
         assert_eq!(HeaderName::parse(""), None);
+    }
+
+    #[test]
+    fn each_name_is_known_by_its_usual_spelling_which_no_other_has() {
+        for (number, spelling) in SPELLINGS.iter().enumerate() {
+            assert!(spelling.len() <= NAME_BYTES_MAX, "{spelling}");
+            let name = HeaderName::parse(spelling).unwrap();
+            assert!(!matches!(name, HeaderName::Other(_)), "{spelling}");
+            assert_eq!(name.spelling(), *spelling);
+            assert!(!SPELLINGS[..number].contains(spelling), "{spelling}");
+        }
     }
 
     #[test]

@@ -1,13 +1,56 @@
 //! The small print of the grammar (RFC 3261 §25.1): tokens, quoted strings, separators.
 
-/// Whether the byte may stand in a token.
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+/// A set of bytes: each byte of each message is looked up in one or the other.
+pub(super) struct Bytes([bool; 256]);
+
+impl Bytes {
+    /// Letters, digits and those.
+    pub(super) const fn alphanumeric_and(others: &[u8]) -> Bytes {
+        let mut set = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            set[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            set[others[at] as usize] = true;
+            at += 1;
+        }
+        Bytes(set)
+    }
+
+    /// Visible ASCII but those.
+    pub(super) const fn visible_but(others: &[u8]) -> Bytes {
+        let mut set = [false; 256];
+        let mut byte = 0x21;
+        while byte < 0x7f {
+            set[byte] = true;
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            set[others[at] as usize] = false;
+            at += 1;
+        }
+        Bytes(set)
+    }
+
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+
+    /// Whether all of the text is made of them.
+    pub(super) fn make(&self, text: &str) -> bool {
+        text.bytes().all(|byte| self.has(byte))
+    }
 }
+
+static TOKEN: Bytes = Bytes::alphanumeric_and(b"-.!%*_+`'~");
 
 /// Whether the text is a token: not empty, and nothing but token characters.
 pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    !text.is_empty() && TOKEN.make(text)
 }
 
 /// Whether the byte is a blank of linear white space once lines are unfolded.
@@ -22,12 +65,35 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// Cuts at each separator that stands outside quotes and angle brackets.
 /// Text with an unclosed quote comes back whole from there on; its own parser then refuses it.
-pub(crate) fn split(text: &str, separator: u8) -> Vec<&str> {
-    if !text.bytes().any(|byte| matches!(byte, b'"' | b'<')) {
-        return text.split(char::from(separator)).collect();
+pub(crate) fn split(text: &str, separator: u8) -> Split<'_> {
+    Split { rest: Some(text), separator }
+}
+
+/// The parts of a text, in order; see [`split`].
+#[derive(Debug)]
+pub(crate) struct Split<'a> {
+    rest: Option<&'a str>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest.take()?;
+        let Some(end) = end_of_part(text, self.separator) else { return Some(text) };
+        self.rest = Some(&text[end + 1..]);
+        Some(&text[..end])
     }
-    let mut parts = Vec::new();
-    let mut start = 0;
+}
+
+/// Where the first separator stands that cuts.
+fn end_of_part(text: &str, separator: u8) -> Option<usize> {
+    let opens = |byte: u8| matches!(byte, b'"' | b'<');
+    let first = text.bytes().position(|byte| byte == separator || opens(byte))?;
+    if !opens(text.as_bytes()[first]) {
+        return Some(first);
+    }
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     for (at, byte) in text.bytes().enumerate() {
         if escaped {
@@ -45,12 +111,10 @@ pub(crate) fn split(text: &str, separator: u8) -> Vec<&str> {
         } else if byte == b'>' {
             bracketed = false;
         } else if byte == separator && !bracketed {
-            parts.push(&text[start..at]);
-            start = at + 1;
+            return Some(at);
         }
     }
-    parts.push(&text[start..]);
-    parts
+    None
 }
 
 /// The letter, or a blank for a control character: those are for nobody to see, least of all in a
@@ -135,7 +199,7 @@ mod tests {
 
     #[test]
     fn separators_in_quotes_and_brackets_do_not_cut() {
-        let cut = split(r#""a,\",b" <sip:c,d>, e"#, b',');
+        let cut: Vec<&str> = split(r#""a,\",b" <sip:c,d>, e"#, b',').collect();
         assert_eq!(cut, [r#""a,\",b" <sip:c,d>"#, " e"]);
     }
 

@@ -25,7 +25,7 @@ pub use cseq::{CSeq, CSeqError};
 pub use dialog_name::{DialogName, DialogNameError};
 pub use event_type::{EventType, EventTypeError};
 pub use extra::{ExtraError, ExtraHeaders};
-pub use header::{Header, HeaderName, Headers};
+pub use header::{Header, HeaderName, Headers, Value};
 pub use media_type::{MediaType, MediaTypeError};
 pub use method::Method;
 pub use multipart::{demands_more, handling, has_more_parts, part};

@@ -44,7 +44,7 @@ impl Params {
     /// Whether a URI or a header value has more parameters than are read, behind the value or
     /// behind the URI in its brackets.
     pub(crate) fn are_too_many(value: &str) -> bool {
-        let is_over = |text: &str| lexis::split(text, b';').len() > 1 + PARAMS_MAX;
+        let is_over = |text: &str| lexis::split(text, b';').count() > 1 + PARAMS_MAX;
         let bracketed = value.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
         // Semicolons before the `@` of a URI are the user's.
         let behind_user = |uri: &str| is_over(uri.split_once('@').map_or(uri, |(_, host)| host));
@@ -90,6 +90,10 @@ impl Params {
 /// Whether the value may stand without quotes. The grammar has tokens and hosts only; what real
 /// clients put into tags beyond that must come back to them as it was.
 pub(super) fn stands_bare(value: &str) -> bool {
+    static BARE: lexis::Bytes = lexis::Bytes::visible_but(b"\"\\,;<>");
+    if BARE.make(value) {
+        return !value.is_empty();
+    }
     let is_bare =
         |letter: char| letter != ' ' && !letter.is_control() && !"\"\\,;<>".contains(letter);
     !value.is_empty() && value.chars().all(is_bare)

@@ -3,13 +3,19 @@
 //! The parser fixes where things stand: start line, header lines, body. What a header *means* is
 //! parsed when somebody asks, so that an odd header nobody needs costs no call.
 
-use super::header::{HeaderName, Headers};
+use bytes::Bytes;
+
+use super::header::{HeaderName, Headers, Value};
 use super::lexis;
 use super::method::Method;
 use super::status::StatusCode;
 use super::uri::digits;
 use super::{Message, Request, Response};
 use crate::limits::{HEADERS_MAX, Limit, MESSAGE_BYTES_MAX};
+
+/// Of messages up to so many bytes the headers' values are parts: whoever keeps one keeps all of
+/// it. Of larger ones each value is a copy, so that nobody can have us keep 64 KiB by each.
+const SHARED_BYTES_MAX: usize = 4_096;
 
 /// Why bytes are no message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,11 +39,13 @@ pub fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
         let limit = Some(Limit::MessageBytes);
         return Err(Malformed { limit, ..hopeless("Message Too Large") });
     }
+    let shared = (bytes.len() <= SHARED_BYTES_MAX).then(|| Bytes::copy_from_slice(bytes));
+    let bytes = shared.as_deref().unwrap_or(bytes);
     let start = bytes.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(bytes.len());
     let mut lines = Lines { rest: &bytes[start..] };
     let Some(first) = lines.next_line() else { return Err(hopeless("Empty Message")) };
     let first = std::str::from_utf8(first).map_err(|_| hopeless("Start Line Is Not UTF-8"))?;
-    let (headers, mut flaw) = header_lines(&mut lines);
+    let (headers, mut flaw) = header_lines(&mut lines, shared.as_ref());
     let head_bytes = bytes.len() - lines.rest.len();
     let body = body_of(&headers, head_bytes, lines.rest).unwrap_or_else(|wrong| {
         flaw = flaw.or(Some(wrong));
@@ -89,7 +97,11 @@ impl<'a> Lines<'a> {
 type Flaw = (&'static str, Option<Limit>);
 
 /// Reads up to the empty line: the headers, and the first flaw.
-fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<Flaw>) {
+fn header_lines(lines: &mut Lines<'_>, shared: Option<&Bytes>) -> (Headers, Option<Flaw>) {
+    let value_of = |part: &[u8]| match shared {
+        Some(whole) => Value::part(whole, part),
+        None => Value::from(part),
+    };
     let mut headers = Headers::new();
     let mut flaw = None;
     loop {
@@ -99,8 +111,8 @@ fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<Flaw>) {
         if line.is_empty() {
             return (headers, flaw);
         }
-        let mut value = match header_line(line) {
-            Some((name, value)) if headers.len() < HEADERS_MAX => Some((name, value.to_vec())),
+        let mut header = match header_line(line) {
+            Some((name, value)) if headers.len() < HEADERS_MAX => Some((name, value_of(value))),
             Some(_) => {
                 flaw = flaw.or(Some(("Too Many Headers", Some(Limit::Headers))));
                 None
@@ -110,20 +122,30 @@ fn header_lines(lines: &mut Lines<'_>) -> (Headers, Option<Flaw>) {
                 None
             }
         };
-        while lines.next_is_folded() {
-            let Some(more) = lines.next_line() else { break };
-            let more = more.trim_ascii();
-            if let Some((_, value)) = value.as_mut().filter(|_| !more.is_empty()) {
-                if !value.is_empty() {
-                    value.push(b' ');
-                }
-                value.extend_from_slice(more);
+        if lines.next_is_folded() {
+            let rest = unfolded(lines);
+            if let Some((_, value)) = &mut header {
+                *value = [&value[..], &rest].concat().trim_ascii().into();
             }
         }
-        if let Some((name, value)) = value {
+        if let Some((name, value)) = header {
             headers.push(name, value);
         }
     }
+}
+
+/// The lines that go on with the one before, a blank before each that holds something.
+fn unfolded(lines: &mut Lines<'_>) -> Vec<u8> {
+    let mut rest = Vec::new();
+    while lines.next_is_folded() {
+        let Some(more) = lines.next_line() else { break };
+        let more = more.trim_ascii();
+        if !more.is_empty() {
+            rest.push(b' ');
+            rest.extend_from_slice(more);
+        }
+    }
+    rest
 }
 
 fn header_line(line: &[u8]) -> Option<(HeaderName, &[u8])> {

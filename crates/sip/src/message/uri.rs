@@ -94,11 +94,12 @@ impl FromStr for Uri {
     fn from_str(text: &str) -> Result<Uri, UriError> {
         let (scheme, rest) = text.split_once(':').ok_or(UriError("no scheme"))?;
         let starts_well = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        let scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        if !starts_well || !scheme.bytes().all(scheme_byte) {
+        static SCHEME: lexis::Bytes = lexis::Bytes::alphanumeric_and(b"+-.");
+        if !starts_well || !SCHEME.make(scheme) {
             return Err(UriError("bad scheme"));
         }
-        let outside = |byte: u8| byte <= b' ' || byte == 0x7f || b"<>\"".contains(&byte);
+        static INSIDE: lexis::Bytes = lexis::Bytes::visible_but(b"<>\"");
+        let outside = |byte: u8| byte.is_ascii() && !INSIDE.has(byte);
         if rest.is_empty() || rest.bytes().any(outside) {
             return Err(UriError("empty, or with a character that must be escaped"));
         }
@@ -210,8 +211,8 @@ impl FromStr for Host {
         if let Ok(address) = text.parse() {
             return Ok(Host::Ip(IpAddr::V4(address)));
         }
-        let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        if text.is_empty() || !text.bytes().all(named) {
+        static NAMED: lexis::Bytes = lexis::Bytes::alphanumeric_and(b"-._");
+        if text.is_empty() || !NAMED.make(text) {
             return Err(UriError("bad host name"));
         }
         Ok(Host::Name(text.to_ascii_lowercase()))

@@ -54,27 +54,21 @@ impl Via {
         (head.eq_ignore_ascii_case(COOKIE) && branch.len() > COOKIE.len()).then_some(branch)
     }
 
-    /// Host and port as written: with the branch, the name of a transaction.
-    #[must_use]
-    pub fn sent_by(&self) -> String {
-        match self.port {
-            Some(port) => format!("{}:{port}", self.host),
-            None => self.host.to_string(),
-        }
-    }
-
     /// Notes where the request really came from: `received` if that is not the host of the sent-by,
-    /// `rport` if the client asked for it (RFC 3261 §18.2.1, RFC 3581 §4).
-    pub fn note_source(&mut self, source: SocketAddr) {
+    /// `rport` if the client asked for it (RFC 3261 §18.2.1, RFC 3581 §4). Tells whether that
+    /// changed it.
+    pub fn note_source(&mut self, source: SocketAddr) -> bool {
         let asked = self.params.has("rport");
         if asked {
             self.params.set("rport", Some(source.port().to_string()));
         }
         if asked || self.host != Host::Ip(source.ip()) {
             self.params.set("received", Some(source.ip().to_string()));
-        } else {
-            self.params.remove("received");
+            return true;
         }
+        let told = self.params.has("received");
+        self.params.remove("received");
+        told
     }
 
     fn default_port(&self) -> u16 {
@@ -141,7 +135,7 @@ mod tests {
         let text = "SIP  / 2.0  / TCP     spindle.example.com : 5070  ;  branch  =   z9hG4bK9ikj8";
         let via: Via = text.parse().expect("valid");
         assert_eq!(via.branch(), Some("z9hG4bK9ikj8"));
-        assert_eq!(via.sent_by(), "spindle.example.com:5070");
+        assert_eq!(via.port, Some(5070));
         assert_eq!(via.to_string(), "SIP/2.0/TCP spindle.example.com:5070;branch=z9hG4bK9ikj8");
     }
 
@@ -157,13 +151,15 @@ mod tests {
     fn the_source_is_noted_and_answered_as_the_client_asked() {
         let source: SocketAddr = "192.0.2.9:40000".parse().unwrap();
         let mut asked: Via = "SIP/2.0/UDP 10.0.0.1:5080;rport;branch=z9hG4bK1".parse().unwrap();
-        asked.note_source(source);
+        assert!(asked.note_source(source));
         assert_eq!(asked.params.value("received"), Some("192.0.2.9"));
         assert_eq!(asked.params.value("rport"), Some("40000"));
         assert_eq!(asked.reply_address(source), source);
         let mut silent: Via = "SIP/2.0/UDP 10.0.0.1:5080;branch=z9hG4bK1".parse().unwrap();
-        silent.note_source(source);
+        assert!(silent.note_source(source));
         assert_eq!(silent.params.value("received"), Some("192.0.2.9"));
+        let mut open: Via = "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1".parse().unwrap();
+        assert!(!open.note_source(source), "it says itself where it came from");
         assert_eq!(silent.reply_address(source).port(), 5080);
     }
 

@@ -1,5 +1,6 @@
 //! REGISTER: adding, refreshing, removing and asking for bindings (RFC 3261 §10.3).
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::Binding;
@@ -191,7 +192,7 @@ fn wishes(headers: &Headers) -> Result<Wishes, Refusal> {
     }
     // §10.2.1.1: an expiry that cannot be read is as good as none.
     let general = general.and_then(|text| text.parse().ok()).unwrap_or(REGISTRATION_S_DEFAULT);
-    let wish = |text: &String| {
+    let wish = |text: &Cow<'_, str>| {
         let contact: NameAddr = text.parse().map_err(|_| Refusal::bad_request("Bad Contact"))?;
         let expires = contact.params.value("expires");
         let expires_s: u32 = expires.map_or(general, |text| text.parse().unwrap_or(general));

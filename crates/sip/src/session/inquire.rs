@@ -88,7 +88,7 @@ impl Endpoint {
         status: StatusCode,
         response: &Response,
     ) {
-        if self.sessions.get(&id).is_none_or(super::Session::is_closing) {
+        if self.sessions.get(&id).is_none_or(|session| session.is_closing()) {
             return;
         }
         let (headers, body) = (response.headers.clone(), response.body.clone());

@@ -380,7 +380,7 @@ impl Endpoint {
             min_se_s,
             interval_raises: 0,
         };
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         id
     }
 

@@ -92,8 +92,7 @@ impl Endpoint {
 fn read(arrival: &Arrival) -> Result<(ReferTo, Uri), Refusal> {
     let headers = &arrival.request.headers;
     // Exactly one (RFC 3515 §2.4.2).
-    let [refer_to] = headers.values(&HeaderName::ReferTo).try_into().unwrap_or_default();
-    let refer_to: String = refer_to;
+    let [refer_to] = <[_; 1]>::try_from(headers.values(&HeaderName::ReferTo)).unwrap_or_default();
     let refer_to = refer_to.parse().map_err(|_| Refusal::bad_request("Bad Refer-To"))?;
     let target = arrival.request.target.parse();
     Ok((refer_to, target.map_err(|_| Refusal::bad_request("Bad Request-URI"))?))

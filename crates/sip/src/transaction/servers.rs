@@ -1,31 +1,35 @@
 //! The server transactions that are alive.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Action, T1, Timer, TransactionId, server, server_invite};
 use crate::agenda::Agenda;
 use crate::flow::{ConnectionId, Flow};
-use crate::message::{Method, Response};
+use crate::message::{Host, Method, Response};
 use crate::outbox::Outbox;
 use crate::token::{Fingerprint, Fingerprints, Tokens};
 
 /// What names a server transaction (RFC 3261 §17.2.3).
 #[derive(Debug)]
-pub(crate) struct ServerKey {
+pub(crate) struct ServerKey<'a> {
     /// The top Via's branch; for clients without one, the fields that stand in for it.
-    pub(crate) branch: String,
-    /// The top Via's host and port.
-    pub(crate) sent_by: String,
+    pub(crate) branch: Cow<'a, str>,
+    /// The top Via's host.
+    pub(crate) host: &'a Host,
+    /// The top Via's port.
+    pub(crate) port: Option<u16>,
     /// The method; INVITE for an ACK or CANCEL that looks for its INVITE.
-    pub(crate) method: Method,
+    pub(crate) method: &'a Method,
 }
 
 /// What copies of one request have in common that came on different ways (RFC 3261 §8.2.2.2).
 #[derive(Debug)]
-pub(crate) struct MergeKey {
-    pub(crate) call_id: String,
-    pub(crate) from_tag: String,
+pub(crate) struct MergeKey<'a> {
+    pub(crate) call_id: &'a str,
+    pub(crate) from_tag: &'a str,
     pub(crate) cseq: u32,
 }
 
@@ -95,12 +99,12 @@ impl Servers {
         self.agenda.next().map(|(at, (_, timer))| (at, timer.why()))
     }
 
-    pub(crate) fn find(&self, key: &ServerKey) -> Option<TransactionId> {
+    pub(crate) fn find(&self, key: &ServerKey<'_>) -> Option<TransactionId> {
         self.ids.get(&self.key(key)).copied()
     }
 
     /// Whether that INVITE came on another way already.
-    pub(crate) fn is_merged(&self, merge: &MergeKey) -> bool {
+    pub(crate) fn is_merged(&self, merge: &MergeKey<'_>) -> bool {
         self.merged.contains_key(&self.merge(merge))
     }
 
@@ -113,19 +117,19 @@ impl Servers {
     /// is gone by then, by a new one to that port, if there is one.
     pub(crate) fn open(
         &mut self,
-        key: ServerKey,
-        merge: Option<MergeKey>,
+        key: &ServerKey<'_>,
+        merge: Option<&MergeKey<'_>>,
         (flow, listens_at): (Flow, Option<u16>),
         tag: String,
     ) -> TransactionId {
         let id = TransactionId(self.opened);
         self.opened += 1;
-        let state = match key.method == Method::Invite {
+        let state = match *key.method == Method::Invite {
             true => State::Invite(server_invite::State::Proceeding),
             false => State::Other(server::State::Trying),
         };
-        let (merge, method) = (merge.map(|merge| self.merge(&merge)), key.method.clone());
-        let key = self.key(&key);
+        let (merge, method) = (merge.map(|merge| self.merge(merge)), key.method.clone());
+        let key = self.key(key);
         self.ids.insert(key, id);
         if let Some(merge) = merge {
             self.merged.insert(merge, id);
@@ -137,12 +141,23 @@ impl Servers {
         id
     }
 
-    fn key(&self, key: &ServerKey) -> Fingerprint {
-        let ServerKey { branch, sent_by, method } = key;
-        self.fingerprints.of(&[branch.as_bytes(), sent_by.as_bytes(), method.name().as_bytes()])
+    fn key(&self, key: &ServerKey<'_>) -> Fingerprint {
+        let ServerKey { branch, host, port, method } = key;
+        let address = match host {
+            Host::Name(_) => [0; 16],
+            Host::Ip(IpAddr::V4(ip)) => ip.to_ipv6_mapped().octets(),
+            Host::Ip(IpAddr::V6(ip)) => ip.octets(),
+        };
+        let name = match host {
+            Host::Name(name) => name.as_bytes(),
+            Host::Ip(_) => b"",
+        };
+        let port = port.map_or([0; 2], u16::to_le_bytes);
+        let method = method.name().as_bytes();
+        self.fingerprints.of(&[branch.as_bytes(), name, &address, &port, method])
     }
 
-    fn merge(&self, merge: &MergeKey) -> Fingerprint {
+    fn merge(&self, merge: &MergeKey<'_>) -> Fingerprint {
         let MergeKey { call_id, from_tag, cseq } = merge;
         self.fingerprints.of(&[call_id.as_bytes(), from_tag.as_bytes(), &cseq.to_le_bytes(), b""])
     }
@@ -382,12 +397,12 @@ mod tests {
     const _: () = assert!(size_of::<Server>() <= 224);
 
     fn opened(servers: &mut Servers, method: Method) -> TransactionId {
-        let at = "192.0.2.1:5060".parse().expect("an address");
+        let at: std::net::SocketAddr = "192.0.2.1:5060".parse().expect("an address");
         let flow = Flow { transport: Transport::Udp, local: at, remote: at, connection: None };
-        let (branch, sent_by) = ("z9hG4bK".repeat(1_000), "192.0.2.1".to_owned());
-        let key = ServerKey { branch, sent_by, method };
+        let branch = "z9hG4bK".repeat(1_000).into();
+        let key = ServerKey { branch, host: &Host::Ip(at.ip()), port: None, method: &method };
         assert_eq!(servers.find(&key), None);
-        servers.open(key, None, (flow, None), "tag".to_owned())
+        servers.open(&key, None, (flow, None), "tag".to_owned())
     }
 
     #[test]

@@ -25,7 +25,8 @@ impl Knocker {
 }
 
 fn contacts(response: &Response) -> Vec<String> {
-    response.headers.values(&HeaderName::Contact)
+    let contacts = response.headers.values(&HeaderName::Contact).into_iter();
+    contacts.map(|contact| contact.into_owned()).collect()
 }
 
 #[test]

@@ -42,7 +42,8 @@ impl Return {
     fn is_awaited(&self) -> bool {
         match self {
             Return::Report(_) | Return::Deaf(_) | Return::Spent(Spent::Departed(..)) => true,
-            Return::Socket(socket) => socket.travels,
+            // Until it is closed its port cannot be had.
+            Return::Socket(_) => true,
             Return::Spent(
                 Spent::Port(..)
                 | Spent::Link(_)

@@ -40,6 +40,17 @@ const COPIES: [&str; 6] =
 /// A text to nobody, which is refused by whoever would pass it on, not by the endpoint itself.
 const TEXT: (&str, &str) = ("mpart01", "403");
 
+/// Calls, of which the endpoint by itself only says that it looks after them: the server has
+/// answered in the same turn.
+const CALLS: [(&str, &str); 6] = [
+    ("baddate", "200"),
+    ("esc01", "404"),
+    ("inv2543", "200"),
+    ("ipv6-in-sdp", "488"),
+    ("longreq", "200"),
+    ("mult-ip-in-sdp", "200"),
+];
+
 /// An OPTIONS to be answered after each.
 fn options(server: SocketAddr, transport: &str, number: usize) -> String {
     format!(
@@ -198,7 +209,8 @@ fn each_torture_message_is_answered_as_the_rfc_has_it_by_udp_tcp_and_websocket()
                 continue;
             }
             let (status, goes_on) = send(&server, number, bytes);
-            let expected = expected.trim_end_matches('!');
+            let call = CALLS.iter().find(|(call, _)| call == name).map(|(_, status)| *status);
+            let expected = call.unwrap_or(expected.trim_end_matches('!'));
             let is_right = status == expected || *name == TEXT.0 && status == TEXT.1;
             if !is_right || goes_on == (by_stream && CUT_OFF.contains(name)) {
                 wrong.push((*name, transport, status, expected, goes_on));

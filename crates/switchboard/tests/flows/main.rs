@@ -50,7 +50,7 @@ fn every_flow_ends_the_same_with_any_message_lost_doubled_or_overtaken() {
     let (mut runs, mut wrong) = (0, Vec::new());
     for flow in table::FLOWS {
         let messages = stops(flow, None).messages;
-        assert!(messages > 3, "{} has {messages} messages", flow.section);
+        assert!(messages > 2, "{} has {messages} messages", flow.section);
         let mishaps = (0..messages).flat_map(|message| Mishap::ALL.map(|how| (message, how)));
         for mishap in mishaps {
             runs += 1;

@@ -53,9 +53,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// What somebody wishes with a key: the same again is the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Wish(pub(crate) u64);
+/// What somebody wishes with a key, and who it is: the same again is the same.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Wish(pub(crate) String);
 
 /// What stood in the Idempotency-Key header, if anything did.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,8 +107,7 @@ impl IdempotencyKey {
         verb: &Verb,
     ) -> Option<Wish> {
         let key = self.0.as_ref()?;
-        let wish = format!("{key} {conference:?} {capacity:?} {party:?} {verb:?}");
-        Some(Wish(hash(wish.as_bytes())))
+        Some(Wish(format!("{key} {conference:?} {capacity:?} {party:?} {verb:?}")))
     }
 
     /// Whether there is one.

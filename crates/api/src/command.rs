@@ -90,11 +90,11 @@ impl Api {
     ) -> Result<Author, Problem> {
         let bearer = (&terms.caller.grant.capacity, terms.party);
         let wish = terms.key.wish(conference, bearer, verb);
-        if let Some(author) = wish.and_then(|wish| self.spoken.author_of(wish)) {
+        if let Some(author) = wish.as_ref().and_then(|wish| self.spoken.author_of(wish)) {
             return Ok(author);
         }
         let author = self.author(&terms.caller, terms.party, conference, verb)?;
-        if let Some(wish) = wish {
+        if let Some(wish) = &wish {
             self.spoken.remember(wish, author);
         }
         Ok(author)

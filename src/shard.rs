@@ -419,3 +419,29 @@ fn hand_on(output: Output, shells: &Shells, owed: &mut Owed) -> Option<MediaRepo
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks it once, and gives up.
+    async fn set(alarm: &mut Alarm, due: Instant) {
+        tokio::select! {
+            biased;
+            () = alarm.ring(Some(due)) => panic!("it rings too early"),
+            () = std::future::ready(()) => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_rings_when_something_is_due_whatever_it_was_set_for_before() {
+        let begin = tokio::time::Instant::now();
+        let at = |second| (begin + Duration::from_secs(second)).into_std();
+        let mut alarm = Alarm::new();
+        for (before, due) in [(1, 5), (60, 7), (8, 8)] {
+            set(&mut alarm, at(before)).await;
+            alarm.ring(Some(at(due))).await;
+            assert_eq!(begin.elapsed().as_secs(), due);
+        }
+    }
+}

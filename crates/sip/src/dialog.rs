@@ -65,7 +65,7 @@ impl Dialog {
     /// Takes what the 2xx to our INVITE says (§12.1.2).
     pub(crate) fn confirm(&mut self, response: &Response, flow: Flow) {
         let headers = &response.headers;
-        if let Some(to) = headers.text(&HeaderName::To).and_then(|to| to.parse().ok()) {
+        if let Some(to) = response.to() {
             self.remote = to;
         }
         let routes = headers.values(&HeaderName::RecordRoute);

@@ -14,8 +14,7 @@ use crate::inspect::{description, inspect};
 use crate::limits::{Limit, MESSAGE_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::locate::Server;
 use crate::message::{
-    CSeq, HeaderName, Malformed, Message, Method, NameAddr, Request, Response, StatusCode, Via,
-    parse,
+    CSeq, HeaderName, Malformed, Message, Method, Request, Response, StatusCode, Via, parse,
 };
 use crate::outbox::Outbox;
 use crate::overload::{Overload, Spared};
@@ -486,6 +485,6 @@ fn response_key(response: &Response) -> Option<(String, CSeq)> {
     let [only] = hops.as_slice() else { return None };
     let via: Via = only.parse().ok()?;
     let cseq = response.headers.text(&HeaderName::CSeq)?.parse().ok()?;
-    let _to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
+    response.to()?;
     Some((via.branch()?.to_owned(), cseq))
 }

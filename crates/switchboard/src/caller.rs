@@ -11,7 +11,7 @@
 use model::{ConferenceName, LegId};
 use sip::access::{Access, Origin, Trunk, TrunkHeaders, dialled, is_number};
 use sip::message::{
-    ExtraHeaders, HeaderName, Headers, Host, NameAddr, Params, SipUri, TelUri, Uri, Value,
+    ExtraHeaders, HeaderName, HeaderValue, Headers, Host, NameAddr, Params, SipUri, TelUri, Uri,
 };
 use sip::{Incoming, limits::MAX_FORWARDS};
 
@@ -145,7 +145,7 @@ impl Caller {
 }
 
 /// What does not fit is left out: the call is worth more.
-fn add<V: Into<Value>>(
+fn add<V: Into<HeaderValue>>(
     headers: &mut ExtraHeaders,
     more: impl IntoIterator<Item = (HeaderName, V)>,
 ) {

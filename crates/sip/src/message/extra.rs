@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::header::{Header, HeaderName, Headers, Value};
+use super::header::{Header, HeaderName, HeaderValue, Headers};
 use crate::limits::{EXTRA_HEADERS_MAX, EXTRA_VALUE_BYTES_MAX};
 
 /// Headers that the user of the endpoint adds to a request: identity (RFC 3325), Privacy,
@@ -39,7 +39,11 @@ impl ExtraHeaders {
     ///
     /// # Errors
     /// See [`ExtraError`].
-    pub fn push(&mut self, name: HeaderName, value: impl Into<Value>) -> Result<(), ExtraError> {
+    pub fn push(
+        &mut self,
+        name: HeaderName,
+        value: impl Into<HeaderValue>,
+    ) -> Result<(), ExtraError> {
         let value = value.into();
         if is_reserved(&name) {
             return Err(ExtraError::Reserved);

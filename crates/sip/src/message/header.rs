@@ -200,27 +200,27 @@ pub struct Header {
     /// Which header.
     pub name: HeaderName,
     /// The value as it came, unfolded and without blanks at the ends. Not always UTF-8.
-    pub value: Value,
+    pub value: HeaderValue,
 }
 
 /// The bytes of a header's value. A copy costs nothing: what comes is passed on and echoed several
 /// times, mostly as it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Value(Bytes);
+pub struct HeaderValue(Bytes);
 
-impl Value {
+impl HeaderValue {
     /// A value that is the same in each message.
-    pub(crate) const fn fixed(text: &'static str) -> Value {
-        Value(Bytes::from_static(text.as_bytes()))
+    pub(crate) const fn fixed(text: &'static str) -> HeaderValue {
+        HeaderValue(Bytes::from_static(text.as_bytes()))
     }
 
     /// A part of that message.
-    pub(super) fn part(whole: &Bytes, part: &[u8]) -> Value {
-        Value(whole.slice_ref(part))
+    pub(super) fn part(whole: &Bytes, part: &[u8]) -> HeaderValue {
+        HeaderValue(whole.slice_ref(part))
     }
 }
 
-impl Deref for Value {
+impl Deref for HeaderValue {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -228,27 +228,27 @@ impl Deref for Value {
     }
 }
 
-impl From<Vec<u8>> for Value {
-    fn from(bytes: Vec<u8>) -> Value {
-        Value(bytes.into())
+impl From<Vec<u8>> for HeaderValue {
+    fn from(bytes: Vec<u8>) -> HeaderValue {
+        HeaderValue(bytes.into())
     }
 }
 
-impl From<String> for Value {
-    fn from(text: String) -> Value {
-        Value(text.into())
+impl From<String> for HeaderValue {
+    fn from(text: String) -> HeaderValue {
+        HeaderValue(text.into())
     }
 }
 
-impl From<&[u8]> for Value {
-    fn from(bytes: &[u8]) -> Value {
-        Value(Bytes::copy_from_slice(bytes))
+impl From<&[u8]> for HeaderValue {
+    fn from(bytes: &[u8]) -> HeaderValue {
+        HeaderValue(Bytes::copy_from_slice(bytes))
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Value {
-        Value::from(text.as_bytes())
+impl From<&str> for HeaderValue {
+    fn from(text: &str) -> HeaderValue {
+        HeaderValue::from(text.as_bytes())
     }
 }
 
@@ -264,17 +264,17 @@ impl Headers {
     }
 
     /// Adds a line at the end.
-    pub fn push(&mut self, name: HeaderName, value: impl Into<Value>) {
+    pub fn push(&mut self, name: HeaderName, value: impl Into<HeaderValue>) {
         self.0.push(Header { name, value: value.into() });
     }
 
     /// Adds a line at the top, as is done with Via.
-    pub fn push_front(&mut self, name: HeaderName, value: impl Into<Value>) {
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<HeaderValue>) {
         self.0.insert(0, Header { name, value: value.into() });
     }
 
     /// Replaces the value of the first line of that name; adds one when there is none.
-    pub fn set(&mut self, name: HeaderName, value: impl Into<Value>) {
+    pub fn set(&mut self, name: HeaderName, value: impl Into<HeaderValue>) {
         match self.0.iter_mut().find(|header| header.name == name) {
             Some(header) => header.value = value.into(),
             None => self.push(name, value),

@@ -1,11 +1,11 @@
 //! The small print of the grammar (RFC 3261 §25.1): tokens, quoted strings, separators.
 
 /// A set of bytes: each byte of each message is looked up in one or the other.
-pub(super) struct Bytes([bool; 256]);
+pub(super) struct ByteSet([bool; 256]);
 
-impl Bytes {
+impl ByteSet {
     /// Letters, digits and those.
-    pub(super) const fn alphanumeric_and(others: &[u8]) -> Bytes {
+    pub(super) const fn alphanumeric_and(others: &[u8]) -> ByteSet {
         let mut set = [false; 256];
         let mut byte = 0;
         while byte < 256 {
@@ -17,11 +17,11 @@ impl Bytes {
             set[others[at] as usize] = true;
             at += 1;
         }
-        Bytes(set)
+        ByteSet(set)
     }
 
     /// Visible ASCII but those.
-    pub(super) const fn visible_but(others: &[u8]) -> Bytes {
+    pub(super) const fn visible_but(others: &[u8]) -> ByteSet {
         let mut set = [false; 256];
         let mut byte = 0x21;
         while byte < 0x7f {
@@ -33,7 +33,7 @@ impl Bytes {
             set[others[at] as usize] = false;
             at += 1;
         }
-        Bytes(set)
+        ByteSet(set)
     }
 
     pub(super) fn has(&self, byte: u8) -> bool {
@@ -46,7 +46,7 @@ impl Bytes {
     }
 }
 
-static TOKEN: Bytes = Bytes::alphanumeric_and(b"-.!%*_+`'~");
+static TOKEN: ByteSet = ByteSet::alphanumeric_and(b"-.!%*_+`'~");
 
 /// Whether the text is a token: not empty, and nothing but token characters.
 pub(super) fn is_token(text: &str) -> bool {

@@ -25,7 +25,7 @@ pub use cseq::{CSeq, CSeqError};
 pub use dialog_name::{DialogName, DialogNameError};
 pub use event_type::{EventType, EventTypeError};
 pub use extra::{ExtraError, ExtraHeaders};
-pub use header::{Header, HeaderName, Headers, Value};
+pub use header::{Header, HeaderName, HeaderValue, Headers};
 pub use media_type::{MediaType, MediaTypeError};
 pub use method::Method;
 pub use multipart::{demands_more, handling, has_more_parts, part};
@@ -71,4 +71,11 @@ pub struct Response {
     pub headers: Headers,
     /// The body; empty for none.
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// Whom it is from, by its To; with whose tag.
+    pub(crate) fn to(&self) -> Option<NameAddr> {
+        self.headers.text(&HeaderName::To)?.parse().ok()
+    }
 }

@@ -90,7 +90,7 @@ impl Params {
 /// Whether the value may stand without quotes. The grammar has tokens and hosts only; what real
 /// clients put into tags beyond that must come back to them as it was.
 pub(super) fn stands_bare(value: &str) -> bool {
-    static BARE: lexis::Bytes = lexis::Bytes::visible_but(b"\"\\,;<>");
+    static BARE: lexis::ByteSet = lexis::ByteSet::visible_but(b"\"\\,;<>");
     if BARE.make(value) {
         return !value.is_empty();
     }

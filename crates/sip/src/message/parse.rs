@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::header::{HeaderName, Headers, Value};
+use super::header::{HeaderName, HeaderValue, Headers};
 use super::lexis;
 use super::method::Method;
 use super::status::StatusCode;
@@ -99,8 +99,8 @@ type Flaw = (&'static str, Option<Limit>);
 /// Reads up to the empty line: the headers, and the first flaw.
 fn header_lines(lines: &mut Lines<'_>, shared: Option<&Bytes>) -> (Headers, Option<Flaw>) {
     let value_of = |part: &[u8]| match shared {
-        Some(whole) => Value::part(whole, part),
-        None => Value::from(part),
+        Some(whole) => HeaderValue::part(whole, part),
+        None => HeaderValue::from(part),
     };
     let mut headers = Headers::new();
     let mut flaw = None;

@@ -94,11 +94,11 @@ impl FromStr for Uri {
     fn from_str(text: &str) -> Result<Uri, UriError> {
         let (scheme, rest) = text.split_once(':').ok_or(UriError("no scheme"))?;
         let starts_well = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        static SCHEME: lexis::Bytes = lexis::Bytes::alphanumeric_and(b"+-.");
+        static SCHEME: lexis::ByteSet = lexis::ByteSet::alphanumeric_and(b"+-.");
         if !starts_well || !SCHEME.make(scheme) {
             return Err(UriError("bad scheme"));
         }
-        static INSIDE: lexis::Bytes = lexis::Bytes::visible_but(b"<>\"");
+        static INSIDE: lexis::ByteSet = lexis::ByteSet::visible_but(b"<>\"");
         let outside = |byte: u8| byte.is_ascii() && !INSIDE.has(byte);
         if rest.is_empty() || rest.bytes().any(outside) {
             return Err(UriError("empty, or with a character that must be escaped"));
@@ -211,7 +211,7 @@ impl FromStr for Host {
         if let Ok(address) = text.parse() {
             return Ok(Host::Ip(IpAddr::V4(address)));
         }
-        static NAMED: lexis::Bytes = lexis::Bytes::alphanumeric_and(b"-._");
+        static NAMED: lexis::ByteSet = lexis::ByteSet::alphanumeric_and(b"-._");
         if text.is_empty() || !NAMED.make(text) {
             return Err(UriError("bad host name"));
         }

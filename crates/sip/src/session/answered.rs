@@ -132,7 +132,7 @@ impl Endpoint {
         response: &Response,
     ) -> Agreed {
         let cseq = self.invite_cseq(invite);
-        let to = response.headers.text(&HeaderName::To).and_then(|to| to.parse::<NameAddr>().ok());
+        let to = response.to();
         let tag = to.as_ref().and_then(NameAddr::tag);
         self.forget_early_offers(id, |early| !early.dialog.is_with(tag));
         let Some(session) = self.sessions.get_mut(&id) else { return Agreed::Nothing };

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::flow::{Flow, Transport};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::message::{
-    HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Value, Via,
+    HeaderName, HeaderValue, Headers, Method, NameAddr, Request, Response, StatusCode, Via,
 };
 use crate::reply::{ALLOW, ALLOW_EVENTS, Pending, SUPPORTED, attach};
 use crate::session::{BySize, SessionId, State};
@@ -66,9 +66,9 @@ impl Endpoint {
         let own = headers.text(own).and_then(|own| own.parse::<NameAddr>().ok());
         let user = own.as_ref().and_then(|own| own.uri.user()).unwrap_or("");
         headers.push(HeaderName::Contact, self.config.contact(flow, user, secure));
-        headers.push(HeaderName::Allow, Value::fixed(ALLOW));
-        headers.push(HeaderName::AllowEvents, Value::fixed(ALLOW_EVENTS));
-        headers.push(HeaderName::Supported, Value::fixed(SUPPORTED));
+        headers.push(HeaderName::Allow, HeaderValue::fixed(ALLOW));
+        headers.push(HeaderName::AllowEvents, HeaderValue::fixed(ALLOW_EVENTS));
+        headers.push(HeaderName::Supported, HeaderValue::fixed(SUPPORTED));
     }
 
     /// Puts that user of ours into the Contact, if there is one.

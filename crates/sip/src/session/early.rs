@@ -3,7 +3,7 @@
 
 use super::{SessionId, State};
 use crate::endpoint::Endpoint;
-use crate::message::{HeaderName, Response, StatusCode};
+use crate::message::{NameAddr, Response, StatusCode};
 use crate::reply::Pending;
 use crate::session::prack::Early;
 
@@ -103,13 +103,12 @@ impl Endpoint {
     /// What the description of a response to our INVITE is worth: nothing once what was agreed on
     /// has been changed.
     pub(super) fn counts(&self, id: SessionId, response: &Response) -> bool {
-        let to = response.headers.text(&HeaderName::To);
-        let to = to.and_then(|text| text.parse::<crate::message::NameAddr>().ok());
+        let to = response.to();
         let Some(State::Calling { early, .. }) = self.sessions.get(&id).map(|one| &one.state)
         else {
             return true;
         };
-        let tag = to.as_ref().and_then(crate::message::NameAddr::tag);
+        let tag = to.as_ref().and_then(NameAddr::tag);
         let its = early.iter().find(|one| one.dialog.is_with(tag));
         its.is_none_or(|one| !matches!(one.agreed(), Agreed::Renewed))
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::arrival::Arrival;
 use crate::endpoint::Endpoint;
-use crate::message::{HeaderName, Headers, Response, StatusCode, Value};
+use crate::message::{HeaderName, HeaderValue, Headers, Response, StatusCode};
 use crate::reply::{ACCEPT, ALLOW, ALLOW_EVENTS, Refusal, SUPPORTED};
 
 impl Endpoint {
@@ -31,7 +31,7 @@ impl Endpoint {
         ok.headers.push(HeaderName::AllowEvents, ALLOW_EVENTS);
         ok.headers.push(HeaderName::Accept, ACCEPT);
         ok.headers.push(HeaderName::AcceptEncoding, "identity");
-        ok.headers.push(HeaderName::Supported, Value::fixed(SUPPORTED));
+        ok.headers.push(HeaderName::Supported, HeaderValue::fixed(SUPPORTED));
         ok
     }
 }

@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::flow::Flow;
 use crate::inspect::description;
 use crate::limits::{FORKS_MAX, PRACKS_MAX};
-use crate::message::{CSeq, HeaderName, Headers, Method, NameAddr, Response, StatusCode};
+use crate::message::{CSeq, HeaderName, Headers, Method, Response, StatusCode};
 use crate::session::early::EarlyExchange;
 use crate::session::timer::has_option;
 use crate::transaction::TransactionId;
@@ -119,7 +119,7 @@ fn early_of<'a>(
     flow: Flow,
     response: &Response,
 ) -> Option<&'a mut Early> {
-    let to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
+    let to = response.to()?;
     let tag = to.tag()?.to_owned();
     let State::Calling { early, .. } = &mut session.state else { return None };
     let known = early.iter().position(|early| early.dialog.is_with(Some(&tag)));

@@ -7,7 +7,7 @@ use super::{Action, T1, T2, Timer, TransactionId, client, client_invite};
 use crate::agenda::Agenda;
 use crate::flow::{ConnectionId, Flow};
 use crate::limits::FORKS_MAX;
-use crate::message::{CSeq, HeaderName, Method, NameAddr, Request, Response};
+use crate::message::{CSeq, HeaderName, Method, Request, Response};
 use crate::outbox::Outbox;
 use crate::session::SessionId;
 
@@ -475,7 +475,7 @@ impl Client {
 }
 
 fn to_tag(response: &Response) -> Option<String> {
-    let to: NameAddr = response.headers.text(&HeaderName::To)?.parse().ok()?;
+    let to = response.to()?;
     // RFC 2543 servers send none; that counts as one that is empty (RFC 3261 §12.1.2).
     Some(to.tag().unwrap_or("").to_owned())
 }

@@ -212,13 +212,14 @@ impl Servers {
         }
     }
 
-    /// Whether it still lives, and nothing was said yet.
+    /// Whether it is an INVITE's to which nothing was said yet.
     pub(crate) fn is_silent(&self, id: TransactionId) -> bool {
-        let proceeds = |server: &Server| match server.state {
-            State::Invite(state) => state == server_invite::State::Proceeding,
-            State::Other(state) => state == server::State::Trying,
-        };
-        self.alive.get(&id).is_some_and(|server| proceeds(server) && server.last.is_empty())
+        self.alive.get(&id).is_some_and(|server| match server.state {
+            State::Invite(state) => {
+                state == server_invite::State::Proceeding && server.last.is_empty()
+            }
+            State::Other(_) => false,
+        })
     }
 
     /// Sends the last of a session's responses to the transaction's request again.
